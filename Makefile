@@ -1,0 +1,68 @@
+# `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the locked dependencies and the ipgate command
+
+$(READY): requirements-dev.lock pyproject.toml
+	@tools/make-venv $(PYTHON)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: run
+run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (more flags in ARGS)
+	@exec $(BIN)/ipgate serve $(ARGS)
+
+.PHONY: demo
+demo: $(READY) ## Walk through the whole job with the real commands, against a server of its own
+	@$(BIN)/python tools/demo.py
+
+.PHONY: test
+test: $(READY) ## Run all tests, on the embedded Valkey and on a real redis-server (pytest flags in ARGS)
+	@tools/need redis-server redis-server
+	$(BIN)/python -m pytest $(ARGS)
+	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest tests/integration tests/cases $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types, import layers, protos and generated code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(BIN)/python tools/protos.py --check
+
+.PHONY: fix
+fix: $(READY) ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: protos
+protos: $(READY) ## Generate service/ipgate/v1 from protos/
+	@$(BIN)/python tools/protos.py
+
+.PHONY: lock
+lock: $(READY) ## Lock the newest permitted versions of all dependencies
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock \
+		pyproject.toml -o requirements-dev.lock
+
+.PHONY: bench
+bench: $(READY) ## Measure speed and memory
+	@tools/need h2load nghttp2-client
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the environment and all caches, not the data
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

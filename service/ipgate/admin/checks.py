@@ -1,0 +1,57 @@
+"""Checks of what admin requests bring, all faults at once."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from ipgate.domain.addresses import BadRange, parse_range
+from ipgate.domain.errors import MAX_VIOLATIONS, InvalidArgument, Violation
+from ipgate.domain.intervals import STEP, coverage, in_order
+from ipgate.domain.names import id_faults
+from ipgate.pacing import in_steps
+
+BROAD = 1 << 24
+"""A list that covers more addresses than this needs `allow_broad`."""
+
+
+def new_id(kind: str, field: str, chosen: str, faults: list[Violation]) -> str:
+    """The chosen id, or a minted one. Adds to `faults` if it is not an id."""
+    if not chosen:
+        return f"{kind}-{secrets.token_hex(6)}"
+    faults += id_faults(field, chosen)
+    return chosen
+
+
+def refuse(faults: Sequence[Violation]) -> None:
+    """Raises InvalidArgument if there are any faults."""
+    if faults:
+        raise InvalidArgument(faults)
+
+
+async def parse_ranges(field: str, texts: Sequence[str], faults: list[Violation]) -> list[int]:
+    """The ranges, packed, in order, without duplicates. Adds to `faults` for each bad one."""
+    if not texts:
+        faults.append(Violation(field, "is required; give at least one IPv4 address or CIDR range"))
+    found: set[int] = set()
+    for index, text in enumerate(texts):
+        if not index % STEP:
+            await asyncio.sleep(0)
+        try:
+            found.add(parse_range(text))
+        except BadRange as fault:
+            faults.append(Violation(f"{field}[{index}]", str(fault)))
+            if len(faults) >= MAX_VIOLATIONS:
+                break
+    return await in_steps(in_order(list(found)))
+
+
+async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool) -> int:
+    """How many addresses sorted ranges cover. Raises InvalidArgument if they are too many."""
+    span = await in_steps(coverage(ordered))
+    if span > BROAD and not allow_broad:
+        text = (
+            f"the ranges cover {span:,} addresses together, more than {BROAD:,}; "
+            "narrow them, or set allow_broad if that is what you want"
+        )
+        raise InvalidArgument.of(field, text, reason="LIST_TOO_BROAD")
+    return span

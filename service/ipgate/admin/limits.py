@@ -1,0 +1,10 @@
+"""How much there may be of what; each is a setting."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    ranges_per_list: int
+    lists_per_key: int
+    keys_per_workspace: int

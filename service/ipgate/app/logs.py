@@ -1,0 +1,25 @@
+"""Logs: one line for each event on standard error, times in UTC."""
+
+import logging
+import os
+import time
+
+
+class _OneLine(logging.Formatter):
+    """Whatever a message holds, it cannot begin a line of its own; a traceback is indented."""
+
+    converter = staticmethod(time.gmtime)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+
+    def formatException(self, ei: object) -> str:  # noqa: N802  logging's name
+        text = super().formatException(ei)  # type: ignore[arg-type]
+        return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def set_up_logs(level: str) -> None:
+    handler = logging.StreamHandler()
+    form = f"%(asctime)s.%(msecs)03dZ %(levelname)s [{os.getpid()}] %(name)s: %(message)s"
+    handler.setFormatter(_OneLine(form, datefmt="%Y-%m-%dT%H:%M:%S"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

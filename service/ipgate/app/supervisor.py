@@ -1,0 +1,197 @@
+"""The supervisor: the process behind `ipgate serve`.
+
+It keeps the embedded store and the workers running, and stops all in order. It serves nothing
+itself, so that there is little in it that could fail.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+
+from ipgate.app.root_token import root_digest
+from ipgate.app.worker import READY, Orders
+from ipgate.clock import Clock
+from ipgate.settings import BadSetting, Settings
+from ipgate.store.connection import UnusableStore, cause, check_server, connect
+from ipgate.store.embedded import EmbeddedStore
+from ipgate.store.scripts import Scripts
+
+log = logging.getLogger(__name__)
+
+_SLOWEST_RESTART = 10.0
+_STEADY_AFTER = 5.0
+_STORE_PATIENCE = 10.0
+
+
+class Supervisor:
+    """`announce` is called when all workers serve, with the address and where the token is."""
+
+    def __init__(self, settings: Settings, announce: Callable[[str, str], None]) -> None:
+        self._settings = settings
+        self._announce = announce
+        self._stopping = asyncio.Event()
+        self._serving = False
+        self._broken = False
+        self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
+        self._settings.check()
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._stopping.set)
+        digest, origin = root_digest(self._settings.data_dir / "root-token")
+        with _reserved(self._settings) as port_holder:
+            port = port_holder.getsockname()[1]
+            tasks: list[asyncio.Task[None]] = []
+            try:
+                if self._store is not None:
+                    await self._store.start()
+                    tasks.append(asyncio.create_task(self._keep_store()))
+                url = self._store.url if self._store else self._settings.redis_url
+                await self._prepare(url)
+                orders = Orders(self._settings, url, port, digest.hex())
+                ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
+                tasks += [asyncio.create_task(self._keep_worker(orders, each)) for each in ready]
+                await self._first_of(asyncio.gather(*(each.wait() for each in ready)))
+                if not self._stopping.is_set():
+                    self._serving = True
+                    host = self._settings.listen.rpartition(":")[0]
+                    self._announce(f"{host}:{port}", origin)
+                await self._stopping.wait()
+                log.info("stopping")
+                if self._broken:
+                    raise UnusableStore("a worker could not start; its log is above")
+            finally:
+                self._stopping.set()
+                # Workers first: they may need the store to the last.
+                await asyncio.gather(*tasks[1:] if self._store else tasks)
+                if self._store is not None:
+                    await self._store.stop()
+                    await asyncio.gather(*tasks)
+
+    async def _prepare(self, url: str) -> None:
+        """Checks and sets up the store, waiting a little for one that is not up yet."""
+        deadline = asyncio.get_running_loop().time() + _STORE_PATIENCE
+        redis = connect(url)
+        try:
+            while True:
+                try:
+                    await check_server(redis, allow_eviction=self._settings.allow_eviction)
+                    await Scripts(redis, Clock()).initialize()
+                    return
+                except UnusableStore as fault:
+                    late = asyncio.get_running_loop().time() > deadline
+                    if late or not isinstance(fault.__cause__, (RedisError, OSError)):
+                        raise
+                    await self._first_of(asyncio.sleep(0.2))
+                    if self._stopping.is_set():
+                        return
+        finally:
+            await redis.aclose()
+
+    async def _keep_store(self) -> None:
+        assert self._store is not None
+
+        async def once() -> None:
+            assert self._store is not None
+            if self._store.ended():
+                await self._store.start()
+            code = await self._store.wait()
+            if not self._stopping.is_set():
+                log.error("the embedded store ended with code %d; it is started again", code)
+
+        await self._again_and_again(once)
+
+    async def _keep_worker(self, orders: Orders, ready: asyncio.Event) -> None:
+        async def once() -> None:
+            if self._stopping.is_set():
+                return
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ipgate.app.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                process.stdin.write(f"{orders.to_json()}\n".encode())
+                if await process.stdout.readline() == READY:
+                    ready.set()
+                elif not self._serving and not self._stopping.is_set():
+                    # It would not start the next time either.
+                    self._broken = True
+                    self._stopping.set()
+                await self._first_of(process.wait())
+                if not self._stopping.is_set():
+                    log.error("worker %d ended with code %s", process.pid, process.returncode)
+            finally:
+                await self._end(process)
+
+        await self._again_and_again(once)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """Ends a worker: gracefully, and by force if that takes too long."""
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(self._settings.shutdown_grace + 5):
+                    await process.wait()
+            except TimeoutError:
+                log.warning("worker %d does not stop; it is killed", process.pid)
+                process.kill()
+                await process.wait()
+
+    async def _again_and_again(self, once: Callable[[], Awaitable[None]]) -> None:
+        """Runs `once` until stopping, at once after it lasted, slower and slower if it does not."""
+        loop = asyncio.get_running_loop()
+        delay = 0.0
+        while not self._stopping.is_set():
+            began = loop.time()
+            try:
+                await once()
+            except (UnusableStore, OSError) as fault:
+                log.warning("%s", cause(fault))
+            lasted = loop.time() - began
+            delay = 0.0 if lasted > _STEADY_AFTER else min(max(delay * 2, 0.1), _SLOWEST_RESTART)
+            await self._first_of(asyncio.sleep(delay))
+
+    async def _first_of(self, waiting: Awaitable[object]) -> None:
+        """Waits for something, or until stopping."""
+        tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _reserved(settings: Settings) -> socket.socket:
+    """A socket that holds the port without listening, so that all workers get the same one and
+    nobody else does. Raises BadSetting."""
+    try:
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family) as probe:
+            # Fails if anybody has the port, which a socket that shares it would not.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            address = probe.getsockname()
+        holder = socket.socket(family)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(address)
+        return holder
+    except OSError as fault:
+        raise BadSetting(f"--listen {settings.listen}: {fault.strerror}; choose another") from fault
+
+
+def serve(settings: Settings, announce: Callable[[str, str], None]) -> None:
+    """Runs the supervisor until it is told to stop. Raises BadSetting or UnusableStore."""
+    asyncio.run(Supervisor(settings, announce).run())

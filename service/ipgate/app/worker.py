@@ -1,0 +1,165 @@
+"""A worker process: builds everything, starts it and stops it in order.
+
+It is started by the supervisor, which writes one line of JSON to its standard input and keeps that
+open: when it closes, the supervisor is gone and the worker stops.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from ipgate.admin.api_keys import ApiKeys
+from ipgate.admin.limits import Limits
+from ipgate.admin.lists import Lists
+from ipgate.admin.tokens import Tokens
+from ipgate.admin.workspaces import Workspaces
+from ipgate.app.logs import set_up_logs
+from ipgate.authorizer.authorizer import Authorizer
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.flights import Flights
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.loading import Loading
+from ipgate.clock import Clock
+from ipgate.domain.revision import SHARDS
+from ipgate.engines import grpcio
+from ipgate.rpc.api_keys import ApiKeyServicer
+from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.lists import ListServicer
+from ipgate.rpc.tokens import TokenServicer
+from ipgate.rpc.workspaces import WorkspaceServicer
+from ipgate.settings import Settings
+from ipgate.store import feed
+from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.connection import connect
+from ipgate.store.lists import ListStore
+from ipgate.store.rules import RuleStore
+from ipgate.store.scripts import Scripts
+from ipgate.store.tokens import TokenStore
+from ipgate.store.workspaces import WorkspaceStore
+
+log = logging.getLogger(__name__)
+
+READY = b"ready\n"
+_HEALTH_INTERVAL = 0.25
+_ADMIN_STALENESS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the supervisor tells a worker. The root token itself is not among it."""
+
+    settings: Settings
+    store_url: str
+    port: int
+    root_sha256: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Orders":
+        values: dict[str, Any] = json.loads(text)
+        settings = values.pop("settings")
+        settings["data_dir"] = Path(settings["data_dir"])
+        return cls(settings=Settings(**settings), **values)
+
+
+async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
+    """Serves until `stopping`. Raises redis's errors if the store cannot be used at the start."""
+    settings = orders.settings
+    redis = connect(orders.store_url)
+    feed_redis = connect(orders.store_url, socket_timeout=feed.SOCKET_TIMEOUT)
+    scripts = Scripts(redis, clock)
+    rules = RuleStore(scripts)
+    cache = PolicyCache(settings.cache_bytes)
+    flights = Flights()
+    follower = Follower(feed.Feed(feed_redis, range(SHARDS)), scripts, cache, flights, clock)
+    loading = Loading(rules, cache, flights, follower)
+    staleness = settings.max_staleness
+    identity = Identity(
+        cache,
+        loading,
+        follower,
+        clock,
+        root_digest=bytes.fromhex(orders.root_sha256),
+        max_staleness=staleness,
+    )
+    authorizer = Authorizer(cache, loading, follower, clock, max_staleness=staleness)
+    engine = grpcio.build(
+        settings,
+        orders.port,
+        identity,
+        admin=_admin(settings, scripts, rules),
+        authorize=[AuthorizeServicer(authorizer)],
+    )
+    await scripts.initialize()
+    await follower.start()
+    following = asyncio.create_task(follower.run())
+    reporting = asyncio.create_task(_report_health(engine, follower, staleness))
+    await engine.start()
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+    await stopping.wait()
+    reporting.cancel()
+    await engine.stop(settings.shutdown_grace)
+    following.cancel()
+    await feed_redis.aclose()
+    await redis.aclose()
+
+
+def _admin(settings: Settings, scripts: Scripts, rules: RuleStore) -> list[object]:
+    """The servicers of AdminService."""
+    limits = Limits(
+        ranges_per_list=settings.max_ranges_per_list,
+        lists_per_key=settings.max_lists_per_key,
+        keys_per_workspace=settings.max_keys_per_workspace,
+    )
+    workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
+    return [
+        WorkspaceServicer(Workspaces(workspaces, tokens)),
+        ListServicer(Lists(ListStore(scripts), rules, limits)),
+        ApiKeyServicer(ApiKeys(ApiKeyStore(scripts), limits)),
+        TokenServicer(Tokens(tokens, workspaces)),
+    ]
+
+
+async def _report_health(
+    engine: grpcio.GrpcioEngine, follower: Follower, max_staleness: float
+) -> None:
+    while True:
+        age = follower.oldest()
+        await engine.report("", serving=age <= max_staleness)
+        await engine.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
+        await engine.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
+        await asyncio.sleep(_HEALTH_INTERVAL)
+
+
+async def _main() -> None:
+    loop = asyncio.get_running_loop()
+    stdin = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+    orders = Orders.from_json((await stdin.readline()).decode())
+    set_up_logs(orders.settings.log_level)
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
+
+    async def watch_supervisor() -> None:
+        await stdin.read()
+        stopping.set()
+
+    watching = asyncio.create_task(watch_supervisor())
+    await run(orders, stopping, Clock())
+    watching.cancel()
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())

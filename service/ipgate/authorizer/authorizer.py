@@ -1,0 +1,169 @@
+"""`authorize()`: from a credential or name and an address to a verdict."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.held import HeldKey
+from ipgate.authorizer.loading import Loading
+from ipgate.clock import Clock
+from ipgate.domain.addresses import parse_address
+from ipgate.domain.credential import digest
+from ipgate.domain.decision import KEY_UNKNOWN, Decision, decide
+from ipgate.domain.errors import InvalidArgument, Unavailable, shown
+from ipgate.domain.names import API_KEYS, parse_child
+from ipgate.domain.resources import Caller
+from ipgate.domain.revision import parse_revision
+from ipgate.store.keys import shard_of
+
+LONGEST_WAIT = 5.0
+"""Seconds that a call without a deadline waits for its `min_revision`."""
+
+_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom the question is about: a presented credential, or the resource name of an API key.
+
+    `digest` is None for a credential that cannot be one; `name` is None for a credential."""
+
+    digest: bytes | None = None
+    name: str | None = None
+
+
+class Verdict(NamedTuple):
+    """A decision, the resource name of its API key and the revision that it reflects, if any."""
+
+    decision: Decision
+    api_key: str
+    revision: str
+
+
+_UNKNOWN = Verdict(KEY_UNKNOWN, "", "")
+
+
+class Authorizer:
+    """Answers from memory; loads what is missing, and fails rather than answer from stale memory."""
+
+    def __init__(
+        self,
+        cache: PolicyCache,
+        loading: Loading,
+        follower: Follower,
+        clock: Clock,
+        *,
+        max_staleness: float,
+    ) -> None:
+        self._cache = cache
+        self._loading = loading
+        self._follower = follower
+        self._clock = clock
+        self._max_staleness = max_staleness
+
+    async def authorize(
+        self, caller: Caller, subject: Subject, ip: str, *, min_revision: str, timeout: float | None
+    ) -> Verdict:
+        """The verdict of rules 1 to 5. `timeout`: seconds until the caller's deadline.
+
+        Raises InvalidArgument for `ip` and `min_revision`, Unavailable when it cannot decide.
+        """
+        address = _address(ip)
+        if min_revision:
+            revision = parse_revision("min_revision", min_revision)
+            wait = LONGEST_WAIT if timeout is None else timeout * 0.9
+            await self._follower.wait_for(revision, wait)
+        for _ in range(_ROUNDS):
+            verdict = self._verdict(caller, subject, address)
+            if verdict is not None:
+                return verdict
+            await self._load(subject)
+        raise Unavailable("the policy changes faster than it can be read; try again")
+
+    def at_once(self, caller: Caller, subject: Subject, ip: str) -> Verdict | None:
+        """The verdict if nothing must be loaded for it, else None. Raises as `authorize`."""
+        return self._verdict(caller, subject, _address(ip))
+
+    def _verdict(self, caller: Caller, subject: Subject, address: int | None) -> Verdict | None:
+        """The verdict from what is held now, without a pause; None if something is missing."""
+        key = self._held(subject)
+        if key is None:
+            return self._unknown(subject)
+        workspace = key.workspace
+        if caller.workspace and caller.workspace != workspace.id:
+            # To this caller the key must look as one that does not exist, at any speed.
+            return self._not_visible(subject)
+        history = self._follower.histories[workspace.shard]
+        if self._clock.steady() - history.fresh_at > self._max_staleness:
+            raise self._stale()
+        if key.lists:
+            for compiled in key.lists:
+                if compiled.intervals is None:
+                    return None
+            if not key.grouped:
+                return None
+        elif not workspace.loaded or (
+            workspace.default is not None and workspace.default.intervals is None
+        ):
+            return None
+        key.used = True
+        decision = decide(key, workspace, address, self._clock.now())
+        return Verdict(decision, key.name, history.token)
+
+    def _held(self, subject: Subject) -> HeldKey | None:
+        if subject.name is not None:
+            return self._cache.keys.get(subject.name)
+        return None if subject.digest is None else self._cache.digests.get(subject.digest)
+
+    def _unknown(self, subject: Subject) -> Verdict | None:
+        """The verdict for a key that is known to be unknown; None if that is not known."""
+        known = subject.digest if subject.name is None else subject.name
+        if known is None or known in self._cache.unknown:
+            return self._not_visible(subject)
+        return None
+
+    def _not_visible(self, subject: Subject) -> Verdict:
+        if self._follower.oldest() > self._max_staleness:
+            raise self._stale()
+        if subject.name is None:
+            return _UNKNOWN
+        shard = shard_of(parse_child("api_key", subject.name, API_KEYS).workspace)
+        return Verdict(KEY_UNKNOWN, "", self._follower.histories[shard].token)
+
+    async def _load(self, subject: Subject) -> None:
+        """Loads the next thing that is missing for the verdict."""
+        if self._follower.oldest() > self._max_staleness:
+            raise self._stale()
+        key = self._held(subject)
+        if key is not None:
+            await self._loading.rules_of(key)
+        elif subject.name is not None:
+            await self._loading.key(*parse_child("api_key", subject.name, API_KEYS))
+        elif subject.digest is not None:
+            await self._loading.credential(subject.digest)
+
+    def _stale(self) -> Unavailable:
+        return Unavailable(
+            f"nothing was heard from the store for more than {self._max_staleness:g} s; try again",
+            reason="STALE",
+        )
+
+
+def _address(ip: str) -> int | None:
+    try:
+        return parse_address(ip)
+    except ValueError:
+        text = f"{shown(ip)} is not an IP address; send a dotted quad or an IPv6 address"
+        raise InvalidArgument.of("ip", text) from None
+
+
+def subject_of_credential(credential: str) -> Subject:
+    """The subject for a credential as the end client presented it."""
+    return Subject(digest=digest(credential))
+
+
+def subject_of_name(name: str) -> Subject:
+    """The subject for the resource name of an API key. Raises InvalidArgument."""
+    parse_child("api_key", name, API_KEYS)
+    return Subject(name=name)

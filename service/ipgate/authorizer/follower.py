@@ -1,0 +1,174 @@
+"""Follows the changes of the store, so that what is held stays true.
+
+For each shard the follower knows the change it applied last, by number and tip. Every change names
+the tip it was made upon, so the follower notices whatever breaks the chain: a trimmed stream, an
+emptied or restored store, a failover to a replica that lacks what was seen. Then all is dropped.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.flights import Flights
+from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
+from ipgate.domain.revision import SHARDS, Revision
+from ipgate.store.connection import cause
+from ipgate.store.feed import COUNT, Change, Feed
+from ipgate.store.rules import Head
+from ipgate.store.scripts import Scripts
+
+log = logging.getLogger(__name__)
+
+_RECENT = 2048
+"""Tips of applied changes that are remembered in each shard, to tell loads of another history."""
+
+_SLOWEST_RETRY = 0.5
+
+
+class History:
+    """What the follower knows of one shard."""
+
+    __slots__ = ("fresh_at", "head", "recent", "token")
+
+    def __init__(self, head: Head, shard: int, fresh_at: float) -> None:
+        self.recent: dict[int, str] = {}
+        self.fresh_at = fresh_at
+        self.advance(head, shard)
+
+    def advance(self, head: Head, shard: int) -> None:
+        self.head = head
+        self.token = Revision(shard, head.epoch, head.number).token()
+        self.recent[head.number] = head.tip
+        if len(self.recent) > _RECENT:
+            del self.recent[next(iter(self.recent))]
+
+
+class Follower:
+    """Applies the changes of the feed's shards to the cache, and knows how fresh that makes it."""
+
+    def __init__(
+        self, feed: Feed, scripts: Scripts, cache: PolicyCache, flights: Flights, clock: Clock
+    ) -> None:
+        self._feed = feed
+        self._scripts = scripts
+        self._cache = cache
+        self._flights = flights
+        self._clock = clock
+        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.histories: Sequence[History] = ()
+
+    async def start(self) -> None:
+        """Takes up the history where it stands. Raises redis's errors."""
+        began = self._clock.steady()
+        self._reset(await self._feed.heads(), began)
+
+    async def run(self) -> None:
+        """Follows until cancelled; a store that cannot be reached is tried again and again."""
+        delay = 0.0
+        while True:
+            try:
+                await self._follow()
+            except Exception as fault:
+                # Nothing may end the following; until it works, what is held grows stale.
+                expected = isinstance(fault, (RedisError, OSError, Unavailable))
+                if not delay:
+                    log.warning(
+                        "changes cannot be followed: %s", cause(fault), exc_info=not expected
+                    )
+                delay = min(max(delay * 2, 0.02), _SLOWEST_RETRY)
+                await asyncio.sleep(delay)
+            else:
+                if delay:
+                    log.warning("changes are followed again")
+                delay = 0.0
+
+    def age(self, shard: int) -> float:
+        """Seconds since what is held of a shard was known to be the present."""
+        return self._clock.steady() - self.histories[shard].fresh_at
+
+    def oldest(self) -> float:
+        """The greatest age of all shards."""
+        return self._clock.steady() - min(history.fresh_at for history in self.histories)
+
+    async def reached(self, shard: int, head: Head) -> bool:
+        """Waits until the changes up to `head` are applied. False if `head` is not, or not any
+        more known to be, of the history that the follower follows."""
+        while True:
+            history = self.histories[shard]
+            if history.head.epoch == head.epoch and history.head.number >= head.number:
+                return history.recent.get(head.number) == head.tip
+            await asyncio.shield(self._moved)
+
+    async def wait_for(self, revision: Revision, timeout: float) -> None:
+        """Waits until a revision is applied. Raises Unavailable after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    head = self.histories[revision.shard].head
+                    if head.epoch == revision.epoch and head.number >= revision.number:
+                        return
+                    await asyncio.shield(self._moved)
+        except TimeoutError:
+            raise Unavailable(
+                "min_revision has not reached this server yet; try again",
+                reason="REVISION_NOT_REACHED",
+            ) from None
+
+    async def _follow(self) -> None:
+        """Reads once, and applies what came."""
+        began = self._clock.steady()
+        heads, found = await self._feed.wait(
+            {shard: self.histories[shard].head.number for shard in self._feed.shards}
+        )
+        if any(not head.epoch for head in heads.values()):
+            log.error("the store was emptied; it is set up anew")
+            await self._scripts.initialize()
+            return
+        for shard, head in heads.items():
+            changes = found.get(shard, [])
+            if not self._continues(self.histories[shard].head, head, changes):
+                log.error("shard %d has another history than before; all is loaded anew", shard)
+                self._reset(heads, began)
+                return
+        for shard in heads:
+            self._apply(shard, found.get(shard, []), began)
+        if found:
+            self._wake()
+
+    def _continues(self, mine: Head, head: Head, changes: Sequence[Change]) -> bool:
+        """Whether the store's head and changes carry on from where the follower stands."""
+        if head.epoch != mine.epoch or head.number < mine.number:
+            return False
+        if head.number == mine.number and head.tip != mine.tip:
+            return False
+        if head.number > mine.number and not changes:
+            return False
+        number, tip = mine.number, mine.tip
+        for change in changes:
+            if change.number != number + 1 or change.prev != tip:
+                return False
+            number, tip = change.number, change.tip
+        return True
+
+    def _apply(self, shard: int, changes: Sequence[Change], began: float) -> None:
+        history = self.histories[shard]
+        for change in changes:
+            self._flights.touch(change)
+            self._cache.apply(change)
+            history.advance(Head(history.head.epoch, change.number, change.tip), shard)
+        if len(changes) < COUNT:
+            history.fresh_at = began
+
+    def _reset(self, heads: dict[int, Head], began: float) -> None:
+        self._flights.touch_all()
+        self._cache.clear()
+        self.histories = [History(heads[shard], shard, began) for shard in range(SHARDS)]
+        self._wake()
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.get_running_loop().create_future()
+        moved.set_result(None)

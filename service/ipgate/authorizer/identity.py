@@ -1,0 +1,71 @@
+"""Who calls: from the bearer token of a call to the caller."""
+
+import hmac
+
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.loading import Loading
+from ipgate.clock import Clock
+from ipgate.domain.credential import digest
+from ipgate.domain.errors import Unauthenticated, Unavailable
+from ipgate.domain.resources import Caller, Role
+from ipgate.store.keys import TOKEN_SHARD
+
+ROOT = Caller("root", Role.ROOT)
+_BEARER = "Bearer "
+_ROUNDS = 50
+
+
+class Identity:
+    """Knows root by its digest and the access tokens from the cache."""
+
+    def __init__(
+        self,
+        cache: PolicyCache,
+        loading: Loading,
+        follower: Follower,
+        clock: Clock,
+        *,
+        root_digest: bytes,
+        max_staleness: float,
+    ) -> None:
+        self._cache = cache
+        self._loading = loading
+        self._follower = follower
+        self._clock = clock
+        self._root_digest = root_digest
+        self._max_staleness = max_staleness
+
+    async def caller(self, authorization: str) -> Caller:
+        """The caller of a call with that `authorization` metadata. Raises Unauthenticated, and
+        Unavailable when a token cannot be checked."""
+        if authorization[: len(_BEARER)].lower() != _BEARER.lower():
+            raise Unauthenticated(
+                "send the metadata authorization: Bearer <token>", reason="TOKEN_MISSING"
+            )
+        presented = digest(authorization[len(_BEARER) :])
+        if presented is None:
+            raise _invalid()
+        if hmac.compare_digest(presented, self._root_digest):
+            return ROOT
+        for _ in range(_ROUNDS):
+            if self._follower.age(TOKEN_SHARD) > self._max_staleness:
+                raise Unavailable("access tokens cannot be checked now; try again", reason="STALE")
+            token = self._cache.tokens.get(presented)
+            if token is not None:
+                if token.expire_time is not None and self._clock.now() >= token.expire_time:
+                    raise Unauthenticated(
+                        "the access token has expired; ask for a new one", reason="TOKEN_EXPIRED"
+                    )
+                return token.caller()
+            if presented in self._cache.unknown_tokens:
+                raise _invalid()
+            await self._loading.token(presented)
+        raise Unavailable("access tokens cannot be checked now; try again")
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated(
+        "the access token is not valid; it may have been revoked or mistyped",
+        reason="TOKEN_INVALID",
+    )

@@ -1,0 +1,185 @@
+"""Loads what decisions need into the cache, fenced.
+
+What was read at some point of a shard's history is held only once the follower has applied all
+changes up to that point, and only if none after it touched what was read. Else it is read again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.flights import Flight, Flights
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.held import HeldIntervals, HeldKey, HeldList, HeldUnion, HeldWorkspace
+from ipgate.domain.errors import Unavailable
+from ipgate.domain.intervals import compile_list, compile_union
+from ipgate.domain.names import key_name
+from ipgate.pacing import in_steps
+from ipgate.store.keys import TOKEN_SHARD, shard_of
+from ipgate.store.rules import Head, KeyFacts, RuleStore
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64
+"""Reads that may be under way at a time: strangers with made-up keys cannot flood the store."""
+
+_ATTEMPTS = 20
+_RETRY_DELAY = 0.005
+
+T = TypeVar("T")
+
+
+class Loading:
+    """Every method raises Unavailable when it cannot load."""
+
+    def __init__(
+        self, store: RuleStore, cache: PolicyCache, flights: Flights, follower: Follower
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._flights = flights
+        self._follower = follower
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def credential(self, digest: bytes) -> None:
+        """Loads the key of a credential, or learns that there is none."""
+
+        async def load(flight: Flight) -> None:
+            for _ in range(_ATTEMPTS):
+                flight.touched = -1
+                async with self._slots:
+                    owner = await self._store.credential(digest.hex())
+                facts = None if owner is None else await self.key(*owner)
+                if facts is not None and bytes.fromhex(facts.digest) == digest:
+                    return
+                # No index entry, or one that leads to no key of this credential.
+                if flight.touched < 0:
+                    self._cache.add_unknown(digest)
+                    return
+            raise _changes_too_fast()
+
+        await self._flights.join(("credential", digest.hex()), load)
+
+    async def key(self, workspace: str, key: str) -> KeyFacts | None:
+        """Loads a key by name, or learns that there is none."""
+
+        async def load(flight: Flight) -> KeyFacts | None:
+            facts = await self._fenced(
+                shard_of(workspace), flight, lambda: self._store.key(workspace, key)
+            )
+            if facts is None:
+                self._cache.add_unknown(key_name(workspace, key))
+            else:
+                self._cache.add_key(workspace, key, facts)
+            return facts
+
+        return await self._flights.join(("key", workspace, key), load)
+
+    async def rules_of(self, key: HeldKey) -> None:
+        """Loads what is missing to decide for a held key, which it may find outdated and drop."""
+        lists = [each for each in key.lists if each.intervals is None]
+        if any(_is_dead(each) for each in lists):
+            self._cache.drop_key(key.name)
+            return
+        workspace = key.workspace
+        if not key.lists:
+            if not workspace.loaded:
+                await self._workspace(workspace)
+            elif workspace.default is not None and workspace.default.intervals is None:
+                await self._list(workspace, workspace.default)
+        await asyncio.gather(*(self._compiled(workspace, each) for each in lists))
+        self._cache.make_room(key)
+        if not key.grouped and all(each.intervals is not None for each in key.lists):
+            key.lists = workspace.group([each for each in key.lists if isinstance(each, HeldList)])
+            key.grouped = True
+
+    async def token(self, digest: bytes) -> None:
+        """Loads an access token, or learns that there is none."""
+
+        async def load(flight: Flight) -> None:
+            token = await self._fenced(TOKEN_SHARD, flight, lambda: self._store.token(digest.hex()))
+            self._cache.add_token(digest, token)
+
+        await self._flights.join(("token", digest.hex()), load)
+
+    async def _workspace(self, held: HeldWorkspace) -> None:
+        async def load(flight: Flight) -> None:
+            facts = await self._fenced(held.shard, flight, lambda: self._store.workspace(held.id))
+            if facts is None:
+                return  # its keys went before it, which the caller will see
+            held.require_allow_list = facts.require_allow_list
+            held.default = held.list(facts.default_list) if facts.default_list else None
+            held.loaded = True
+
+        await self._flights.join(("workspace", held.id), load)
+
+    async def _compiled(self, workspace: HeldWorkspace, held: object) -> None:
+        if isinstance(held, HeldList):
+            await self._list(workspace, held)
+        elif isinstance(held, HeldUnion):
+            missing = [each for each in held.members if each.intervals is None]
+            await asyncio.gather(*(self._list(workspace, each) for each in missing))
+            await self._union(workspace, held)
+
+    async def _list(self, workspace: HeldWorkspace, held: HeldList) -> None:
+        async def load(flight: Flight) -> None:
+            for _ in range(_ATTEMPTS):
+                facts = await self._fenced(
+                    workspace.shard, flight, lambda: self._store.allow_list(workspace.id, held.id)
+                )
+                if facts is None:
+                    if not held.dead:
+                        raise _broken(f"the allow list {held.name} of a key is missing")
+                    return
+                intervals = await in_steps(compile_list(held.name, facts.ranges))
+                # Compiling took its time: nothing may have touched the list meanwhile.
+                if flight.touched < 0:
+                    held.shared = facts.linked > 1
+                    held.hold(intervals)
+                    return
+            raise _changes_too_fast()
+
+        await self._flights.join(("list", workspace.id, held.id), load)
+
+    async def _union(self, workspace: HeldWorkspace, held: HeldUnion) -> None:
+        async def load(flight: Flight) -> None:
+            compiled = [each.intervals for each in held.members]
+            present = [each for each in compiled if each is not None]
+            if len(present) == len(compiled):
+                intervals = await in_steps(compile_union(present))
+                if compiled == [each.intervals for each in held.members]:
+                    held.hold(intervals)
+
+        await self._flights.join(("union", workspace.id, str(id(held))), load)
+
+    async def _fenced(
+        self, shard: int, flight: Flight, read: Callable[[], Awaitable[tuple[Head, T]]]
+    ) -> T:
+        """What `read` gives, when it is true as of what the follower has applied. On return
+        `flight.touched` is -1, and counts what comes from here on."""
+        for attempt in range(_ATTEMPTS):
+            flight.touched = -1
+            async with self._slots:
+                head, facts = await read()
+            if await self._follower.reached(shard, head) and flight.touched <= head.number:
+                flight.touched = -1
+                return facts
+            await asyncio.sleep(_RETRY_DELAY if attempt else 0)
+        raise _changes_too_fast()
+
+
+def _is_dead(held: HeldIntervals | object) -> bool:
+    if isinstance(held, HeldUnion):
+        return any(member.dead for member in held.members)
+    return isinstance(held, HeldList) and held.dead
+
+
+def _changes_too_fast() -> Unavailable:
+    return Unavailable("the policy changes faster than it can be read; try again")
+
+
+def _broken(what: str) -> Unavailable:
+    log.error("the store is not consistent: %s", what)
+    return Unavailable("the store is not consistent; see the server's log", reason="STORE_BROKEN")

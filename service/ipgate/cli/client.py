@@ -1,0 +1,105 @@
+"""The connection of the commands to a running server, and its errors in words."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, PreconditionFailure
+from grpc_status import rpc_status
+
+from ipgate.v1.admin_pb2_grpc import AdminServiceStub
+from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
+
+_MAX_ANSWER = 64 << 20
+_PAGE = 1000
+
+
+class Failure(Exception):
+    """A command that failed; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the server is, and how to get in. `token` is only ever sent."""
+
+    server: str
+    token: str
+    token_file: Path
+    tls_ca: str
+    tls_cert: str
+    tls_key: str
+    timeout: float
+
+    def admin(self, method: str, request: Message) -> Any:
+        """Calls a method of AdminService. Raises Failure."""
+        return self._call(AdminServiceStub, method, request)
+
+    def authorize(self, request: Message) -> Any:
+        """Calls Authorize. Raises Failure."""
+        return self._call(AuthorizeServiceStub, "Authorize", request)
+
+    def pages(self, method: str, request: Any, items: str) -> Iterator[Message]:
+        """All resources of a listing, page by page. Raises Failure."""
+        request.page_size = _PAGE
+        while True:
+            answer = self.admin(method, request)
+            yield from getattr(answer, items)
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    def _call(self, stub: Callable[[grpc.Channel], Any], method: str, request: Message) -> Any:
+        options = (("grpc.max_receive_message_length", _MAX_ANSWER),)
+        with self._channel(options) as channel:
+            try:
+                call = getattr(stub(channel), method)
+                metadata = (("authorization", f"Bearer {self._secret()}"),)
+                return call(request, metadata=metadata, timeout=self.timeout)
+            except grpc.RpcError as error:
+                raise Failure(self._explained(error)) from error
+
+    def _channel(self, options: Any) -> grpc.Channel:
+        if not self.tls_ca:
+            return grpc.insecure_channel(self.server, options)
+        try:
+            pair = [Path(each).read_bytes() for each in (self.tls_key, self.tls_cert) if each]
+            ca = Path(self.tls_ca).read_bytes()
+        except OSError as fault:
+            raise Failure(f"{fault.filename}: {fault.strerror}") from fault
+        credentials = grpc.ssl_channel_credentials(ca, *pair)
+        return grpc.secure_channel(self.server, credentials, options)
+
+    def _secret(self) -> str:
+        if self.token:
+            return self.token
+        try:
+            return self.token_file.read_text().strip()
+        except OSError as fault:
+            raise Failure(
+                f"no access token: set IPGATE_TOKEN, or --token-file to a file that holds one "
+                f"({self.token_file}: {fault.strerror})"
+            ) from fault
+
+    def _explained(self, error: Any) -> str:
+        code, details = error.code(), error.details() or ""
+        if code is grpc.StatusCode.UNAVAILABLE and rpc_status.from_call(error) is None:
+            return (
+                f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server"
+            )
+        return "\n".join([f"{code.name}: {details}", *_particulars(error)])
+
+
+def _particulars(error: Any) -> list[str]:
+    """One line for each violation, where there are several."""
+    status = rpc_status.from_call(error)
+    lines = []
+    for detail in status.details if status else ():
+        bad, failure = BadRequest(), PreconditionFailure()
+        if detail.Unpack(bad):
+            lines += [f"  {each.field}: {each.description}" for each in bad.field_violations]
+        elif detail.Unpack(failure):
+            lines += [f"  {each.description}" for each in failure.violations]
+    return lines if len(lines) > 1 else []

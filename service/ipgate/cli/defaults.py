@@ -1,0 +1,84 @@
+"""`ipgate default`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ipgate.cli.options import DryRun, Etag, In, Json, connection
+from ipgate.cli.output import print_json
+from ipgate.cli.workspaces import default_text
+from ipgate.domain.names import list_name, workspace_name
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+app = typer.Typer(no_args_is_help=True, help="The default allow list of a workspace.")
+
+
+@app.command()
+def show(context: typer.Context, workspace: In, json: Json = False) -> None:
+    """Show the default allow list.
+
+    Example: ipgate default show -w acme
+    """
+    request = admin.GetWorkspaceRequest(name=workspace_name(workspace))
+    _show(connection(context).admin("GetWorkspace", request), json=json)
+
+
+@app.command("set")
+def switch_on(
+    context: typer.Context,
+    allow_list: Annotated[str, typer.Argument(help="Id of the allow list.")],
+    workspace: In,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Switch the default on: this list applies to every key that is linked to none.
+
+    Example: ipgate default set office -w acme
+    """
+    default = resources.DefaultAllowList(enabled=True, allow_list=list_name(workspace, allow_list))
+    _update(context, workspace, default, etag=etag, dry_run=dry_run, json=json)
+
+
+@app.command("off")
+def switch_off(
+    context: typer.Context,
+    workspace: In,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Switch the default off; which list it was is kept.
+
+    Example: ipgate default off -w acme
+    """
+    request = admin.GetWorkspaceRequest(name=workspace_name(workspace))
+    present = connection(context).admin("GetWorkspace", request)
+    default = resources.DefaultAllowList(allow_list=present.default_allow_list.allow_list)
+    _update(context, workspace, default, etag=etag or present.etag, dry_run=dry_run, json=json)
+
+
+def _update(
+    context: typer.Context,
+    workspace: str,
+    default: resources.DefaultAllowList,
+    *,
+    etag: str,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    request = admin.UpdateDefaultAllowListRequest(
+        workspace=workspace_name(workspace),
+        default_allow_list=default,
+        etag=etag,
+        validate_only=dry_run,
+    )
+    _show(connection(context).admin("UpdateDefaultAllowList", request), json=json)
+
+
+def _show(workspace: Any, *, json: bool) -> None:
+    if json:
+        print_json(workspace.default_allow_list)
+    else:
+        print(f"default of {workspace.name}: {default_text(workspace)}")

@@ -1,0 +1,278 @@
+"""`ipgate list`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ipgate.cli.client import Failure
+from ipgate.cli.keys import print_keys
+from ipgate.cli.options import DryRun, Etag, In, Json, Name, connection
+from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.ranges import Column, File, Ranges, gather
+from ipgate.cli.workspaces import done
+from ipgate.domain.names import key_name, list_name, workspace_name
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+app = typer.Typer(no_args_is_help=True, help="IP allow lists, their ranges and their links.")
+
+Id = Annotated[str, typer.Argument(help="Id of the allow list.")]
+Keys = Annotated[list[str], typer.Argument(help="Ids of API keys.")]
+Description = Annotated[str | None, typer.Option(help="What the list is for.")]
+Broad = Annotated[bool, typer.Option("--allow-broad", help="Accept more than 2^24 addresses.")]
+Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn the default off.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    allow_list: Id,
+    workspace: In,
+    name: Annotated[str, typer.Option("--name", help="Name for people.")],
+    description: Annotated[str, typer.Option(help="What the list is for.")],
+    ranges: Ranges = None,
+    file: File = "",
+    column: Column = "",
+    allow_broad: Broad = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Create an allow list.
+
+    Example: ipgate list create office -w acme --name Office --description "Head office" -r 198.51.100.73
+    """
+    request = admin.CreateAllowListRequest(
+        parent=workspace_name(workspace),
+        allow_list_id=allow_list,
+        allow_list=resources.AllowList(
+            display_name=name, description=description, ranges=gather(ranges, file, column)
+        ),
+        allow_broad=allow_broad,
+        validate_only=dry_run,
+    )
+    _show(connection(context).admin("CreateAllowList", request), json=json)
+
+
+@app.command()
+def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
+    """List the allow lists of a workspace.
+
+    Example: ipgate list ls -w acme
+    """
+    request = admin.ListAllowListsRequest(parent=workspace_name(workspace))
+    found: list[Any] = list(connection(context).pages("ListAllowLists", request, "allow_lists"))
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "NAME", "RANGES", "KEYS", "DESCRIPTION"),
+        (
+            (
+                last(each.name),
+                each.display_name,
+                str(each.range_count),
+                str(each.linked_api_key_count),
+                each.description,
+            )
+            for each in found
+        ),
+    )
+
+
+@app.command()
+def show(context: typer.Context, allow_list: Id, workspace: In, json: Json = False) -> None:
+    """Show an allow list with its ranges.
+
+    Example: ipgate list show office -w acme
+    """
+    request = admin.GetAllowListRequest(name=list_name(workspace, allow_list))
+    _show(connection(context).admin("GetAllowList", request), json=json)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    allow_list: Id,
+    workspace: In,
+    name: Name = None,
+    description: Description = None,
+    ranges: Ranges = None,
+    file: File = "",
+    column: Column = "",
+    allow_broad: Broad = False,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Change an allow list; given ranges replace all that it has.
+
+    Example: ipgate list update office -w acme --file ranges.txt
+    """
+    request = admin.UpdateAllowListRequest(
+        allow_list=resources.AllowList(
+            name=list_name(workspace, allow_list),
+            display_name=name or "",
+            description=description or "",
+            ranges=gather(ranges, file, column),
+            etag=etag,
+        ),
+        allow_broad=allow_broad,
+        validate_only=dry_run,
+    )
+    given = {"display_name": name, "description": description, "ranges": ranges or file or None}
+    request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
+    _show(connection(context).admin("UpdateAllowList", request), json=json)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    allow_list: Id,
+    workspace: In,
+    force: Force = False,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Delete an allow list.
+
+    Example: ipgate list delete office -w acme
+    """
+    request = admin.DeleteAllowListRequest(
+        name=list_name(workspace, allow_list), force=force, etag=etag, validate_only=dry_run
+    )
+    answer = connection(context).admin("DeleteAllowList", request)
+    done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    allow_list: Id,
+    workspace: In,
+    ranges: Ranges = None,
+    file: File = "",
+    column: Column = "",
+    allow_broad: Broad = False,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Add ranges to an allow list.
+
+    Example: ipgate list add office -w acme -r 203.0.113.0/24
+    """
+    request = admin.AddRangesRequest(
+        allow_list=list_name(workspace, allow_list),
+        ranges=_some(gather(ranges, file, column)),
+        allow_broad=allow_broad,
+        etag=etag,
+        validate_only=dry_run,
+    )
+    _show(connection(context).admin("AddRanges", request), json=json)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    allow_list: Id,
+    workspace: In,
+    ranges: Ranges = None,
+    file: File = "",
+    column: Column = "",
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Remove ranges from an allow list.
+
+    Example: ipgate list remove office -w acme -r 203.0.113.0/24
+    """
+    request = admin.RemoveRangesRequest(
+        allow_list=list_name(workspace, allow_list),
+        ranges=_some(gather(ranges, file, column)),
+        etag=etag,
+        validate_only=dry_run,
+    )
+    _show(connection(context).admin("RemoveRanges", request), json=json)
+
+
+@app.command()
+def link(
+    context: typer.Context,
+    allow_list: Id,
+    keys: Keys,
+    workspace: In,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Link API keys to an allow list.
+
+    Example: ipgate list link office ci batch -w acme
+    """
+    request = admin.LinkApiKeysRequest(
+        allow_list=list_name(workspace, allow_list),
+        api_keys=[key_name(workspace, key) for key in keys],
+        validate_only=dry_run,
+    )
+    answer = connection(context).admin("LinkApiKeys", request)
+    done(f"linked {', '.join(keys)} to {allow_list}", answer.revision, dry_run=dry_run, json=json)
+
+
+@app.command()
+def unlink(
+    context: typer.Context,
+    allow_list: Id,
+    keys: Keys,
+    workspace: In,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Unlink API keys from an allow list.
+
+    Example: ipgate list unlink office ci -w acme
+    """
+    request = admin.UnlinkApiKeysRequest(
+        allow_list=list_name(workspace, allow_list),
+        api_keys=[key_name(workspace, key) for key in keys],
+        validate_only=dry_run,
+    )
+    answer = connection(context).admin("UnlinkApiKeys", request)
+    text = f"unlinked {', '.join(keys)} from {allow_list}"
+    done(text, answer.revision, dry_run=dry_run, json=json)
+
+
+@app.command()
+def keys(context: typer.Context, allow_list: Id, workspace: In, json: Json = False) -> None:
+    """List the API keys linked to an allow list.
+
+    Example: ipgate list keys office -w acme
+    """
+    request = admin.ListLinkedApiKeysRequest(allow_list=list_name(workspace, allow_list))
+    found = connection(context).pages("ListLinkedApiKeys", request, "api_keys")
+    print_keys(list(found), json=json)
+
+
+def _some(ranges: list[str]) -> list[str]:
+    if not ranges:
+        raise Failure("give ranges with --range or --file")
+    return ranges
+
+
+def _show(allow_list: Any, *, json: bool) -> None:
+    if json:
+        print_json(allow_list)
+        return
+    print_fields(
+        (
+            ("name", allow_list.name),
+            ("display name", allow_list.display_name),
+            ("description", allow_list.description),
+            ("ranges", str(allow_list.range_count)),
+            ("linked keys", str(allow_list.linked_api_key_count)),
+            ("updated", time(allow_list, "update_time")),
+            ("etag", allow_list.etag),
+        )
+    )
+    for each in allow_list.ranges:
+        print(f"  {each}")

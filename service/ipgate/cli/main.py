@@ -1,0 +1,81 @@
+"""The `ipgate` command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ipgate import __version__
+from ipgate.cli import authorize, defaults, keys, lists, tokens, workspaces
+from ipgate.cli.client import Connection, Failure
+from ipgate.cli.serve import serve
+
+ERROR = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="ipgate decides whether an API key may be used from an IP address.",
+)
+app.command()(serve)
+app.command()(authorize.authorize)
+app.add_typer(workspaces.app, name="workspace")
+app.add_typer(lists.app, name="list")
+app.add_typer(keys.app, name="key")
+app.add_typer(defaults.app, name="default")
+app.add_typer(tokens.app, name="token")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ipgate {__version__}")
+        raise typer.Exit
+
+
+def _option(variable: str, text: str) -> Any:
+    return typer.Option(envvar=variable, help=text)
+
+
+@app.callback()
+def connect(
+    context: typer.Context,
+    server: Annotated[
+        str, _option("IPGATE_SERVER", "Address of the server, HOST:PORT.")
+    ] = "127.0.0.1:50051",
+    token_file: Annotated[
+        Path, _option("IPGATE_TOKEN_FILE", "File with the access token; IPGATE_TOKEN overrides it.")
+    ] = Path(".ipgate/root-token"),
+    tls_ca: Annotated[
+        str, _option("IPGATE_TLS_CA", "Certificates to trust, a PEM file; turns TLS on.")
+    ] = "",
+    tls_cert: Annotated[
+        str, _option("IPGATE_CLIENT_CERT", "Certificate of this client, for mutual TLS.")
+    ] = "",
+    tls_key: Annotated[str, _option("IPGATE_CLIENT_KEY", "Private key of that certificate.")] = "",
+    timeout: Annotated[float, _option("IPGATE_TIMEOUT", "Seconds to wait for an answer.")] = 30.0,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the command say which server to talk to, and as whom."""
+    context.obj = Connection(
+        server=server,
+        token=os.environ.get("IPGATE_TOKEN", ""),
+        token_file=token_file,
+        tls_ca=tls_ca,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        timeout=timeout,
+    )
+
+
+def main() -> None:
+    """Runs the command; a failure is one message on standard error and exit code 2."""
+    try:
+        app()
+    except Failure as failure:
+        print(f"ipgate: {failure}", file=sys.stderr)
+        sys.exit(ERROR)

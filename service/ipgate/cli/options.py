@@ -1,0 +1,36 @@
+"""Arguments and options that several commands share, and what they stand for."""
+
+from datetime import datetime
+from typing import Annotated, cast
+
+import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ipgate.cli.client import Connection, Failure
+
+In = Annotated[
+    str, typer.Option("--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Id of the workspace.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the change without making it.")]
+Etag = Annotated[str, typer.Option(help="Change only what still has this etag.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
+Expires = Annotated[str | None, typer.Option(help="Instant of expiry, as in 2027-01-31T12:00:00Z.")]
+
+
+def connection(context: typer.Context) -> Connection:
+    """How to reach the server, from the options before the command."""
+    return cast("Connection", context.find_root().obj)
+
+
+def instant(text: str) -> Timestamp:
+    """The Timestamp of an ISO 8601 instant with its offset. Raises Failure."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(f"--expires {text!r} is not an instant; use 2027-01-31T12:00:00Z") from None
+    if time.tzinfo is None:
+        raise Failure(f"--expires {text!r} has no offset; write {text}Z for UTC")
+    found = Timestamp()
+    found.FromDatetime(time)
+    return found

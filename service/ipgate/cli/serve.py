@@ -1,0 +1,94 @@
+"""`ipgate serve`: the settings as flags, and what is printed when it serves."""
+
+import inspect
+import os
+import shlex
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ipgate import __version__
+from ipgate.app.logs import set_up_logs
+from ipgate.app.supervisor import serve as supervise
+from ipgate.cli.client import Failure
+from ipgate.settings import BadSetting, Settings, flag, variable
+from ipgate.store.connection import UnusableStore
+
+
+def serve(**values: Any) -> None:
+    """Run the server.
+
+    Example: ipgate serve --listen 127.0.0.1:50051 --redis-url redis://localhost:6379
+    """
+    settings = Settings(**values)
+    try:
+        settings.check()
+        set_up_logs(settings.log_level)
+        supervise(settings, lambda address, token: _announce(settings, address, token))
+    except (BadSetting, UnusableStore) as fault:
+        raise Failure(str(fault)) from fault
+
+
+def _announce(settings: Settings, address: str, token: str) -> None:
+    command = shlex.quote(_command())
+    options = (
+        "" if address == Settings.__dataclass_fields__["listen"].default else f" --server {address}"
+    )
+    if token != str(Path(".ipgate") / "root-token") and not token.startswith("from "):
+        options += f" --token-file {shlex.quote(token)}"
+    ipgate = command + options
+    count = settings.worker_count()
+    print(
+        f"ipgate {__version__} listens on {address} "
+        f"({'TLS' if settings.tls_cert else 'plaintext'}, {count} worker{'s' * (count > 1)})\n"
+        f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"
+        f"root token: {token}\n"
+        "\n"
+        "Try in another terminal:\n"
+        f"  {ipgate} workspace create acme\n"
+        f"  {ipgate} key create ci -w acme\n"
+        f"  {ipgate} authorize 198.51.100.73 -w acme --api-key ci",
+        flush=True,
+    )
+
+
+def _command() -> str:
+    """How the user called this program, as short as it works from here."""
+    called = Path(sys.argv[0])
+    if called.name != "ipgate":
+        return "ipgate"
+    here = os.path.relpath(called)
+    return here if not here.startswith("..") else str(called)
+
+
+def _signature() -> inspect.Signature:
+    """One option for each setting."""
+    parameters = []
+    for each in fields(Settings):
+        bounds = {name: each.metadata[name] for name in ("min", "max") if name in each.metadata}
+        option = typer.Option(
+            flag(each.name),
+            envvar=variable(each.name),
+            help=each.metadata["help"],
+            show_default=each.default not in ("", False),
+            **bounds,
+        )
+        assert each.default is not MISSING
+        parameters.append(
+            inspect.Parameter(
+                each.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=each.default,
+                annotation=Annotated[each.type, option],
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+serve.__signature__ = _signature()  # type: ignore[attr-defined]
+serve.__annotations__ = {
+    name: parameter.annotation for name, parameter in _signature().parameters.items()
+}

@@ -1,0 +1,127 @@
+"""`ipgate token`."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ipgate.cli.options import DryRun, Expires, Json, Name, connection, instant
+from ipgate.cli.output import last, print_fields, print_json, print_table, time, to_dict
+from ipgate.cli.workspaces import done
+from ipgate.domain.names import token_name, workspace_name
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+app = typer.Typer(no_args_is_help=True, help="Access tokens: who may call ipgate.")
+
+Scope = Annotated[
+    str,
+    typer.Option(
+        "--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Id of the workspace; none for all."
+    ),
+]
+
+
+class Role(StrEnum):
+    admin = "admin"
+    viewer = "viewer"
+    authorizer = "authorizer"
+
+
+_ROLES = {
+    Role.admin: resources.AccessToken.ROLE_WORKSPACE_ADMIN,
+    Role.viewer: resources.AccessToken.ROLE_WORKSPACE_VIEWER,
+    Role.authorizer: resources.AccessToken.ROLE_AUTHORIZER,
+}
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    role: Annotated[Role, typer.Argument(help="What its bearer may do.")],
+    workspace: Scope = "",
+    token: Annotated[str, typer.Option("--id", help="Id of the token.")] = "",
+    name: Name = None,
+    expires: Expires = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Create an access token; its secret is shown once.
+
+    Example: ipgate token create authorizer -w acme --id backend
+    """
+    request = admin.CreateAccessTokenRequest(
+        access_token_id=token,
+        access_token=resources.AccessToken(
+            display_name=name or "",
+            role=_ROLES[role],
+            workspace=workspace_name(workspace) if workspace else "",
+            expire_time=instant(expires) if expires else None,
+        ),
+        validate_only=dry_run,
+    )
+    answer = connection(context).admin("CreateAccessToken", request)
+    if json:
+        print_json(to_dict(answer))
+        return
+    made = answer.access_token
+    print_fields(
+        (
+            ("name", made.name),
+            ("role", _role(made)),
+            ("workspace", last(made.workspace) or "all"),
+            ("expires", time(made, "expire_time", "never")),
+        )
+    )
+    if answer.token:
+        print(f"\n{answer.token}\nThis is the token. Keep it now: it is not shown again.")
+
+
+@app.command()
+def ls(context: typer.Context, workspace: Scope = "", json: Json = False) -> None:
+    """List the access tokens, without their secrets.
+
+    Example: ipgate token ls -w acme
+    """
+    request = admin.ListAccessTokensRequest(
+        workspace=workspace_name(workspace) if workspace else ""
+    )
+    pages = connection(context).pages("ListAccessTokens", request, "access_tokens")
+    found: list[Any] = list(pages)
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "NAME", "ROLE", "WORKSPACE", "EXPIRES"),
+        (
+            (
+                last(each.name),
+                each.display_name,
+                _role(each),
+                last(each.workspace) or "all",
+                time(each, "expire_time", "never"),
+            )
+            for each in found
+        ),
+    )
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    token: Annotated[str, typer.Argument(help="Id of the token.")],
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Revoke an access token at once.
+
+    Example: ipgate token revoke backend
+    """
+    request = admin.RevokeAccessTokenRequest(name=token_name(token), validate_only=dry_run)
+    answer = connection(context).admin("RevokeAccessToken", request)
+    done(f"revoked {request.name}", answer.revision, dry_run=dry_run, json=json)
+
+
+def _role(token: Any) -> str:
+    name = resources.AccessToken.Role.Name(token.role)
+    return name.removeprefix("ROLE_").removeprefix("WORKSPACE_").lower()

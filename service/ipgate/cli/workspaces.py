@@ -1,0 +1,159 @@
+"""`ipgate workspace`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ipgate.cli.options import DryRun, Etag, Json, Name, connection
+from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.domain.names import workspace_name
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+app = typer.Typer(no_args_is_help=True, help="Workspaces: the tenants.")
+
+Id = Annotated[str, typer.Argument(help="Id of the workspace.")]
+Require = Annotated[
+    bool | None,
+    typer.Option(
+        "--require-allow-list/--no-require-allow-list",
+        help="Whether a key that no list covers is denied.",
+    ),
+]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    workspace: Id,
+    name: Name = None,
+    require: Require = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Create a workspace.
+
+    Example: ipgate workspace create acme --name "Acme Inc."
+    """
+    request = admin.CreateWorkspaceRequest(
+        workspace_id=workspace,
+        workspace=resources.Workspace(display_name=name or "", require_allow_list=bool(require)),
+        validate_only=dry_run,
+    )
+    _show(connection(context).admin("CreateWorkspace", request), json=json)
+
+
+@app.command()
+def ls(context: typer.Context, json: Json = False) -> None:
+    """List the workspaces.
+
+    Example: ipgate workspace ls
+    """
+    request = admin.ListWorkspacesRequest()
+    found: list[Any] = list(connection(context).pages("ListWorkspaces", request, "workspaces"))
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("ID", "NAME", "LIST REQUIRED", "DEFAULT"),
+        (
+            (
+                last(each.name),
+                each.display_name,
+                "yes" if each.require_allow_list else "no",
+                default_text(each),
+            )
+            for each in found
+        ),
+    )
+
+
+@app.command()
+def show(context: typer.Context, workspace: Id, json: Json = False) -> None:
+    """Show a workspace.
+
+    Example: ipgate workspace show acme
+    """
+    request = admin.GetWorkspaceRequest(name=workspace_name(workspace))
+    _show(connection(context).admin("GetWorkspace", request), json=json)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    workspace: Id,
+    name: Name = None,
+    require: Require = None,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Change a workspace.
+
+    Example: ipgate workspace update acme --require-allow-list
+    """
+    request = admin.UpdateWorkspaceRequest(
+        workspace=resources.Workspace(
+            name=workspace_name(workspace),
+            display_name=name or "",
+            require_allow_list=bool(require),
+            etag=etag,
+        ),
+        validate_only=dry_run,
+    )
+    if name is not None:
+        request.update_mask.paths.append("display_name")
+    if require is not None:
+        request.update_mask.paths.append("require_allow_list")
+    _show(connection(context).admin("UpdateWorkspace", request), json=json)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    workspace: Id,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Delete a workspace that has no lists, keys and tokens any more.
+
+    Example: ipgate workspace delete acme
+    """
+    request = admin.DeleteWorkspaceRequest(
+        name=workspace_name(workspace), etag=etag, validate_only=dry_run
+    )
+    answer = connection(context).admin("DeleteWorkspace", request)
+    done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
+
+
+def default_text(workspace: Any) -> str:
+    """The default allow list in a word."""
+    default = workspace.default_allow_list
+    if default.enabled:
+        return last(default.allow_list)
+    return f"off ({last(default.allow_list)})" if default.allow_list else "off"
+
+
+def done(what: str, revision: str, *, dry_run: bool, json: bool) -> None:
+    """Tells that a change was made, or would have been."""
+    if json:
+        print_json({"revision": revision})
+    else:
+        print(f"would have {what}" if dry_run else what)
+
+
+def _show(workspace: Any, *, json: bool) -> None:
+    if json:
+        print_json(workspace)
+        return
+    print_fields(
+        (
+            ("name", workspace.name),
+            ("display name", workspace.display_name),
+            ("list required", "yes" if workspace.require_allow_list else "no"),
+            ("default list", default_text(workspace)),
+            ("updated", time(workspace, "update_time")),
+            ("etag", workspace.etag),
+        )
+    )

@@ -1,0 +1,54 @@
+"""Secrets that ipgate mints, and the digests by which it knows them.
+
+A minted secret is a prefix, 256 random bits and a CRC-32 of both, in base 62. The checksum lets a
+mistyped or made-up secret be turned away without a look-up; it is no protection by itself.
+"""
+
+import hashlib
+import zlib
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_DIGITS = 43
+_CHECKSUM_DIGITS = 6
+
+API_KEY_PREFIX = "ipg_"
+ACCESS_TOKEN_PREFIX = "ipgt_"  # noqa: S105  a prefix, not a secret
+RANDOM_BYTES = 32
+MAX_CREDENTIAL_BYTES = 1024
+
+
+def mint(prefix: str, random: bytes) -> str:
+    """A secret made of 32 `random` bytes."""
+    body = prefix + _base62(int.from_bytes(random, "big"), _RANDOM_DIGITS)
+    return body + _checksum(body)
+
+
+def digest(secret: str) -> bytes | None:
+    """SHA-256 of a presented secret.
+
+    None if it cannot be one that ipgate knows: it is empty or too long, or it has the prefix of a
+    minted secret without its checksum.
+    """
+    raw = secret.encode()
+    if not raw or len(raw) > MAX_CREDENTIAL_BYTES:
+        return None
+    if secret.startswith((API_KEY_PREFIX, ACCESS_TOKEN_PREFIX)) and not _checks(secret):
+        return None
+    return hashlib.sha256(raw).digest()
+
+
+def _checks(secret: str) -> bool:
+    body, check = secret[:-_CHECKSUM_DIGITS], secret[-_CHECKSUM_DIGITS:]
+    return _checksum(body) == check
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), _CHECKSUM_DIGITS)
+
+
+def _base62(number: int, digits: int) -> str:
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, 62)
+        text = _DIGITS[digit] + text
+    return text

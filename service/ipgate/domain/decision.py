@@ -1,0 +1,104 @@
+"""The rules of `Authorize` in their order (design, section 2); the first that applies decides."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from ipgate.domain.addresses import range_holding
+from ipgate.domain.intervals import Intervals
+
+
+class Reason(Enum):
+    """Which rule decided."""
+
+    KEY_UNKNOWN = "KEY_UNKNOWN"
+    KEY_DISABLED = "KEY_DISABLED"
+    KEY_EXPIRED = "KEY_EXPIRED"
+    LINKED_LIST_MATCH = "LINKED_LIST_MATCH"
+    NOT_IN_LINKED_LISTS = "NOT_IN_LINKED_LISTS"
+    DEFAULT_LIST_MATCH = "DEFAULT_LIST_MATCH"
+    NOT_IN_DEFAULT_LIST = "NOT_IN_DEFAULT_LIST"
+    NO_ALLOW_LIST = "NO_ALLOW_LIST"
+    UNRESTRICTED = "UNRESTRICTED"
+
+
+class Decision(NamedTuple):
+    """A verdict. `allow_list` (resource name) and `range` are given when a list matched."""
+
+    allowed: bool
+    reason: Reason
+    allow_list: str = ""
+    range: str = ""
+
+
+class Compiled(Protocol):
+    """A list, or the union of several, ready to be searched."""
+
+    @property
+    def intervals(self) -> Intervals | None: ...
+
+
+class KeyRules(Protocol):
+    """What decides about an API key by itself. `expire_time`: ns since 1970, None for never."""
+
+    @property
+    def disabled(self) -> bool: ...
+    @property
+    def expire_time(self) -> int | None: ...
+    @property
+    def lists(self) -> Sequence[Compiled]: ...
+
+
+class WorkspaceRules(Protocol):
+    """What decides about the keys that are linked to no list. `default` is None when off."""
+
+    @property
+    def require_allow_list(self) -> bool: ...
+    @property
+    def default(self) -> Compiled | None: ...
+
+
+KEY_UNKNOWN = Decision(False, Reason.KEY_UNKNOWN)
+_KEY_DISABLED = Decision(False, Reason.KEY_DISABLED)
+_KEY_EXPIRED = Decision(False, Reason.KEY_EXPIRED)
+_NOT_IN_LINKED_LISTS = Decision(False, Reason.NOT_IN_LINKED_LISTS)
+_NOT_IN_DEFAULT_LIST = Decision(False, Reason.NOT_IN_DEFAULT_LIST)
+_NO_ALLOW_LIST = Decision(False, Reason.NO_ALLOW_LIST)
+_UNRESTRICTED = Decision(True, Reason.UNRESTRICTED)
+
+
+def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: int) -> Decision:
+    """Rules 2 to 5 for a known key. `address` as `parse_address` gives it, `now` in ns since 1970.
+
+    Everything that the rules touch must be compiled: the lists of a linked key, else the default.
+    """
+    if key.disabled:
+        return _KEY_DISABLED
+    if key.expire_time is not None and now >= key.expire_time:
+        return _KEY_EXPIRED
+    if key.lists:
+        return _search(key.lists, address, Reason.LINKED_LIST_MATCH) or _NOT_IN_LINKED_LISTS
+    if workspace.default is not None:
+        found = _search((workspace.default,), address, Reason.DEFAULT_LIST_MATCH)
+        return found or _NOT_IN_DEFAULT_LIST
+    return _NO_ALLOW_LIST if workspace.require_allow_list else _UNRESTRICTED
+
+
+def _search(lists: Sequence[Compiled], address: int | None, match: Reason) -> Decision | None:
+    """A match in the lists: the most specific range, between equals the list that sorts first."""
+    if address is None:
+        return None
+    best_length, best_name = -1, ""
+    for compiled in lists:
+        intervals = compiled.intervals
+        if intervals is None:
+            raise LookupError("a list was not compiled before the decision")
+        owner = intervals.owners[bisect_right(intervals.starts, address) - 1]
+        if owner:
+            length, name = intervals.explain(owner)
+            if length > best_length or (length == best_length and name < best_name):
+                best_length, best_name = length, name
+    if best_length < 0:
+        return None
+    return Decision(True, match, best_name, range_holding(address, best_length))

@@ -1,0 +1,117 @@
+"""The error tree. `rpc/status.py` has the one table that turns it into gRPC statuses.
+
+Every message is meant for the caller: it names the field, the value, the reason and the way out,
+and never a credential or token.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_VIOLATIONS = 100
+"""At most this many violations are reported of one request (design, section 2)."""
+
+_SHOWN = 80
+
+
+def shown(value: str) -> str:
+    """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters."""
+    return ascii(value) if len(value) <= _SHOWN else ascii(value[:_SHOWN]) + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with a request: `field` is its path, `description` says what and how to mend it."""
+
+    field: str
+    description: str
+
+
+class IpgateError(Exception):
+    """An expected failure. `reason` is stable and machine readable; `docs/errors.md` lists all."""
+
+    reason: str
+
+    def __init__(self, message: str, *, reason: str = "", **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).reason
+        self.metadata = metadata
+
+
+class InvalidArgument(IpgateError):
+    """The request is wrong whatever the state; all that is wrong with it at once."""
+
+    reason = "INVALID_ARGUMENT"
+
+    def __init__(self, violations: Sequence[Violation], *, reason: str = "") -> None:
+        self.violations = violations[:MAX_VIOLATIONS]
+        first = f"{violations[0].field}: {violations[0].description}"
+        more = len(violations) - 1
+        text = first if not more else f"{first} (and {more} more)"
+        super().__init__(text, reason=reason)
+
+    @classmethod
+    def of(cls, field: str, description: str, *, reason: str = "") -> "InvalidArgument":
+        return cls([Violation(field, description)], reason=reason)
+
+
+class NotFound(IpgateError):
+    """The resource does not exist, or the caller may not see it: the same error for both."""
+
+    reason = "RESOURCE_NOT_FOUND"
+
+    def __init__(self, *names: str) -> None:
+        listed = ", ".join(shown(name) for name in names[:MAX_VIOLATIONS])
+        super().__init__(f"not found: {listed}", resource=names[0])
+
+
+class AlreadyExists(IpgateError):
+    """The id, the display name or the credential is taken."""
+
+    reason = "RESOURCE_EXISTS"
+
+
+class Conflict(IpgateError):
+    """Somebody else changed the resource meanwhile."""
+
+    reason = "ETAG_MISMATCH"
+
+
+class FailedPrecondition(IpgateError):
+    """The state does not permit the change. `violations`: subject and description."""
+
+    reason = "FAILED_PRECONDITION"
+
+    def __init__(self, reason: str, violations: Sequence[Violation]) -> None:
+        self.violations = violations[:MAX_VIOLATIONS]
+        more = len(violations) - 1
+        first = violations[0].description
+        super().__init__(first if not more else f"{first} (and {more} more)", reason=reason)
+
+
+class LimitExceeded(IpgateError):
+    """A setting bounds how many there may be."""
+
+    reason = "LIMIT_EXCEEDED"
+
+
+class Unauthenticated(IpgateError):
+    """No token, or not one that is known and valid."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(IpgateError):
+    """The token is valid; its role does not permit the method."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class Unavailable(IpgateError):
+    """ipgate cannot decide or change now. `retry_after`: when to try again, in seconds."""
+
+    reason = "STORE_UNAVAILABLE"
+
+    def __init__(self, message: str, *, reason: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after = retry_after

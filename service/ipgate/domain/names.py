@@ -1,0 +1,81 @@
+"""Resource names and ids: `workspaces/{w}`, `workspaces/{w}/apiKeys/{k}` and so on."""
+
+import re
+from typing import NamedTuple
+
+from ipgate.domain.errors import InvalidArgument, Violation, shown
+
+_ID = r"[a-z][a-z0-9-]{0,62}"
+_ID_PATTERN = re.compile(_ID)
+_WORKSPACE = re.compile(f"workspaces/({_ID})")
+_CHILD = re.compile(f"workspaces/({_ID})/(apiKeys|allowLists)/({_ID})")
+_TOKEN = re.compile(f"accessTokens/({_ID})")
+_MAX_NAME = 160
+
+API_KEYS = "apiKeys"
+ALLOW_LISTS = "allowLists"
+
+
+class Child(NamedTuple):
+    """The ids of an allow list or API key and of its workspace."""
+
+    workspace: str
+    id: str
+
+
+def workspace_name(workspace: str) -> str:
+    return f"workspaces/{workspace}"
+
+
+def list_name(workspace: str, allow_list: str) -> str:
+    return f"workspaces/{workspace}/allowLists/{allow_list}"
+
+
+def key_name(workspace: str, api_key: str) -> str:
+    return f"workspaces/{workspace}/apiKeys/{api_key}"
+
+
+def token_name(token: str) -> str:
+    return f"accessTokens/{token}"
+
+
+def parse_workspace(field: str, name: str) -> str:
+    """The workspace's id. Raises InvalidArgument."""
+    match = _match(_WORKSPACE, name)
+    if not match:
+        raise _malformed(field, name, "workspaces/{workspace}")
+    return match[1]
+
+
+def parse_child(field: str, name: str, collection: str) -> Child:
+    """The ids in the name of an allow list or API key. Raises InvalidArgument."""
+    match = _match(_CHILD, name)
+    if not match or match[2] != collection:
+        raise _malformed(field, name, f"workspaces/{{workspace}}/{collection}/{{id}}")
+    return Child(match[1], match[3])
+
+
+def parse_token(field: str, name: str) -> str:
+    """The access token's id. Raises InvalidArgument."""
+    match = _match(_TOKEN, name)
+    if not match:
+        raise _malformed(field, name, "accessTokens/{access_token}")
+    return match[1]
+
+
+def id_faults(field: str, value: str) -> list[Violation]:
+    """What is wrong with an id."""
+    if _ID_PATTERN.fullmatch(value[:_MAX_NAME]):
+        return []
+    text = f"{shown(value)} is not an id; use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"
+    return [Violation(field, text)]
+
+
+def _match(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
+    return pattern.fullmatch(name) if len(name) <= _MAX_NAME else None
+
+
+def _malformed(field: str, name: str, form: str) -> InvalidArgument:
+    if not name:
+        return InvalidArgument.of(field, f"is required, in the form {form}")
+    return InvalidArgument.of(field, f"{shown(name)} is not of the form {form}")

@@ -1,0 +1,106 @@
+"""The resources as the use cases see them. Times are ns since 1970; `revision` is a token."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Access(Enum):
+    """How an API key is judged now."""
+
+    LISTS = "LISTS"
+    DEFAULT = "DEFAULT"
+    UNRESTRICTED = "UNRESTRICTED"
+    CLOSED = "CLOSED"
+
+
+class Role(Enum):
+    """What a caller may do. Root is the bootstrap token and no role of an access token."""
+
+    ROOT = "ROOT"
+    WORKSPACE_ADMIN = "WORKSPACE_ADMIN"
+    WORKSPACE_VIEWER = "WORKSPACE_VIEWER"
+    AUTHORIZER = "AUTHORIZER"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: `workspace` is the id of the one it is confined to, "" for all."""
+
+    token: str
+    role: Role
+    workspace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamps:
+    """What the store adds to a resource; all empty on one that is not stored yet."""
+
+    create_time: int | None = None
+    update_time: int | None = None
+    etag: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    id: str
+    display_name: str = ""
+    require_allow_list: bool = False
+    default_enabled: bool = False
+    default_list: str = ""
+    stamps: Stamps = field(default_factory=Stamps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowList:
+    """`ranges` are canonical text in numeric order; empty where only the count was read."""
+
+    workspace: str
+    id: str
+    display_name: str = ""
+    description: str = ""
+    ranges: tuple[str, ...] = ()
+    range_count: int = 0
+    linked_api_key_count: int = 0
+    stamps: Stamps = field(default_factory=Stamps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """`lists`: ids of the linked lists, sorted. `access` is None on a key that is not stored."""
+
+    workspace: str
+    id: str
+    display_name: str = ""
+    disabled: bool = False
+    expire_time: int | None = None
+    lists: tuple[str, ...] = ()
+    access: Access | None = None
+    stamps: Stamps = field(default_factory=Stamps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """`workspace` is the id of the one it works for, "" for all."""
+
+    id: str
+    role: Role
+    display_name: str = ""
+    workspace: str = ""
+    expire_time: int | None = None
+    create_time: int | None = None
+    revision: str = ""
+
+    def caller(self) -> Caller:
+        return Caller(token=self.id, role=self.role, workspace=self.workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of a listing. `next_after` is the id to go on after, "" on the last page."""
+
+    items: tuple[T, ...]
+    next_after: str = ""

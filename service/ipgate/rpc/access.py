@@ -1,0 +1,88 @@
+"""Who may call what: one rule for each method. A method without a rule keeps the server from
+starting."""
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from ipgate.domain.errors import NotFound, PermissionDenied
+from ipgate.domain.resources import Caller, Role
+
+_ROOT = frozenset({Role.ROOT})
+_ADMIN = frozenset({Role.ROOT, Role.WORKSPACE_ADMIN})
+_READ = frozenset({Role.ROOT, Role.WORKSPACE_ADMIN, Role.WORKSPACE_VIEWER})
+_AUTHORIZE = frozenset({Role.ROOT, Role.WORKSPACE_ADMIN, Role.AUTHORIZER})
+_ANYBODY = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`roles` may call the method. `resource`: path of the request's field that names what the
+    call is about; a caller confined to a workspace gets NotFound for one outside of it. Methods
+    without it look to the workspace themselves. `changes`: the call is logged."""
+
+    roles: frozenset[Role]
+    resource: str = ""
+    changes: bool = True
+
+
+def _reads(resource: str = "", roles: frozenset[Role] = _READ) -> Rule:
+    return Rule(roles, resource, changes=False)
+
+
+RULES: dict[str, Rule] = {
+    "ipgate.v1.AdminService/CreateWorkspace": Rule(_ROOT),
+    "ipgate.v1.AdminService/GetWorkspace": _reads("name"),
+    "ipgate.v1.AdminService/ListWorkspaces": _reads(),
+    "ipgate.v1.AdminService/UpdateWorkspace": Rule(_ADMIN, "workspace.name"),
+    "ipgate.v1.AdminService/DeleteWorkspace": Rule(_ROOT, "name"),
+    "ipgate.v1.AdminService/UpdateDefaultAllowList": Rule(_ADMIN, "workspace"),
+    "ipgate.v1.AdminService/CreateAllowList": Rule(_ADMIN, "parent"),
+    "ipgate.v1.AdminService/GetAllowList": _reads("name"),
+    "ipgate.v1.AdminService/ListAllowLists": _reads("parent"),
+    "ipgate.v1.AdminService/UpdateAllowList": Rule(_ADMIN, "allow_list.name"),
+    "ipgate.v1.AdminService/DeleteAllowList": Rule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/AddRanges": Rule(_ADMIN, "allow_list"),
+    "ipgate.v1.AdminService/RemoveRanges": Rule(_ADMIN, "allow_list"),
+    "ipgate.v1.AdminService/LinkApiKeys": Rule(_ADMIN, "allow_list"),
+    "ipgate.v1.AdminService/UnlinkApiKeys": Rule(_ADMIN, "allow_list"),
+    "ipgate.v1.AdminService/ListLinkedApiKeys": _reads("allow_list"),
+    "ipgate.v1.AdminService/CreateApiKey": Rule(_ADMIN, "parent"),
+    "ipgate.v1.AdminService/GetApiKey": _reads("name"),
+    "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
+    "ipgate.v1.AdminService/UpdateApiKey": Rule(_ADMIN, "api_key.name"),
+    "ipgate.v1.AdminService/DeleteApiKey": Rule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/CreateAccessToken": Rule(_ADMIN),
+    "ipgate.v1.AdminService/ListAccessTokens": _reads(),
+    "ipgate.v1.AdminService/RevokeAccessToken": Rule(_ADMIN, "name"),
+    "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE),
+    "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE),
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _reads(roles=_ANYBODY),
+}
+
+
+def check_role(rule: Rule, caller: Caller, method: str) -> None:
+    """Raises PermissionDenied if the caller's role may not call the method."""
+    if caller.role not in rule.roles:
+        name = method.rpartition("/")[2]
+        raise PermissionDenied(
+            f"the role {caller.role.value} may not call {name}; use a token with another role"
+        )
+
+
+def named(rule: Rule, request: Message) -> str:
+    """The resource name that a request is about, "" if its rule names none."""
+    value: object = request
+    for part in rule.resource.split("."):
+        value = getattr(value, part) if part else ""
+    return str(value)
+
+
+def confine(rule: Rule, caller: Caller, request: Message) -> None:
+    """Raises NotFound if a confined caller names a resource of another workspace, existing or
+    not. A malformed name is left to the method, which refuses it."""
+    if caller.workspace and rule.resource:
+        name = named(rule, request)
+        match name.split("/"):
+            case ["workspaces", workspace, *_] if workspace != caller.workspace:
+                raise NotFound(name)

@@ -1,0 +1,92 @@
+"""AuthorizeService."""
+
+import asyncio
+from dataclasses import dataclass
+
+from ipgate.authorizer.authorizer import (
+    Authorizer,
+    Subject,
+    Verdict,
+    subject_of_credential,
+    subject_of_name,
+)
+from ipgate.domain.errors import InvalidArgument, IpgateError
+from ipgate.domain.resources import Caller
+from ipgate.rpc.convert import verdict_out
+from ipgate.rpc.guard import Context
+from ipgate.rpc.status import internal, to_status
+from ipgate.v1 import authorize_pb2 as authorize
+
+MAX_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeServicer:
+    authorizer: Authorizer
+
+    async def Authorize(
+        self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
+    ) -> authorize.AuthorizeResponse:
+        return verdict_out(await self._answer(request, caller, context))
+
+    async def BatchAuthorize(
+        self, request: authorize.BatchAuthorizeRequest, caller: Caller, context: Context
+    ) -> authorize.BatchAuthorizeResponse:
+        if not 1 <= len(request.requests) <= MAX_BATCH:
+            count = len(request.requests)
+            raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
+        # Most are answered from memory at once; only the others are worth a task each.
+        answers: list[Verdict | IpgateError | None] = [
+            self._at_once(each, caller) for each in request.requests
+        ]
+        open_ones = [index for index, answer in enumerate(answers) if answer is None]
+        found = await asyncio.gather(
+            *(self._answer(request.requests[index], caller, context) for index in open_ones),
+            return_exceptions=True,
+        )
+        results = dict(zip(open_ones, found, strict=True))
+        return authorize.BatchAuthorizeResponse(
+            results=[
+                _result(results[index] if answer is None else answer)
+                for index, answer in enumerate(answers)
+            ]
+        )
+
+    def _at_once(
+        self, request: authorize.AuthorizeRequest, caller: Caller
+    ) -> Verdict | IpgateError | None:
+        if request.min_revision:
+            return None
+        try:
+            return self.authorizer.at_once(caller, _subject(request), request.ip)
+        except IpgateError as error:
+            return error
+
+    async def _answer(
+        self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
+    ) -> Verdict:
+        min_revision = request.min_revision
+        return await self.authorizer.authorize(
+            caller,
+            _subject(request),
+            request.ip,
+            min_revision=min_revision,
+            timeout=context.time_remaining() if min_revision else None,
+        )
+
+
+def _result(answer: Verdict | BaseException) -> authorize.BatchAuthorizeResult:
+    if isinstance(answer, Verdict):
+        return authorize.BatchAuthorizeResult(response=verdict_out(answer))
+    if isinstance(answer, IpgateError):
+        return authorize.BatchAuthorizeResult(error=to_status(answer))
+    return authorize.BatchAuthorizeResult(error=internal("BatchAuthorize", answer))
+
+
+def _subject(request: authorize.AuthorizeRequest) -> Subject:
+    match request.WhichOneof("subject"):
+        case "key":
+            return subject_of_credential(request.key)
+        case "api_key":
+            return subject_of_name(request.api_key)
+    raise InvalidArgument.of("subject", "is required; send the credential as key, or api_key")

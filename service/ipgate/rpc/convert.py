@@ -1,0 +1,158 @@
+"""The only bridge between protobuf messages and the domain."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ipgate.authorizer.authorizer import Verdict
+from ipgate.domain.decision import Reason
+from ipgate.domain.errors import InvalidArgument, Violation, shown
+from ipgate.domain.names import key_name, list_name, token_name, workspace_name
+from ipgate.domain.resources import Access, AccessToken, AllowList, ApiKey, Role, Workspace
+from ipgate.v1 import authorize_pb2 as authorize
+from ipgate.v1 import resources_pb2 as resources
+
+_MIN_SECONDS, _MAX_SECONDS = -62135596800, 253402300799  # years 1 to 9999, as Timestamp has them
+
+_REASONS: dict[Reason, Any] = {
+    each: authorize.Reason.Value(f"REASON_{each.value}") for each in Reason
+}
+_ACCESS: dict[Access, Any] = {
+    each: resources.ApiKey.Access.Value(f"ACCESS_{each.value}") for each in Access
+}
+_ROLES: dict[Role, Any] = {
+    each: resources.AccessToken.Role.Value(f"ROLE_{each.value}")
+    for each in Role
+    if each is not Role.ROOT
+}
+_ROLES_BACK = {value: role for role, value in _ROLES.items()}
+
+
+def verdict_out(verdict: Verdict) -> authorize.AuthorizeResponse:
+    decision = verdict.decision
+    return authorize.AuthorizeResponse(
+        allowed=decision.allowed,
+        reason=_REASONS[decision.reason],
+        api_key=verdict.api_key,
+        allow_list=decision.allow_list,
+        range=decision.range,
+        revision=verdict.revision,
+    )
+
+
+def workspace_out(workspace: Workspace) -> resources.Workspace:
+    default = workspace.default_list
+    stamps = workspace.stamps
+    return resources.Workspace(
+        name=workspace_name(workspace.id),
+        display_name=workspace.display_name,
+        require_allow_list=workspace.require_allow_list,
+        default_allow_list=resources.DefaultAllowList(
+            enabled=workspace.default_enabled,
+            allow_list=list_name(workspace.id, default) if default else "",
+        ),
+        create_time=_time_out(stamps.create_time),
+        update_time=_time_out(stamps.update_time),
+        etag=stamps.etag,
+        revision=stamps.revision,
+    )
+
+
+def list_out(allow_list: AllowList) -> resources.AllowList:
+    stamps = allow_list.stamps
+    return resources.AllowList(
+        name=list_name(allow_list.workspace, allow_list.id),
+        display_name=allow_list.display_name,
+        description=allow_list.description,
+        ranges=allow_list.ranges,
+        range_count=allow_list.range_count,
+        linked_api_key_count=allow_list.linked_api_key_count,
+        create_time=_time_out(stamps.create_time),
+        update_time=_time_out(stamps.update_time),
+        etag=stamps.etag,
+        revision=stamps.revision,
+    )
+
+
+def key_out(key: ApiKey) -> resources.ApiKey:
+    stamps = key.stamps
+    return resources.ApiKey(
+        name=key_name(key.workspace, key.id),
+        display_name=key.display_name,
+        disabled=key.disabled,
+        expire_time=_time_out(key.expire_time),
+        allow_lists=[list_name(key.workspace, each) for each in key.lists],
+        access=_ACCESS[key.access] if key.access else resources.ApiKey.ACCESS_UNSPECIFIED,
+        create_time=_time_out(stamps.create_time),
+        update_time=_time_out(stamps.update_time),
+        etag=stamps.etag,
+        revision=stamps.revision,
+    )
+
+
+def token_out(token: AccessToken) -> resources.AccessToken:
+    return resources.AccessToken(
+        name=token_name(token.id),
+        display_name=token.display_name,
+        role=_ROLES[token.role],
+        workspace=workspace_name(token.workspace) if token.workspace else "",
+        expire_time=_time_out(token.expire_time),
+        create_time=_time_out(token.create_time),
+        revision=token.revision,
+    )
+
+
+def role_in(value: int) -> Role | None:
+    """The role, None if none that ipgate knows was given."""
+    return _ROLES_BACK.get(value)
+
+
+def time_in(field: str, message: Message, name: str) -> int | None:
+    """The instant in the Timestamp field `name` of a message. Raises InvalidArgument."""
+    if not message.HasField(name):
+        return None
+    time: Timestamp = getattr(message, name)
+    if not (_MIN_SECONDS <= time.seconds <= _MAX_SECONDS and 0 <= time.nanos < 10**9):
+        text = "is not an instant of the years 1 to 9999 with 0 to 999,999,999 nanoseconds"
+        raise InvalidArgument.of(f"{field}.{name}", text)
+    return time.seconds * 10**9 + time.nanos
+
+
+def changes_in(
+    field: str, message: Message, mask: FieldMask, permitted: Sequence[str]
+) -> dict[str, Any]:
+    """The permitted fields of a resource that an update changes, with their values.
+
+    Without a mask these are the fields that are set. Raises InvalidArgument for a mask that names
+    another field, and if there is nothing to change.
+    """
+    paths = list(mask.paths)
+    known = ", ".join(permitted)
+    faults = [
+        Violation("update_mask", f"{shown(path)} cannot be changed here; use {known} or *")
+        for path in paths
+        if path not in permitted and path != "*"
+    ]
+    if faults:
+        raise InvalidArgument(faults)
+    if not paths:
+        present = {each.name for each, _ in message.ListFields()}
+        paths = [name for name in permitted if name in present]
+    elif "*" in paths:
+        paths = list(permitted)
+    if not paths:
+        raise InvalidArgument.of("update_mask", f"names nothing to change; use {known} or *")
+    return {
+        name: time_in(field, message, name) if name == "expire_time" else getattr(message, name)
+        for name in paths
+    }
+
+
+def _time_out(time: int | None) -> Timestamp | None:
+    if time is None:
+        return None
+    seconds, nanos = divmod(time, 10**9)
+    return Timestamp(seconds=seconds, nanos=nanos)

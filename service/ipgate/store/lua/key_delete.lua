@@ -1,0 +1,15 @@
+-- The key is gone for good when this has run; what is left of it has only its digest, so that the
+-- index entry that still points to it can be found and removed.
+local key = api_key(args.id)
+if not is_live(key) then return refuse('NOT_FOUND', args.name) end
+if etag_differs(key) then return refuse('ETAG', args.name) end
+if args.validate_only then return done() end
+local digest = call('HGET', key, 'digest')
+commit('keys', args.id, digest)
+for _, id in ipairs(call('SMEMBERS', key .. ':lists')) do
+  call('ZREM', list_key(id) .. ':keys', args.id)
+end
+call('ZREM', workspace_key() .. ':keys', args.id)
+call('DEL', key, key .. ':lists')
+call('HSET', key, 'digest', digest, 'deleted', args.tip)
+return done({ digest = digest })

@@ -1,0 +1,9 @@
+-- `set`: the fields to change.
+local key = api_key(args.id)
+if not is_live(key) then return refuse('NOT_FOUND', args.name) end
+if etag_differs(key) then return refuse('ETAG', args.name) end
+if args.validate_only then return done(views.key(args.id)) end
+commit('keys', args.id)
+for field, value in pairs(args.set) do call('HSET', key, field, value) end
+stamp(key)
+return done(views.key(args.id))

@@ -1,0 +1,82 @@
+-- What every script shares. KEYS[1]: the shard's meta, KEYS[2]: its changes. ARGV[1]: arguments as
+-- JSON, `prefix` (of all the shard's keys) among them. Other keys are built from the prefix: they
+-- share the hash tag of the declared ones, and some (the keys linked to a list) are known only here.
+local args = cjson.decode(ARGV[1])
+local call = redis.call
+
+local function workspace_key() return args.prefix .. 'ws:' .. args.workspace end
+local function list_key(id) return workspace_key() .. ':list:' .. id end
+local function api_key(id) return workspace_key() .. ':key:' .. id end
+local function token_key(digest) return args.prefix .. 'token:' .. digest end
+local function token_index(workspace) return args.prefix .. 'ws-tokens:' .. workspace end
+
+local meta = call('HMGET', KEYS[1], 'epoch', 'rev', 'tip')
+
+local function refuse(code, detail)
+  return cjson.encode({ refused = code, detail = detail })
+end
+
+-- Begins the writing part: counts the change and announces it. Always the first write of a script,
+-- so that a store that refuses writes refuses the whole change.
+local function commit(kind, ids, digest)
+  meta[2] = call('HINCRBY', KEYS[1], 'rev', 1)
+  call('HSET', KEYS[1], 'tip', args.tip)
+  call('XADD', KEYS[2], 'MAXLEN', '~', args.history, meta[2] .. '-0',
+    'prev', meta[3], 'tip', args.tip, 'kind', kind,
+    'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '')
+  meta[3] = args.tip
+end
+
+local function stamp(key)
+  call('HSETNX', key, 'created', args.now)
+  call('HSET', key, 'updated', args.now, 'etag', args.tip, 'rev', meta[2])
+end
+
+-- A key reserved but not yet created, or deleted but not yet cleaned up, has no etag.
+local function is_live(key) return call('HEXISTS', key, 'etag') == 1 end
+
+local function etag_differs(key)
+  return args.etag and args.etag ~= '' and call('HGET', key, 'etag') ~= args.etag
+end
+
+local function fields(key)
+  local flat, map = call('HGETALL', key), {}
+  for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+  return map
+end
+
+local views = {}
+
+function views.workspace(id)
+  return { id = id, fields = fields(args.prefix .. 'ws:' .. id) }
+end
+
+function views.list(id)
+  local key = list_key(id)
+  return { id = id, fields = fields(key),
+    range_count = call('SCARD', key .. ':ranges'), linked = call('ZCARD', key .. ':keys') }
+end
+
+function views.key(id)
+  return { id = id, fields = fields(api_key(id)), lists = call('SMEMBERS', api_key(id) .. ':lists'),
+    workspace = fields(workspace_key()) }
+end
+
+function views.token(id)
+  return { id = id, fields = fields(token_key(call('HGET', args.prefix .. 'token-ids', id))) }
+end
+
+local function done(view)
+  return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), view = view or cjson.null })
+end
+
+-- The words of ARGV[2]: ranges, too many for JSON.
+local function words() return string.gmatch(ARGV[2], '%S+') end
+
+local function in_batches(command, key, members)
+  for first = 1, #members, 1000 do
+    call(command, key, unpack(members, first, math.min(first + 999, #members)))
+  end
+end
+
+if not meta[1] and not args.initial then return refuse('NO_STORE', '') end

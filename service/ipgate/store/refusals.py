@@ -1,0 +1,97 @@
+"""The one table from a script's refusal to the error that the caller sees."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ipgate.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    FailedPrecondition,
+    IpgateError,
+    LimitExceeded,
+    NotFound,
+    Unavailable,
+    Violation,
+    shown,
+)
+
+
+class Moved(Exception):
+    """The list changed while its coverage was computed; compute again."""
+
+
+class SpanUnknown(Exception):
+    """The bound of the list's coverage does not suffice; the exact figure is needed."""
+
+
+def refusal(code: str, detail: Any) -> Exception:
+    """The error for a refusal `code` of a script, with its `detail`."""
+    return _REFUSALS[code](detail)
+
+
+def _not_found(detail: Any) -> IpgateError:
+    return NotFound(*([detail] if isinstance(detail, str) else detail))
+
+
+def _in_use(detail: Any) -> IpgateError:
+    uses = []
+    if detail["default"]:
+        uses.append(Violation("default", "the list is the default allow list of its workspace"))
+    uses += [Violation(key, f"API key {key} is linked to the list") for key in list(detail["keys"])]
+    text = f"the list is in use ({detail['linked']} linked API keys"
+    text += ", and it is the default allow list)" if detail["default"] else ")"
+    text += "; unlink it first, or use force"
+    return FailedPrecondition("ALLOW_LIST_IN_USE", [Violation("uses", text), *uses])
+
+
+def _not_empty(detail: Any) -> IpgateError:
+    text = (
+        f"the workspace still has {detail['lists']} allow lists, {detail['keys']} API keys and "
+        f"{detail['tokens']} access tokens; delete them first"
+    )
+    return FailedPrecondition("WORKSPACE_NOT_EMPTY", [Violation("workspace", text)])
+
+
+def _missing_ranges(detail: Any) -> IpgateError:
+    return FailedPrecondition(
+        "RANGE_NOT_IN_LIST",
+        [
+            Violation(text, f"{shown(text)} is not a range of the list; see its ranges")
+            for text in detail
+        ],
+    )
+
+
+def _limit(what: str, setting: str) -> Callable[[Any], IpgateError]:
+    def build(detail: Any) -> IpgateError:
+        limit = detail["limit"] if isinstance(detail, dict) else detail
+        return LimitExceeded(f"{what}; at most {limit} are permitted (setting {setting})")
+
+    return build
+
+
+_REFUSALS: dict[str, Callable[[Any], Exception]] = {
+    "NO_STORE": lambda _: Unavailable("the store was emptied and is being set up; try again"),
+    "NOT_FOUND": _not_found,
+    "EXISTS": lambda name: AlreadyExists(f"{name} exists already; choose another id"),
+    "NAME_TAKEN": lambda text: AlreadyExists(
+        f"an allow list of the workspace has the display name {shown(text)} already; choose another",
+        reason="DISPLAY_NAME_TAKEN",
+    ),
+    "ETAG": lambda name: Conflict(f"{name} was changed by somebody else; read it and try again"),
+    "RESERVATION": lambda name: Conflict(
+        f"{name} is being created by somebody else; read it and try again", reason="CREATE_RACE"
+    ),
+    "IN_USE": _in_use,
+    "NOT_EMPTY": _not_empty,
+    "MISSING_RANGES": _missing_ranges,
+    "EMPTY": lambda _: FailedPrecondition(
+        "ALLOW_LIST_EMPTY",
+        [Violation("ranges", "no range would be left in the list; delete the list instead")],
+    ),
+    "LIMIT_RANGES": _limit("too many ranges in the allow list", "max-ranges-per-list"),
+    "LIMIT_LISTS": _limit("too many allow lists on one API key", "max-lists-per-key"),
+    "LIMIT_KEYS": _limit("too many API keys in the workspace", "max-keys-per-workspace"),
+    "MOVED": lambda _: Moved(),
+    "SPAN": lambda _: SpanUnknown(),
+}

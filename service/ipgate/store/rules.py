@@ -1,0 +1,158 @@
+"""What decisions are made of, read from the store: each fact with the point in history it is true at."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from ipgate.domain.addresses import parse_range
+from ipgate.domain.resources import AccessToken, Role
+from ipgate.store import keys
+from ipgate.store.connection import unavailable
+from ipgate.store.scripts import Scripts
+
+FEW = 2000
+"""Up to this many ranges are read at once; more are scanned in portions of this size, so that
+neither the store nor the event loop stands still for one list."""
+
+_SCANS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A point in a shard's history. `tip` is unique to the change: two histories that went
+    different ways after a failover have different tips at the same number."""
+
+    epoch: str
+    number: int
+    tip: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    digest: str
+    disabled: bool
+    expire_time: int | None
+    lists: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceFacts:
+    require_allow_list: bool
+    default_list: str
+    """Id of the default allow list; "" when it is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFacts:
+    etag: str
+    ranges: list[int]
+    """Packed, in no order, without duplicates."""
+    linked: int
+    """How many API keys are linked to the list."""
+
+
+class RuleStore:
+    """Reads for the authorizer. Every method raises Unavailable; None stands for "not there"."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    async def credential(self, digest: str) -> tuple[str, str] | None:
+        """The ids of the workspace and API key to which the digest index points."""
+        try:
+            owner = await self._scripts.redis.get(keys.digest(digest))
+        except (RedisError, OSError) as fault:
+            raise unavailable(fault, writing=False) from fault
+        if not owner:
+            return None
+        workspace, _, key = str(owner).partition("/")
+        return workspace, key
+
+    async def key(self, workspace: str, key: str) -> tuple[Head, KeyFacts | None]:
+        shard = keys.shard_of(workspace)
+        head, fields, lists = await self._scripts.rules(
+            shard, kind="key", workspace=workspace, id=key
+        )
+        etag, digest, disabled, expire = fields
+        if etag is None:
+            return _head(head), None
+        facts = KeyFacts(
+            digest, disabled == "1", int(expire) if expire else None, tuple(sorted(lists))
+        )
+        return _head(head), facts
+
+    async def workspace(self, workspace: str) -> tuple[Head, WorkspaceFacts | None]:
+        shard = keys.shard_of(workspace)
+        head, fields = await self._scripts.rules(shard, kind="workspace", workspace=workspace)
+        etag, require, default_on, default = fields
+        if etag is None:
+            return _head(head), None
+        return _head(head), WorkspaceFacts(require == "1", default if default_on == "1" else "")
+
+    async def allow_list(self, workspace: str, allow_list: str) -> tuple[Head, ListFacts | None]:
+        """A large list is scanned, and scanned again if it changed meanwhile; one that never
+        stands still is read at once in the end."""
+        for attempt in range(_SCANS + 1):
+            few = FEW if attempt < _SCANS else 1 << 31
+            head, tip, etag, linked, members = await self._list_head(workspace, allow_list, few)
+            if etag is None:
+                return head, None
+            if members is not None:
+                return head, ListFacts(etag, await _parse(members), linked)
+            ranges = await self._scan(workspace, allow_list)
+            head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
+            if etag is not None and tip == tip_after:
+                return head, ListFacts(etag, ranges, linked)
+        raise AssertionError("the last attempt reads the ranges at once")
+
+    async def token(self, digest: str) -> tuple[Head, AccessToken | None]:
+        head, fields = await self._scripts.rules(keys.TOKEN_SHARD, kind="token", digest=digest)
+        etag, token, role, workspace, expire = fields
+        if etag is None:
+            return _head(head), None
+        return _head(head), AccessToken(
+            id=token,
+            role=Role(role),
+            workspace=workspace,
+            expire_time=int(expire) if expire else None,
+        )
+
+    async def _list_head(
+        self, workspace: str, allow_list: str, few: int
+    ) -> tuple[Head, str | None, str | None, int, list[str] | None]:
+        shard = keys.shard_of(workspace)
+        head, (etag, tip), linked, members = await self._scripts.rules(
+            shard, kind="list", workspace=workspace, id=allow_list, few=few
+        )
+        return _head(head), tip, etag, linked, members
+
+    async def _scan(self, workspace: str, allow_list: str) -> list[int]:
+        found: set[int] = set()
+        cursor = 0
+        while True:
+            try:
+                cursor, members = await self._scripts.redis.sscan(
+                    keys.ranges(workspace, allow_list), cursor, count=FEW
+                )
+            except (RedisError, OSError) as fault:
+                raise unavailable(fault, writing=False) from fault
+            found.update(parse_range(str(member)) for member in members)
+            # Without this, answers that have arrived already would be handled without a pause.
+            await asyncio.sleep(0)
+            if not cursor:
+                return list(found)
+
+
+async def _parse(members: list[str]) -> list[int]:
+    ranges: list[int] = []
+    for first in range(0, len(members), FEW):
+        ranges.extend(map(parse_range, members[first : first + FEW]))
+        await asyncio.sleep(0)
+    return ranges
+
+
+def _head(head: Iterable[str | None]) -> Head:
+    epoch, number, tip = head
+    return Head(epoch or "", int(number or 0), tip or "")

@@ -1,0 +1,122 @@
+"""Runs the Lua scripts: one for each change, so that a change is made whole or not at all."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError, RedisError
+
+from ipgate.clock import Clock
+from ipgate.domain.resources import Stamps
+from ipgate.domain.revision import SHARDS, Revision
+from ipgate.store import keys
+from ipgate.store.connection import UnusableStore, unavailable
+from ipgate.store.refusals import refusal
+
+SCHEMA = "1"
+HISTORY = 100_000
+"""Changes kept in each shard's stream, about; a follower further behind starts afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an admin script answers: the shard's revision after it, and what it shows."""
+
+    revision: Revision
+    view: Any
+
+    def stamps(self, fields: dict[str, str]) -> Stamps:
+        """The stamps of a resource of this shard, from its stored fields."""
+        return Stamps(
+            create_time=int(fields["created"]),
+            update_time=int(fields["updated"]),
+            etag=fields["etag"],
+            revision=Revision(self.revision.shard, self.revision.epoch, int(fields["rev"])).token(),
+        )
+
+
+class Scripts:
+    """The scripts of one store."""
+
+    def __init__(self, redis: "Redis", clock: Clock) -> None:
+        self.redis = redis
+        self._clock = clock
+        folder = files(__package__).joinpath("lua")
+        prelude = folder.joinpath("prelude.lua").read_text()
+        self._scripts = {
+            path.name.removesuffix(".lua"): redis.register_script(f"{prelude}\n{path.read_text()}")
+            for path in folder.iterdir()
+            if path.name.endswith(".lua") and path.name != "prelude.lua"
+        }
+
+    def now(self) -> int:
+        """Nanoseconds since 1970, as changes are stamped."""
+        return self._clock.now()
+
+    async def change(self, script: str, shard: int, words: str = "", **args: Any) -> Outcome:
+        """Makes a change. Raises what `refusals` says, or Unavailable."""
+        return await self._admin(script, shard, words, args, writing=True)
+
+    async def read(self, script: str, shard: int, **args: Any) -> Outcome:
+        """Reads resources. Raises NotFound or Unavailable."""
+        return await self._admin(script, shard, "", args, writing=False)
+
+    async def rules(self, shard: int, **args: Any) -> Any:
+        """Reads what a decision needs; `rules.lua` tells the shape. Raises Unavailable."""
+        arguments = json.dumps(
+            _present(args) | {"prefix": keys.shard_prefix(shard), "initial": True}
+        )
+        return await self._run("rules", shard, arguments, "", writing=False)
+
+    async def initialize(self) -> None:
+        """Sets up the shards that are new. Raises UnusableStore for another version's data."""
+        for shard in range(SHARDS):
+            arguments = json.dumps(
+                {
+                    "prefix": keys.shard_prefix(shard),
+                    "initial": True,
+                    "schema": SCHEMA,
+                    "epoch": secrets.token_hex(8),
+                    "tip": secrets.token_hex(8),
+                }
+            )
+            schema, *_ = await self._run("initialize", shard, arguments, "", writing=False)
+            if schema != SCHEMA:
+                text = f"the store holds data of schema {schema}; this ipgate reads schema {SCHEMA}"
+                raise UnusableStore(text)
+
+    async def _admin(
+        self, script: str, shard: int, words: str, args: dict[str, Any], *, writing: bool
+    ) -> Outcome:
+        fixed = {
+            "prefix": keys.shard_prefix(shard),
+            "now": str(self._clock.now()),
+            "history": HISTORY,
+        }
+        arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed)
+        answer = json.loads(await self._run(script, shard, arguments, words, writing=writing))
+        if "refused" in answer:
+            raise refusal(answer["refused"], answer["detail"])
+        return Outcome(Revision(shard, answer["epoch"], int(answer["rev"])), answer["view"])
+
+    async def _run(
+        self, script: str, shard: int, arguments: str, words: str, *, writing: bool
+    ) -> Any:
+        where = [keys.meta(shard), keys.changes(shard)]
+        try:
+            try:
+                return await self._scripts[script](keys=where, args=[arguments, words])
+            except ConnectionError:
+                # A pooled connection may have died unnoticed; a read can simply be sent again.
+                if writing:
+                    raise
+                return await self._scripts[script](keys=where, args=[arguments, words])
+        except (RedisError, OSError) as fault:
+            raise unavailable(fault, writing=writing) from fault
+
+
+def _present(args: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in args.items() if value is not None}

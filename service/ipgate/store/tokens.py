@@ -1,0 +1,72 @@
+"""Access tokens in the store, found by the digest of their secret or by their id."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ipgate.domain.names import token_name
+from ipgate.domain.resources import AccessToken, Page, Role
+from ipgate.store.keys import TOKEN_SHARD, shard_prefix
+from ipgate.store.scripts import Outcome, Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def create(self, token: AccessToken, digest: str, *, validate_only: bool) -> AccessToken:
+        """Raises AlreadyExists."""
+        outcome = await self.scripts.change(
+            "token_create",
+            TOKEN_SHARD,
+            id=token.id,
+            name=token_name(token.id),
+            digest=digest,
+            display_name=token.display_name,
+            role=token.role.value,
+            workspace_of=token.workspace,
+            expire="" if token.expire_time is None else str(token.expire_time),
+            validate_only=validate_only,
+        )
+        return token if validate_only else _read(outcome, outcome.view)
+
+    async def page(self, workspace: str, after: str, size: int) -> Page[AccessToken]:
+        """The tokens of a workspace, of all for ""."""
+        prefix = shard_prefix(TOKEN_SHARD)
+        outcome = await self.scripts.read(
+            "page",
+            TOKEN_SHARD,
+            kind="token",
+            index=f"{prefix}ws-tokens:{workspace}" if workspace else f"{prefix}tokens",
+            after=after,
+            size=size,
+        )
+        found = tuple(_read(outcome, view) for view in outcome.view["items"])
+        return Page(found, found[-1].id if outcome.view["more"] else "")
+
+    async def revoke(self, token: str, *, confined_to: str, validate_only: bool) -> str:
+        """Returns the revision, "" for `validate_only`. Raises NotFound, also for a token that does not work for the
+        workspace `confined_to`, unless that is ""."""
+        outcome = await self.scripts.change(
+            "token_revoke",
+            TOKEN_SHARD,
+            id=token,
+            name=token_name(token),
+            confined_to=confined_to,
+            validate_only=validate_only,
+        )
+        return "" if validate_only else outcome.revision.token()
+
+
+def _read(outcome: Outcome, view: Any) -> AccessToken:
+    fields = view["fields"]
+    return AccessToken(
+        id=view["id"],
+        role=Role(fields["role"]),
+        display_name=fields["display_name"],
+        workspace=fields["workspace"],
+        expire_time=int(fields["expire"]) if fields["expire"] else None,
+        create_time=int(fields["created"]),
+        revision=outcome.stamps(fields).revision,
+    )

@@ -1,0 +1,128 @@
+"""Workspaces in the store."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from ipgate.domain.names import list_name, workspace_name
+from ipgate.domain.resources import Page, Workspace
+from ipgate.domain.revision import SHARDS
+from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.scripts import Outcome, Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def create(self, workspace: Workspace, *, validate_only: bool) -> Workspace:
+        """Raises AlreadyExists."""
+        outcome = await self.scripts.change(
+            "workspace_create",
+            shard_of(workspace.id),
+            workspace=workspace.id,
+            name=workspace_name(workspace.id),
+            display_name=workspace.display_name,
+            require=_flag(workspace.require_allow_list),
+            validate_only=validate_only,
+        )
+        return workspace if validate_only else read_workspace(outcome, outcome.view)
+
+    async def get(self, workspace: str) -> Workspace:
+        """Raises NotFound."""
+        shard = shard_of(workspace)
+        outcome = await self.scripts.read(
+            "get",
+            shard,
+            kind="workspace",
+            id=workspace,
+            key=f"{shard_prefix(shard)}ws:{workspace}",
+            name=workspace_name(workspace),
+        )
+        return read_workspace(outcome, outcome.view)
+
+    async def page(self, after: str, size: int) -> Page[Workspace]:
+        """The workspaces of all shards in the order of their ids."""
+        outcomes = await asyncio.gather(
+            *(
+                self.scripts.read(
+                    "page",
+                    shard,
+                    kind="workspace",
+                    index=shard_prefix(shard) + "workspaces",
+                    after=after,
+                    size=size,
+                )
+                for shard in range(SHARDS)
+            )
+        )
+        found = sorted(
+            (
+                read_workspace(outcome, view)
+                for outcome in outcomes
+                for view in outcome.view["items"]
+            ),
+            key=lambda workspace: workspace.id,
+        )
+        more = len(found) > size or any(outcome.view["more"] for outcome in outcomes)
+        found = found[:size]
+        return Page(tuple(found), found[-1].id if more else "")
+
+    async def update(
+        self,
+        workspace: str,
+        *,
+        etag: str,
+        validate_only: bool,
+        display_name: str | None = None,
+        require_allow_list: bool | None = None,
+        default: tuple[bool, str] | None = None,
+    ) -> Workspace:
+        """Changes what is given; `default` is on or off, and a list's id. Raises NotFound, Conflict."""
+        changes: dict[str, str | None] = {
+            "display_name": display_name,
+            "require": None if require_allow_list is None else _flag(require_allow_list),
+        }
+        if default is not None:
+            changes |= {"default_on": _flag(default[0]), "default": default[1]}
+        outcome = await self.scripts.change(
+            "workspace_update",
+            shard_of(workspace),
+            workspace=workspace,
+            name=workspace_name(workspace),
+            default_name=list_name(workspace, default[1]) if default else None,
+            etag=etag,
+            set={field: value for field, value in changes.items() if value is not None},
+            validate_only=validate_only,
+        )
+        return read_workspace(outcome, outcome.view)
+
+    async def delete(self, workspace: str, *, etag: str, validate_only: bool) -> str:
+        """Returns the revision, "" for `validate_only`. Raises NotFound, Conflict, FailedPrecondition."""
+        outcome = await self.scripts.change(
+            "workspace_delete",
+            shard_of(workspace),
+            workspace=workspace,
+            name=workspace_name(workspace),
+            etag=etag,
+            validate_only=validate_only,
+        )
+        return "" if validate_only else outcome.revision.token()
+
+
+def read_workspace(outcome: Outcome, view: Any) -> Workspace:
+    fields = view["fields"]
+    return Workspace(
+        id=view["id"],
+        display_name=fields["display_name"],
+        require_allow_list=fields["require"] == "1",
+        default_enabled=fields["default_on"] == "1",
+        default_list=fields["default"],
+        stamps=outcome.stamps(fields),
+    )
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"

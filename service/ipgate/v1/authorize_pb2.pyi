@@ -1,0 +1,80 @@
+from google.rpc import status_pb2 as _status_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_KEY_UNKNOWN: _ClassVar[Reason]
+    REASON_KEY_DISABLED: _ClassVar[Reason]
+    REASON_KEY_EXPIRED: _ClassVar[Reason]
+    REASON_LINKED_LIST_MATCH: _ClassVar[Reason]
+    REASON_NOT_IN_LINKED_LISTS: _ClassVar[Reason]
+    REASON_DEFAULT_LIST_MATCH: _ClassVar[Reason]
+    REASON_NOT_IN_DEFAULT_LIST: _ClassVar[Reason]
+    REASON_NO_ALLOW_LIST: _ClassVar[Reason]
+    REASON_UNRESTRICTED: _ClassVar[Reason]
+REASON_UNSPECIFIED: Reason
+REASON_KEY_UNKNOWN: Reason
+REASON_KEY_DISABLED: Reason
+REASON_KEY_EXPIRED: Reason
+REASON_LINKED_LIST_MATCH: Reason
+REASON_NOT_IN_LINKED_LISTS: Reason
+REASON_DEFAULT_LIST_MATCH: Reason
+REASON_NOT_IN_DEFAULT_LIST: Reason
+REASON_NO_ALLOW_LIST: Reason
+REASON_UNRESTRICTED: Reason
+
+class AuthorizeRequest(_message.Message):
+    __slots__ = ("key", "api_key", "ip", "min_revision")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    IP_FIELD_NUMBER: _ClassVar[int]
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    api_key: str
+    ip: str
+    min_revision: str
+    def __init__(self, key: _Optional[str] = ..., api_key: _Optional[str] = ..., ip: _Optional[str] = ..., min_revision: _Optional[str] = ...) -> None: ...
+
+class AuthorizeResponse(_message.Message):
+    __slots__ = ("allowed", "reason", "api_key", "allow_list", "range", "revision")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allowed: bool
+    reason: Reason
+    api_key: str
+    allow_list: str
+    range: str
+    revision: str
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class BatchAuthorizeRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[AuthorizeRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[AuthorizeRequest, _Mapping]]] = ...) -> None: ...
+
+class BatchAuthorizeResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[BatchAuthorizeResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[BatchAuthorizeResult, _Mapping]]] = ...) -> None: ...
+
+class BatchAuthorizeResult(_message.Message):
+    __slots__ = ("response", "error")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    response: AuthorizeResponse
+    error: _status_pb2.Status
+    def __init__(self, response: _Optional[_Union[AuthorizeResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
