@@ -18,6 +18,8 @@ Steps = Generator[None, None, T]
 STEP = 2048
 """Ranges handled between two yields: about a millisecond."""
 
+_LIST_OWNER = "B"
+_UNION_OWNER = "I"
 _LIST_BITS = 16
 _LIST_MASK = (1 << _LIST_BITS) - 1
 
@@ -44,7 +46,7 @@ class Intervals:
 
     def explain(self, owner: int) -> tuple[int, str]:
         """The prefix length and the list's resource name that an owner other than 0 stands for."""
-        if len(self.names) == 1:
+        if self.owners.typecode == _LIST_OWNER:
             return owner - 1, self.names[0]
         return (owner >> _LIST_BITS) - 1, self.names[_LIST_MASK - (owner & _LIST_MASK)]
 
@@ -97,7 +99,7 @@ def in_order(ranges: Sequence[int]) -> Steps[list[int]]:
 def compile_list(name: str, ranges: Sequence[int]) -> Steps[Intervals]:
     """Compiles the packed `ranges` of the list `name`, in any order, duplicates allowed."""
     ordered = yield from in_order(ranges)
-    build = _Builder("B")
+    build = _Builder(_LIST_OWNER)
     put = build.put
     enclosing: list[tuple[int, int]] = []  # last address and owner, outermost first
     for index, packed in enumerate(ordered):
@@ -122,7 +124,7 @@ def compile_union(lists: Sequence[Intervals]) -> Steps[Intervals]:
     parts = []
     for index, compiled in enumerate(lists):
         rank = _LIST_MASK - index
-        owners = array("I")
+        owners = array(_UNION_OWNER)
         for start in range(0, len(compiled.owners), STEP):
             chunk = compiled.owners[start : start + STEP]
             owners.extend([owner and owner << _LIST_BITS | rank for owner in chunk])
@@ -138,7 +140,7 @@ def compile_union(lists: Sequence[Intervals]) -> Steps[Intervals]:
 
 def _merge(left: Intervals, right: Intervals) -> Steps[Intervals]:
     """Two interval sets overlaid, the greater owner winning everywhere."""
-    build = _Builder("I")
+    build = _Builder(_UNION_OWNER)
     i = j = a = b = count = 0
     while i < len(left.starts) or j < len(right.starts):
         count += 1

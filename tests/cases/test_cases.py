@@ -1,0 +1,71 @@
+"""Every YAML file beside this one is a workspace and the decisions that it must give."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf.timestamp_pb2 import Timestamp
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness.servers import Client, Refused
+
+CASES = sorted(Path(__file__).parent.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_case_decides_as_it_says(path: Path, client: Client) -> None:
+    """Each question of the case gets the wanted answer, by resource name and by credential."""
+    case = yaml.safe_load(path.read_text())
+    given = case["given"]
+    workspace = client.workspace(require_allow_list=given.get("require_allow_list", False))
+    credentials = set_up(client, workspace, given)
+    assert case["ask"], "a case asks something"
+    for question in case["ask"]:
+        wanted = {name: value for name, value in question.items() if name not in ("key", "ip")}
+        subjects = [{"api_key": f"{workspace}/apiKeys/{question['key']}"}]
+        if question["key"] in credentials:
+            subjects.append({"key": credentials[question["key"]]})
+        for subject in subjects:
+            found = answer(client, question["ip"], subject, wanted)
+            assert found == wanted, f"{path.name}: {question}, asked by {next(iter(subject))}"
+
+
+def set_up(client: Client, workspace: str, given: dict[str, Any]) -> dict[str, str]:
+    """Creates what `given` says; returns the credentials by key id."""
+    for name, fields in given.get("allow_lists", {}).items():
+        client.allow_list(workspace, name, **({"display_name": name} | fields))
+    credentials = {}
+    for name, fields in given.get("api_keys", {}).items():
+        links = fields.pop("links", [])
+        if "expire_time" in fields:
+            time = Timestamp()
+            time.FromJsonString(fields.pop("expire_time"))
+            fields["expire_time"] = time
+        made = client.key(workspace, name, **fields)
+        credentials[name] = made.credential
+        for link in links:
+            client.link(f"{workspace}/allowLists/{link}", made.api_key.name)
+    if "default" in given:
+        default = given["default"]
+        client.default(
+            workspace, f"{workspace}/allowLists/{default['allow_list']}", enabled=default["enabled"]
+        )
+    return credentials
+
+
+def answer(
+    client: Client, ip: str, subject: dict[str, str], wanted: dict[str, Any]
+) -> dict[str, Any]:
+    """What the server says, of the things that the case names."""
+    try:
+        said = client.ask(ip, **subject)
+    except Refused as refused:
+        return {"error": refused.code}
+    found = {
+        "allowed": said.allowed,
+        "reason": authorize.Reason.Name(said.reason).removeprefix("REASON_"),
+        "allow_list": said.allow_list.rpartition("/")[2],
+        "range": said.range,
+    }
+    return {name: value for name, value in found.items() if name in wanted}

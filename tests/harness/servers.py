@@ -1,0 +1,224 @@
+"""Real servers for tests: `ipgate serve` as a process, and a plain gRPC client of it."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
+from google.rpc.status_pb2 import Status
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+from ipgate.v1 import resources_pb2 as resources
+from ipgate.v1.admin_pb2_grpc import AdminServiceStub
+from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
+
+ROOT_TOKEN = "root-token-of-the-test-suite-0123456789"
+TIMEOUT = 20.0
+IPGATE = Path(sys.executable).with_name("ipgate")
+
+
+class Refused(Exception):
+    """A call that failed: its code, its message, and the details of its status."""
+
+    def __init__(self, error: Any) -> None:
+        self.code: str = error.code().name
+        self.message: str = error.details() or ""
+        self.status = Status()
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                self.status.ParseFromString(value)
+        super().__init__(f"{self.code}: {self.message}")
+
+    def detail(self, kind: type[Any]) -> Any:
+        found = kind()
+        for each in self.status.details:
+            if each.Unpack(found):
+                return found
+        return None
+
+    @property
+    def reason(self) -> str:
+        return str(self.detail(ErrorInfo).reason)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Violations: field to description."""
+        return {each.field: each.description for each in self.detail(BadRequest).field_violations}
+
+    @property
+    def subjects(self) -> list[str]:
+        return [each.subject for each in self.detail(PreconditionFailure).violations]
+
+    @property
+    def retry_after(self) -> float:
+        return float(self.detail(RetryInfo).retry_delay.ToMilliseconds()) / 1000
+
+
+class Client:
+    """A plain gRPC client. Calls return the response or raise Refused."""
+
+    def __init__(self, address: str, token: str = ROOT_TOKEN, channel: Any = None) -> None:
+        self.address = address
+        self.token = token
+        self.channel = channel or grpc.insecure_channel(
+            address,
+            (("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)),
+        )
+        self._admin = AdminServiceStub(self.channel)
+        self._authorize = AuthorizeServiceStub(self.channel)
+
+    def as_(self, token: str) -> "Client":
+        """The same server, as another caller."""
+        return Client(self.address, token, self.channel)
+
+    def call(self, method: str, request: Any, *, timeout: float = TIMEOUT) -> Any:
+        stub = self._authorize if method in ("Authorize", "BatchAuthorize") else self._admin
+        metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
+        try:
+            return getattr(stub, method)(request, timeout=timeout, metadata=metadata)
+        except grpc.RpcError as error:
+            raise Refused(error) from None
+
+    def ask(self, ip: str, *, timeout: float = TIMEOUT, **subject: str) -> Any:
+        return self.call("Authorize", authorize.AuthorizeRequest(ip=ip, **subject), timeout=timeout)
+
+    def workspace(self, **fields: Any) -> str:
+        """A new workspace of a random id; returns its resource name."""
+        made = self.call(
+            "CreateWorkspace",
+            admin.CreateWorkspaceRequest(
+                workspace_id=f"w{secrets.token_hex(8)}", workspace=resources.Workspace(**fields)
+            ),
+        )
+        return str(made.name)
+
+    def allow_list(
+        self, workspace: str, allow_list: str, ranges: Sequence[str], **fields: Any
+    ) -> Any:
+        given = {"display_name": allow_list, "description": "for a test", "ranges": ranges} | fields
+        broad = given.pop("allow_broad", False)
+        return self.call(
+            "CreateAllowList",
+            admin.CreateAllowListRequest(
+                parent=workspace,
+                allow_list_id=allow_list,
+                allow_list=resources.AllowList(**given),
+                allow_broad=broad,
+            ),
+        )
+
+    def key(self, workspace: str, key: str, **fields: Any) -> Any:
+        """Creates a key; returns the response, credential included."""
+        sha256 = fields.pop("credential_sha256", "")
+        return self.call(
+            "CreateApiKey",
+            admin.CreateApiKeyRequest(
+                parent=workspace,
+                api_key_id=key,
+                api_key=resources.ApiKey(**fields),
+                credential_sha256=sha256,
+            ),
+        )
+
+    def link(self, allow_list: str, *keys: str) -> str:
+        request = admin.LinkApiKeysRequest(allow_list=allow_list, api_keys=keys)
+        return str(self.call("LinkApiKeys", request).revision)
+
+    def unlink(self, allow_list: str, *keys: str) -> str:
+        request = admin.UnlinkApiKeysRequest(allow_list=allow_list, api_keys=keys)
+        return str(self.call("UnlinkApiKeys", request).revision)
+
+    def default(self, workspace: str, allow_list: str = "", *, enabled: bool = True) -> Any:
+        return self.call(
+            "UpdateDefaultAllowList",
+            admin.UpdateDefaultAllowListRequest(
+                workspace=workspace,
+                default_allow_list=resources.DefaultAllowList(
+                    enabled=enabled, allow_list=allow_list
+                ),
+            ),
+        )
+
+    def access_token(self, role: str, workspace: str = "", **fields: Any) -> Any:
+        """Creates an access token; returns the response, secret included."""
+        return self.call(
+            "CreateAccessToken",
+            admin.CreateAccessTokenRequest(
+                access_token=resources.AccessToken(
+                    role=resources.AccessToken.Role.Value(f"ROLE_{role}"),
+                    workspace=workspace,
+                    **fields,
+                )
+            ),
+        )
+
+
+class Server:
+    """A running `ipgate serve`."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str, log: Path) -> None:
+        self.process = process
+        self.address = address
+        self.log = log
+
+    def client(self, token: str = ROOT_TOKEN) -> Client:
+        return Client(self.address, token)
+
+    def children(self) -> list[int]:
+        """Processes that the supervisor started: the store's and the workers'."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def workers(self) -> list[int]:
+        return [pid for pid in self.children() if "ipgate.app.worker" in _command_line(pid)]
+
+    def stores(self) -> list[int]:
+        return [pid for pid in self.children() if "valkey-server" in _command_line(pid)]
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def serving(directory: Path, *options: str, **environment: str) -> Iterator[Server]:
+    """A server of the test's own on a free port, with its data under `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "log"
+    command = [IPGATE, "serve", "--listen", "127.0.0.1:0", "--data-dir", directory, *options]
+    if "--workers" not in options:
+        command += ["--workers", "1"]
+    variables = os.environ | {"IPGATE_ROOT_TOKEN": ROOT_TOKEN} | environment
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables
+        )
+    assert process.stdout is not None
+    try:
+        first = process.stdout.readline()
+        assert "listens on" in first, f"the server did not start: {log.read_text()}"
+        yield Server(process, first.split()[4], log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        process.stdout.close()
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

