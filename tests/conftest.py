@@ -1,5 +1,6 @@
 """The server that most tests share: one process for the whole run, a workspace for each test."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def server(store_url: str, server_directory: Path) -> Iterator[Server]:
 def shared_url(server: Server, store_url: str, server_directory: Path) -> str:
     """The URL under which another server can use the shared server's store."""
     return store_url or f"unix://{server_directory}/store/valkey.sock"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

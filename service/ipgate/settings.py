@@ -50,6 +50,9 @@ class Settings:
     max_lists_per_key: int = _setting(1000, "Allow lists linked to one API key.", min=1, max=65_535)
     max_keys_per_workspace: int = _setting(1_000_000, "API keys of one workspace.", min=1)
     max_message_bytes: int = _setting(4 << 20, "Size of a request.", min=1024)
+    drain_delay: float = _setting(
+        0.0, "Seconds between NOT_SERVING and the stop, for callers to turn away.", min=0
+    )
     shutdown_grace: float = _setting(10.0, "Seconds that calls under way get at the stop.", min=0)
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 

@@ -23,7 +23,7 @@ def test_a_case_decides_as_it_says(path: Path, client: Client) -> None:
     assert case["ask"], "a case asks something"
     for question in case["ask"]:
         wanted = {name: value for name, value in question.items() if name not in ("key", "ip")}
-        subjects = [{"api_key": f"{workspace}/apiKeys/{question['key']}"}]
+        subjects: list[dict[str, Any]] = [{"api_key": f"{workspace}/apiKeys/{question['key']}"}]
         if question["key"] in credentials:
             subjects.append({"key": credentials[question["key"]]})
         for subject in subjects:
@@ -55,7 +55,7 @@ def set_up(client: Client, workspace: str, given: dict[str, Any]) -> dict[str, s
 
 
 def answer(
-    client: Client, ip: str, subject: dict[str, str], wanted: dict[str, Any]
+    client: Client, ip: str, subject: dict[str, Any], wanted: dict[str, Any]
 ) -> dict[str, Any]:
     """What the server says, of the things that the case names."""
     try:

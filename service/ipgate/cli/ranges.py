@@ -73,7 +73,8 @@ def _column(file: str, column: str) -> Iterator[tuple[int, str]]:
 
 def _read(file: str) -> list[str]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else "is not UTF-8 text"
         raise Failure(f"{file}: {reason}") from fault

@@ -11,11 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from ipgate import __version__
-from ipgate.app.logs import set_up_logs
-from ipgate.app.supervisor import serve as supervise
 from ipgate.cli.client import Failure
 from ipgate.settings import BadSetting, Settings, flag, variable
-from ipgate.store.connection import UnusableStore
 
 
 def serve(**values: Any) -> None:
@@ -23,6 +20,11 @@ def serve(**values: Any) -> None:
 
     Example: ipgate serve --listen 127.0.0.1:50051 --redis-url redis://localhost:6379
     """
+    # Only this command needs the server; the others start faster without it.
+    from ipgate.app.logs import set_up_logs  # noqa: PLC0415
+    from ipgate.app.supervisor import serve as supervise  # noqa: PLC0415
+    from ipgate.store.connection import UnusableStore  # noqa: PLC0415
+
     settings = Settings(**values)
     try:
         settings.check()

@@ -39,9 +39,12 @@ class GrpcioEngine:
         status = health_pb2.HealthCheckResponse
         await self.health.set(service, status.SERVING if serving else status.NOT_SERVING)
 
-    async def stop(self, grace: float) -> None:
-        """NOT_SERVING at once; calls under way get `grace` seconds."""
+    async def drain(self) -> None:
+        """NOT_SERVING for good, while calls are still answered."""
         await self.health.enter_graceful_shutdown()
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls; those under way get `grace` seconds."""
         await self.server.stop(grace)
 
 

@@ -66,8 +66,8 @@ async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
     try:
         info: dict[str, Any] = await redis.info("server")
         memory: dict[str, Any] = await redis.info("memory")
-    except AuthenticationError as fault:
-        raise UnusableStore("the store refuses the user or password of its URL") from fault
+    except AuthenticationError:
+        raise UnusableStore("the store refuses the user or password of its URL") from None
     except NoPermissionError as fault:
         text = "the store's user may not call INFO; grant it: ACL SETUSER <user> +info"
         raise UnusableStore(text) from fault

@@ -15,7 +15,7 @@ from ipgate.store.connection import UnusableStore, connect
 
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT = 60.0
-_LOCK_TIMEOUT = 15.0
+_LOCK_TIMEOUT = 5.0
 _PR_SET_PDEATHSIG = 1
 
 

@@ -1,0 +1,193 @@
+"""Whatever a caller sends, the answer is a proper status and the server goes on."""
+
+import random
+import secrets
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness.servers import Client, Refused, Server
+from tests.integration.test_access import METHODS, about
+
+PROPER = {
+    "OK", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "ABORTED",
+    "RESOURCE_EXHAUSTED",
+}  # fmt: skip
+
+
+def raw(client: Client, method: str, data: bytes) -> str:
+    """Calls a method with bytes as they are; returns the code."""
+    service = "AuthorizeService" if "Authorize" in method else "AdminService"
+    call = client.channel.unary_unary(f"/ipgate.v1.{service}/{method}")
+    try:
+        call(data, metadata=[("authorization", f"Bearer {client.token}")], timeout=20)
+        return "OK"
+    except grpc.RpcError as error:
+        return str(error.code().name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_random_bytes_get_a_proper_status(client: Client, method: str) -> None:
+    """Raw bytes, truncated and mutated messages never end in UNKNOWN or INTERNAL."""
+    source = random.Random(method)
+    workspace = client.workspace()
+    client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
+    client.key(workspace, "k")
+    sane = about(workspace).get(method, METHODS[method]()).SerializeToString()
+    for _ in range(60):
+        data = bytearray(sane or source.randbytes(20))
+        for _ in range(source.randrange(1, 6)):
+            data[source.randrange(len(data))] = source.randrange(256)
+        for attempt in (bytes(data), sane[: source.randrange(len(sane) + 1)], source.randbytes(9)):
+            assert raw(client, method, attempt) in PROPER
+
+
+HOSTILE = ["", "\0", "a\nb", "../..", "%s%n", "'; FLUSHALL", "{s00}", "workspaces/", "é" * 300,
+           "workspaces/a:b", "workspaces/A", "\u202e", " ", "(", "-", "+", "\x1b[31m"]  # fmt: skip
+
+
+def fill(message: Message, text: str) -> None:
+    """Puts the text into every string of a message, nested ones included."""
+    for field in message.DESCRIPTOR.fields:
+        if field.type == field.TYPE_STRING:
+            if field.is_repeated:
+                getattr(message, field.name).append(text)
+            elif not field.containing_oneof:
+                setattr(message, field.name, text)
+        elif field.message_type and field.message_type.full_name.startswith("ipgate."):
+            if field.is_repeated:
+                continue
+            fill(getattr(message, field.name), text)
+            getattr(message, field.name).SetInParent()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_hostile_texts_in_all_fields_are_refused(client: Client, method: str) -> None:
+    """Every string of every request, filled with what breaks lesser parsers, is refused properly."""
+    for text in HOSTILE:
+        request: Any = METHODS[method]()
+        fill(request, text)
+        # An empty text is as good as none, which some methods do not mind.
+        wanted = PROPER if not text else PROPER - {"OK"}
+        assert raw(client, method, request.SerializeToString()) in wanted, text
+
+
+def test_a_message_over_the_size_limit_is_refused(client: Client, workspace: str) -> None:
+    """4 MiB are the limit; the connection and the server go on."""
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "l", ["1.2.3.4"], description="x" * (5 << 20))
+    assert refused.value.code == "RESOURCE_EXHAUSTED"
+    client.allow_list(workspace, "l", ["1.2.3.4"])
+
+
+def test_metadata_over_the_size_limit_is_refused(client: Client) -> None:
+    """Huge metadata do not reach the service."""
+    with pytest.raises(Refused) as refused:
+        client.as_("x" * 100_000).ask("1.2.3.4", key="x")
+    assert refused.value.code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL")
+    client.ask("1.2.3.4", key="x")
+
+
+def test_authorize_needs_a_subject(client: Client) -> None:
+    """Neither credential nor name is an error; an empty credential is one that nobody has."""
+    with pytest.raises(Refused) as refused:
+        client.ask("1.2.3.4")
+    assert list(refused.value.fields) == ["subject"]
+    assert client.ask("1.2.3.4", key="").reason == authorize.REASON_KEY_UNKNOWN
+    with pytest.raises(Refused) as refused:
+        client.ask("1.2.3.4", api_key="nonsense")
+    assert list(refused.value.fields) == ["api_key"]
+
+
+def test_a_public_name_is_no_credential(client: Client, workspace: str) -> None:
+    """The resource name of a key, sent as a credential, is unknown."""
+    name = client.key(workspace, "k").api_key.name
+    assert client.ask("1.2.3.4", key=name).reason == authorize.REASON_KEY_UNKNOWN
+
+
+@pytest.mark.parametrize("revision", ["x", "é", "A" * 600, "cjEuMS4w"])
+def test_a_tampered_revision_is_refused(client: Client, revision: str) -> None:
+    """`min_revision` must be one that ipgate made."""
+    with pytest.raises(Refused) as refused:
+        client.ask("1.2.3.4", key="x", min_revision=revision)
+    assert list(refused.value.fields) == ["min_revision"]
+
+
+def test_an_error_never_repeats_a_credential_or_token(
+    server: Server, client: Client, workspace: str
+) -> None:
+    """Secrets appear in no status and no line of the log."""
+    credential = client.key(workspace, "k").credential
+    token = client.access_token("AUTHORIZER", workspace).token
+    made_up = f"made-up-{secrets.token_hex(8)}"
+    for ip in ("nonsense", "1.2.3.4"):
+        for bearer in (client, client.as_(token), client.as_(made_up)):
+            for key in (credential, made_up):
+                try:
+                    status = str(bearer.ask(ip, key=key))
+                except Refused as refused:
+                    status = f"{refused.message} {refused.status}"
+                assert not any(secret in status for secret in (credential, token, made_up))
+    log = server.log.read_text()
+    assert not any(secret in log for secret in (credential, token, made_up, client.token))
+
+
+def test_a_name_cannot_forge_a_line_of_the_log(server: Server, client: Client) -> None:
+    """Line breaks in names are shown escaped."""
+    forged = f"workspaces/x\n2026-01-01T00:00:00.000Z INFO forged {secrets.token_hex(4)}"
+    with pytest.raises(Refused, match="INVALID_ARGUMENT") as refused:
+        client.call("GetWorkspace", admin.GetWorkspaceRequest(name=forged))
+    assert refused.value.message.isprintable()
+    assert not any(line.startswith("2026-01-01T00") for line in server.log.read_text().splitlines())
+
+
+def test_a_batch_answers_each_on_its_own(client: Client, workspace: str) -> None:
+    """Results come in order; a bad request among them fails alone, with its details."""
+    allow_list = client.allow_list(workspace, "l", ["192.0.2.0/24"])
+    keys = [client.key(workspace, f"k{index}") for index in range(20)]
+    client.link(allow_list.name, *(each.api_key.name for each in keys[::2]))
+    requests = [
+        authorize.AuthorizeRequest(
+            ip="8.8.8.8", key=each.credential, min_revision=keys[-1].api_key.revision
+        )
+        for each in keys
+    ]
+    requests.insert(7, authorize.AuthorizeRequest(ip="bad", key="x"))
+    requests.insert(9, authorize.AuthorizeRequest(ip="1.2.3.4"))
+    requests.append(authorize.AuthorizeRequest(ip="1.2.3.4", key="nobody"))
+    results = client.call(
+        "BatchAuthorize", authorize.BatchAuthorizeRequest(requests=requests)
+    ).results
+    assert len(results) == len(requests)
+    for request, result in zip(requests, results, strict=True):
+        if request.ip == "bad" or request.WhichOneof("subject") is None:
+            assert result.error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+            assert result.error.details
+        else:
+            alone = client.call("Authorize", request)
+            assert (result.response.allowed, result.response.reason, result.response.api_key) == (
+                alone.allowed, alone.reason, alone.api_key,
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_a_batch_has_1_to_1000_requests(client: Client, count: int) -> None:
+    """Fewer or more are refused, naming the field."""
+    requests = [authorize.AuthorizeRequest(ip="1.2.3.4", key="x")] * count
+    with pytest.raises(Refused) as refused:
+        client.call("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=requests))
+    assert list(refused.value.fields) == ["requests"]
+
+
+def test_a_batch_of_1000_is_answered(client: Client, workspace: str) -> None:
+    """The largest batch works, with many keys that are loaded for it."""
+    names = [client.key(workspace, f"k{index}").api_key.name for index in range(50)]
+    requests = [
+        authorize.AuthorizeRequest(ip="1.2.3.4", api_key=names[index % 50]) for index in range(1000)
+    ]
+    answer = client.call("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=requests))
+    assert all(each.response.allowed for each in answer.results)

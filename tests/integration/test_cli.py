@@ -1,0 +1,230 @@
+"""The command line through its real entry point."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ipgate.cli.main import app
+
+from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Server
+
+Run = Any
+
+
+@pytest.fixture
+def run(server: Server, workspace: str) -> Run:
+    """Runs `ipgate` as root, in the test's workspace; checks the exit code."""
+
+    def call(*arguments: str, code: int = 0, stdin: str = "", **variables: str) -> str:
+        environment = os.environ | {
+            "IPGATE_SERVER": server.address,
+            "IPGATE_TOKEN": ROOT_TOKEN,
+            "IPGATE_WORKSPACE": workspace.rpartition("/")[2],
+        }
+        done = subprocess.run(
+            [IPGATE, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment | variables,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == code, output
+        assert "Traceback" not in output
+        return output
+
+    return call
+
+
+def test_the_whole_job_in_one_line_each(run: Run, workspace: str) -> None:
+    """Every admin task has a command, and what it shows is what was done."""
+    assert "office" in run("list", "create", "office", "--name", "Office", "--description", "Egress",
+                           "-r", "198.51.100.73", "-r", "192.0.2.0/24")  # fmt: skip
+    credential = next(
+        line
+        for line in run("key", "create", "ci", "--name", "CI").splitlines()
+        if line.startswith("ipg_")
+    )
+    assert run("authorize", "8.8.8.8", "--key", credential) == "ALLOWED UNRESTRICTED\n"
+    assert "linked ci to office" in run("list", "link", "office", "ci")
+    assert run("authorize", "8.8.8.8", "--key", "-", stdin=f"{credential}\n", code=1) == (
+        "DENIED NOT_IN_LINKED_LISTS\n"
+    )
+    assert run("authorize", "192.0.2.9", "--api-key", "ci") == (
+        "ALLOWED LINKED_LIST_MATCH (192.0.2.0/24 in office)\n"
+    )
+    assert "ci" in run("list", "keys", "office")
+    run("list", "add", "office", "-r", "203.0.113.9")
+    run("list", "remove", "office", "-r", "192.0.2.0/24")
+    assert "203.0.113.9" in run("list", "show", "office")
+    run("list", "update", "office", "--name", "Head office")
+    assert "Head office" in run("list", "ls")
+    run("list", "unlink", "office", "ci")
+    run("default", "set", "office")
+    assert f"default of {workspace}: office" in run("default", "show")
+    assert "default" in run("key", "ls")
+    assert "off (office)" in run("default", "off")
+    run("key", "update", "ci", "--disable", "--expires", "2999-01-01T00:00:00Z")
+    assert "2999-01-01T00:00:00Z" in run("key", "show", "ci")
+    assert run("authorize", "8.8.8.8", "--api-key", "ci", code=1) == "DENIED KEY_DISABLED\n"
+    run("key", "update", "ci", "--enable", "--never-expires")
+    run("workspace", "update", workspace.rpartition("/")[2], "--require-allow-list")
+    assert run("authorize", "8.8.8.8", "--api-key", "ci", code=1) == "DENIED NO_ALLOW_LIST\n"
+    assert "ipgt_" in run("token", "create", "authorizer", "--id", f"t-{workspace[-8:]}")
+    assert "authorizer" in run("token", "ls")
+    run("token", "revoke", f"t-{workspace[-8:]}")
+    run("key", "delete", "ci")
+    run("list", "delete", "office")
+    run("workspace", "delete", workspace.rpartition("/")[2])
+
+
+def test_json_is_for_programs(run: Run, workspace: str) -> None:
+    """Every answer is one JSON value with the fields of the contract."""
+    made = json.loads(run("key", "create", "k", "--json"))
+    assert made["api_key"]["name"] == f"{workspace}/apiKeys/k"
+    assert made["credential"].startswith("ipg_")
+    assert json.loads(run("key", "ls", "--json"))[0]["access"] == "ACCESS_UNRESTRICTED"
+    assert json.loads(run("list", "ls", "--json")) == []
+    answer = json.loads(run("authorize", "1.2.3.4", "--api-key", "k", "--json"))
+    assert (answer["allowed"], answer["reason"]) == (True, "REASON_UNRESTRICTED")
+    assert json.loads(run("key", "delete", "k", "--json"))["revision"]
+
+
+def test_a_listing_of_many_pages_is_shown_whole(run: Run, client: Client, workspace: str) -> None:
+    """More than one page of the server's largest size comes out complete."""
+    for index in range(1003):
+        client.key(workspace, f"k{index:04}")
+    found = json.loads(run("key", "ls", "--json"))
+    assert [each["name"][-5:] for each in found] == [f"k{index:04}" for index in range(1003)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("lines", "# offices\n198.51.100.73\n\n192.0.2.0/24  # data centre\n", ()),
+        ("bom", "\ufeff198.51.100.73\r\n192.0.2.0/24\r\n", ()),
+        (
+            "csv",
+            'site,range\n"Köln, DE",198.51.100.73\nParis,192.0.2.0/24\n',
+            ("--column", "range"),
+        ),
+    ],
+)
+def test_ranges_come_from_a_file_or_standard_input(
+    run: Run, tmp_path: Path, name: str, text: str, options: Sequence[str]
+) -> None:
+    """One a line with comments, or a column of a CSV file."""
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    create = ["list", "create", "l", "--name", "L", "--description", "d", *options, "--file"]
+    run(*create, str(file))
+    assert "198.51.100.73\n  192.0.2.0/24" not in run("list", "show", "l")
+    assert json.loads(run("list", "show", "l", "--json"))["ranges"] == [
+        "192.0.2.0/24",
+        "198.51.100.73",
+    ]
+    run("list", "update", "l", "--file", "-", *options, stdin=text)
+    assert json.loads(run("list", "show", "l", "--json"))["range_count"] == 2
+
+
+def test_every_bad_line_is_reported_and_nothing_is_applied(run: Run) -> None:
+    """The report gives the line's number, the value and the remedy."""
+    run("list", "create", "l", "--name", "L", "--description", "d", "-r", "1.2.3.4")
+    lines = ["8.8.8.8", "# fine", "198.51.100.9/24", "", "nonsense", "9.9.9.9"]
+    said = run("list", "add", "l", "--file", "-", stdin="\n".join(lines), code=2)
+    assert "standard input has 2 bad lines; nothing was changed" in said
+    assert "line 3: '198.51.100.9/24' has host bits set; use '198.51.100.0/24'" in said
+    assert "line 5: 'nonsense'" in said
+    assert json.loads(run("list", "show", "l", "--json"))["ranges"] == ["1.2.3.4"]
+
+
+def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
+    """100,000 ranges come from a file at once."""
+    file = tmp_path / "many"
+    file.write_text(
+        "\n".join(f"10.{a}.{b}.{c}" for a in range(4) for b in range(250) for c in range(100))
+    )
+    said = run("list", "create", "l", "--name", "L", "--description", "d", "--file", str(file))
+    assert "100000" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("list", "show", "missing"), "NOT_FOUND: not found"),
+        (
+            ("list", "create", "l", "--name", "L", "--description", "d", "-r", "x"),
+            "INVALID_ARGUMENT",
+        ),
+        (
+            ("list", "create", "l", "--name", "L", "--description", "d", "--file", "/nowhere"),
+            "No such file",
+        ),
+        (("list", "add", "l"), "give ranges"),
+        (("list", "add", "l", "--file", "-", "--column", "c"), "has no column 'c'"),
+        (("key", "create", "k", "--expires", "tomorrow"), "not an instant"),
+        (("key", "create", "k", "--expires", "2027-01-01T00:00:00"), "no offset"),
+        (("authorize", "1.2.3.4"), "give either --key or --api-key"),
+        (("authorize", "nonsense", "--key", "x"), "INVALID_ARGUMENT: ip"),
+        (("key", "create"), "Missing argument"),
+        (("nonsense",), "No such command"),
+        (("--server", "127.0.0.1:1", "workspace", "ls"), "no ipgate answers at 127.0.0.1:1"),
+        (("--token-file", "/nowhere", "workspace", "ls"), "set IPGATE_TOKEN"),
+    ],
+)
+def test_an_error_is_one_readable_message_and_exit_code_2(
+    run: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    """No traceback, and it says what to do."""
+    variables = {"IPGATE_TOKEN": ""} if "/nowhere" in arguments and "ls" in arguments else {}
+    assert message in run(*arguments, code=2, **variables)
+
+
+def test_a_dry_run_changes_nothing(run: Run) -> None:
+    """`--dry-run` checks and makes nothing."""
+    run("key", "create", "k", "--dry-run")
+    run("key", "show", "k", code=2)
+    run("key", "create", "k")
+    assert "would have deleted" in run("key", "delete", "k", "--dry-run")
+    run("key", "show", "k")
+
+
+def helps(command: Any, *path: str) -> dict[str, str]:
+    """The help texts of all commands there are."""
+    if not hasattr(command, "commands"):
+        return {" ".join(path): command.help}
+    found: dict[str, str] = {}
+    for name, each in command.commands.items():
+        found |= helps(each, *path, name)
+    return found
+
+
+def test_every_command_has_a_help_text_with_an_example() -> None:
+    """Whoever asks for help sees how the command is used."""
+    found = helps(typer.main.get_command(app))
+    assert len(found) > 25
+    for path, text in found.items():
+        assert f"Example: ipgate {path}" in " ".join(text.split())
+    shown = subprocess.run(
+        [IPGATE, "list", "add", "-h"], capture_output=True, text=True, check=True
+    )
+    assert "Example: ipgate list add office" in shown.stdout
+
+
+def test_completion_is_offered() -> None:
+    """A completion script can be shown for a shell."""
+    environment = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = subprocess.run(
+        [IPGATE, "--show-completion", "bash"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert "_IPGATE_COMPLETE" in shown.stdout

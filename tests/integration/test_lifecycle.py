@@ -1,0 +1,315 @@
+"""Starting, stopping, and what happens when a part is killed."""
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import grpc
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness.servers import IPGATE, Client, Refused, Server, serving
+from tests.harness.stores import REDIS, StoreServer
+from tests.harness.waiting import eventually
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def health(client: Client, service: str = "") -> int:
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    return int(stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status)
+
+
+def _serves(client: Client, service: str) -> bool:
+    return bool(health(client, service) == SERVING)
+
+
+def allowed(client: Client, key: str) -> bool:
+    """Whether the key is allowed now; False while the server cannot say."""
+    try:
+        return bool(client.ask("8.8.8.8", api_key=key, timeout=5).allowed)
+    except Refused as refused:
+        assert refused.code == "UNAVAILABLE"
+        return False
+
+
+def test_health_is_told_to_everybody_for_each_service(client: Client) -> None:
+    """Without a token, for the server and both services; an unknown service is not found."""
+    for service in ("", "ipgate.v1.AdminService", "ipgate.v1.AuthorizeService"):
+        eventually(partial(_serves, client, service), "it serves")
+    with pytest.raises(grpc.RpcError) as error:
+        health(client, "nonsense")
+    assert error.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_what_was_acknowledged_survives_a_restart_and_a_kill(tmp_path: Path) -> None:
+    """After SIGTERM, and after SIGKILL of everything at once, all acknowledged changes are there."""
+    with serving(tmp_path) as server:
+        client = server.client()
+        workspace = client.workspace()
+        first = client.key(workspace, "k1")
+        assert server.stop() == 0
+    with serving(tmp_path) as server:
+        client = server.client()
+        assert client.ask("8.8.8.8", key=first.credential).allowed
+        second = client.key(workspace, "k2")
+        victims = [server.process.pid, *server.children()]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait()
+        eventually(lambda: not any(map(alive, victims)), "all processes are gone")
+    with serving(tmp_path) as server:
+        assert server.client().ask("8.8.8.8", key=second.credential).allowed
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except OSError:
+        return False
+
+
+def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    """Workers and store end by themselves, and the data directory can be used again at once."""
+    with serving(tmp_path, "--workers", "2") as server:
+        children = server.children()
+        assert len(children) == 3
+        server.process.kill()
+        server.process.wait()
+        eventually(lambda: not any(map(alive, children)), "the children are gone")
+    with serving(tmp_path) as server:
+        server.client().workspace()
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    """The supervisor starts another one, on the same port, with the same data."""
+    with serving(tmp_path) as server:
+        client = server.client()
+        key = client.key(client.workspace(), "k").api_key.name
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: server.workers() not in ([], [worker]), "there is a new worker")
+        eventually(lambda: allowed(server.client(), key), "the new worker answers")
+
+
+def test_a_killed_embedded_store_is_started_again_with_its_data(tmp_path: Path) -> None:
+    """Known keys are answered meanwhile; afterwards changes are possible again."""
+    with serving(tmp_path) as server:
+        client = server.client()
+        workspace = client.workspace()
+        key = client.key(workspace, "k").api_key.name
+        assert allowed(client, key)
+        (store,) = server.stores()
+        os.kill(store, signal.SIGKILL)
+        assert client.ask("8.8.8.8", api_key=key).allowed, "answered from memory"
+        eventually(lambda: created(client, workspace), "changes are possible again")
+        assert server.stores() not in ([], [store])
+        disable = admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True})
+        revision = client.call("UpdateApiKey", disable).revision
+        answer = client.ask("8.8.8.8", api_key=key, min_revision=revision)
+        assert answer.reason == authorize.REASON_KEY_DISABLED
+
+
+def created(client: Client, workspace: str) -> bool:
+    try:
+        client.key(workspace, "another")
+        return True
+    except Refused as refused:
+        assert refused.code in ("UNAVAILABLE", "ALREADY_EXISTS")
+        return refused.code == "ALREADY_EXISTS"
+
+
+def test_a_caller_that_heeds_health_loses_no_call_to_a_stop(tmp_path: Path) -> None:
+    """After SIGTERM the server says NOT_SERVING and goes on answering until the drain is over."""
+    with serving(tmp_path, "--drain-delay", "2") as server:
+        client = server.client()
+        key = client.key(client.workspace(), "k").api_key.name
+        stopped = threading.Event()
+        outcomes: set[str] = set()
+
+        def ask() -> None:
+            while not stopped.is_set():
+                try:
+                    client.ask("8.8.8.8", api_key=key)
+                    outcomes.add("OK")
+                except Refused as refused:
+                    outcomes.add(refused.code)
+
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(ask)
+            eventually(lambda: "OK" in outcomes, "calls are answered")
+            server.process.send_signal(signal.SIGTERM)
+            eventually(lambda: health(client) == NOT_SERVING, "it says NOT_SERVING")
+            client.ask("8.8.8.8", api_key=key)
+            stopped.set()
+        assert server.stop() == 0
+        assert outcomes == {"OK"}
+        log = server.log.read_text()
+        assert "Traceback" not in log
+        assert "ERROR" not in log
+
+
+def test_the_root_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    """Without IPGATE_ROOT_TOKEN a token is made, readable by its owner alone, and stays."""
+    tokens = []
+    for _ in range(2):
+        with serving(tmp_path, IPGATE_ROOT_TOKEN="") as server:
+            file = tmp_path / "root-token"
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            tokens.append(file.read_text().strip())
+            server.client(tokens[-1]).workspace()
+            assert tokens[-1] not in server.log.read_text()
+    assert tokens[0] == tokens[1]
+    assert list(tmp_path.glob(".root-token*")) == []
+
+
+def test_the_three_printed_commands_work(tmp_path: Path) -> None:
+    """A new user can copy them line by line."""
+    command = [
+        str(IPGATE),
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        str(tmp_path / "d"),
+        "--workers",
+        "1",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        banner = [process.stdout.readline() for _ in range(8)]
+        tries = [line.strip() for line in banner if line.startswith("  ")]
+        assert len(tries) == 3
+        said = [
+            subprocess.run(each, shell=True, capture_output=True, text=True, check=True)
+            for each in tries
+        ]
+        assert said[-1].stdout == "ALLOWED UNRESTRICTED\n"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def refusal(*options: str, **variables: str) -> str:
+    """What `ipgate serve` says when it does not start."""
+    done = subprocess.run(
+        [IPGATE, "serve", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | variables,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--listen", "0.0.0.0:0"], "plain text; give --tls-cert"),
+        (["--listen", "[::]:0"], "plain text"),
+        (["--listen", "nonsense"], "use HOST:PORT"),
+        (["--listen", "127.0.0.1:99999"], "use HOST:PORT"),
+        (["--tls-cert", "/nowhere"], "go together"),
+        (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "there is no file '/nowhere'"),
+        (["--tls-client-ca", "/nowhere"], "needs --tls-cert"),
+        (["--log-level", "LOUD"], "use DEBUG"),
+        (["--redis-url", "http://user:hush@localhost"], "use redis://, rediss:// or unix://"),
+        (["--max-staleness", "0"], "--max-staleness"),
+    ],
+)
+def test_a_setting_that_does_not_work_is_refused_in_one_line(
+    tmp_path: Path, options: list[str], message: str
+) -> None:
+    """The message names the setting and the remedy, and never a password."""
+    said = refusal("--data-dir", str(tmp_path), *options)
+    assert message in said
+    assert "hush" not in said
+
+
+def test_a_short_root_token_is_refused(tmp_path: Path) -> None:
+    """Fewer than 32 characters are no secret, and are not shown."""
+    said = refusal("--data-dir", str(tmp_path), IPGATE_ROOT_TOKEN="short-one")
+    assert "32 to 1,024 characters" in said
+    assert "short-one" not in said
+
+
+def test_a_port_or_data_directory_in_use_is_refused(server: Server, tmp_path: Path) -> None:
+    """Two servers never share a port or a store directory by accident."""
+    said = refusal("--listen", server.address, "--data-dir", str(tmp_path))
+    assert "Address already in use" in said
+    with serving(tmp_path / "d"):
+        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "d"))
+        assert "another ipgate uses" in said
+
+
+def test_a_store_that_may_evict_keys_is_refused(tmp_path: Path) -> None:
+    """Losing keys silently would lose revocations; it takes a flag to accept that."""
+    store = StoreServer(tmp_path / "s", "--maxmemory-policy", "allkeys-lru").start()
+    try:
+        options = ["--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", store.url]
+        said = refusal(*options)
+        assert "maxmemory-policy allkeys-lru" in said
+        assert "--allow-eviction" in said
+        with serving(tmp_path / "d", "--redis-url", store.url, "--allow-eviction") as server:
+            server.client().workspace()
+    finally:
+        store.stop()
+
+
+def test_a_store_with_user_and_password_over_tcp(tmp_path: Path, free_port: int) -> None:
+    """The URL carries both; a wrong password is a clear refusal that does not show it."""
+    users = tmp_path / "users.acl"
+    users.write_text("user default off\nuser gate on >right-word ~* &* +@all\n")
+    store = StoreServer(tmp_path / "s", "--aclfile", str(users), port=free_port).start()
+    try:
+        good = f"redis://gate:right-word@127.0.0.1:{free_port}"
+        with serving(tmp_path / "d", "--redis-url", good) as server:
+            server.client().workspace()
+            assert "right-word" not in server.log.read_text()
+        bad = f"redis://gate:wrong-word@127.0.0.1:{free_port}"
+        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", bad)
+        assert "refuses the user or password" in said
+        assert "wrong-word" not in said
+    finally:
+        store.stop()
+
+
+def test_a_store_over_tls(tmp_path: Path, free_port: int) -> None:
+    """`rediss://` works against a server with a certificate, and refuses one that is not trusted."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    store = StoreServer(
+        tmp_path / "s",
+        *("--tls-port", str(free_port), "--tls-cert-file", str(tmp_path / "cert.pem")),
+        *("--tls-key-file", str(tmp_path / "key.pem"), "--tls-auth-clients", "no"),
+        program=REDIS,  # the embedded Valkey is built without TLS
+    )
+    store.start()
+    try:
+        url = f"rediss://127.0.0.1:{free_port}"
+        with serving(
+            tmp_path / "d", "--redis-url", f"{url}?ssl_ca_certs={tmp_path}/ca.pem"
+        ) as server:
+            server.client().workspace()
+        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", url)
+        assert "cannot be reached" in said
+    finally:
+        store.stop()

@@ -1,0 +1,333 @@
+"""AdminService: allow lists, ranges and links."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+from tests.harness.servers import Client, Refused
+
+
+def get(client: Client, name: str) -> Any:
+    return client.call("GetAllowList", admin.GetAllowListRequest(name=name))
+
+
+def test_a_list_is_read_as_it_was_created(client: Client, workspace: str) -> None:
+    """Ranges come back canonical, in numeric order, without duplicates."""
+    made = client.allow_list(
+        workspace, "l", ["10.0.0.0/9", "9.0.0.1", "9.0.0.1/32", "10.0.0.0/24"], description="a\nb"
+    )
+    found = get(client, made.name)
+    assert list(found.ranges) == ["9.0.0.1", "10.0.0.0/9", "10.0.0.0/24"]
+    assert (found.range_count, found.linked_api_key_count) == (3, 0)
+    assert (found.display_name, found.description) == ("l", "a\nb")
+    assert found.etag == made.etag
+    assert found.revision == made.revision
+    assert found.create_time == found.update_time == made.create_time
+
+
+def test_all_bad_ranges_are_reported_at_once_and_nothing_is_made(
+    client: Client, workspace: str
+) -> None:
+    """Each bad entry has its violation, at most 100 of them, and the list does not exist."""
+    bad = ["198.51.100.9/24", "::1", "1.2.3.0/08", "a"]
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "l", ["1.2.3.4", *bad], display_name="", description="")
+    assert refused.value.code == "INVALID_ARGUMENT"
+    assert set(refused.value.fields) == {
+        "allow_list.display_name",
+        "allow_list.description",
+        *(f"allow_list.ranges[{index}]" for index in range(1, 5)),
+    }
+    assert "use '198.51.100.0/24'" in refused.value.fields["allow_list.ranges[1]"]
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "l", ["x"] * 5000)
+    assert len(refused.value.fields) == 100
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        get(client, f"{workspace}/allowLists/l")
+
+
+def test_a_list_needs_a_name_a_description_and_a_range(client: Client, workspace: str) -> None:
+    """Each of the three is required, and none can be taken away later."""
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "l", [], display_name="", description="")
+    assert len(refused.value.fields) == 3
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    for path in ("display_name", "description", "ranges"):
+        request = admin.UpdateAllowListRequest(allow_list={"name": made.name})
+        request.update_mask.paths.append(path)
+        with pytest.raises(Refused) as refused:
+            client.call("UpdateAllowList", request)
+        assert list(refused.value.fields) == [f"allow_list.{path}"]
+
+
+def test_display_names_are_unique_without_case(client: Client, workspace: str) -> None:
+    """A second list of a like name is refused at creation and at renaming; a freed name is free."""
+    first = client.allow_list(workspace, "one", ["1.2.3.4"], display_name="Straße")
+    second = client.allow_list(workspace, "two", ["1.2.3.4"], display_name="Two")
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "three", ["1.2.3.4"], display_name="STRASSE")
+    assert (refused.value.code, refused.value.reason) == ("ALREADY_EXISTS", "DISPLAY_NAME_TAKEN")
+    rename = admin.UpdateAllowListRequest(
+        allow_list={"name": second.name, "display_name": "strasse"}
+    )
+    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+        client.call("UpdateAllowList", rename)
+    own = admin.UpdateAllowListRequest(allow_list={"name": first.name, "display_name": "STRASSE"})
+    assert client.call("UpdateAllowList", own).display_name == "STRASSE"
+    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=first.name))
+    assert client.call("UpdateAllowList", rename).display_name == "strasse"
+
+
+def test_ranges_are_added_and_removed_one_by_one(client: Client, workspace: str) -> None:
+    """What is added again stays once; what is removed is gone; the rest is as it was."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    add = admin.AddRangesRequest(allow_list=made.name, ranges=["1.2.3.4", "5.6.7.0/24", "9.9.9.9"])
+    assert client.call("AddRanges", add).range_count == 3
+    etag = get(client, made.name).etag
+    assert client.call("AddRanges", add).etag == etag, "nothing new is no change"
+    remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["5.6.7.0/24"])
+    assert client.call("RemoveRanges", remove).range_count == 2
+    assert list(get(client, made.name).ranges) == ["1.2.3.4", "9.9.9.9"]
+
+
+def test_a_range_that_is_not_in_the_list_cannot_be_removed(client: Client, workspace: str) -> None:
+    """A typing error is not taken for a revocation: nothing at all is removed."""
+    made = client.allow_list(workspace, "l", ["1.2.3.0/24", "5.6.7.8"])
+    request = admin.RemoveRangesRequest(allow_list=made.name, ranges=["5.6.7.8", "1.2.3.0/25"])
+    with pytest.raises(Refused) as refused:
+        client.call("RemoveRanges", request)
+    assert (refused.value.code, refused.value.reason) == (
+        "FAILED_PRECONDITION",
+        "RANGE_NOT_IN_LIST",
+    )
+    assert refused.value.subjects == ["1.2.3.0/25"]
+    assert get(client, made.name).range_count == 2
+
+
+def test_a_list_never_becomes_empty(client: Client, workspace: str) -> None:
+    """Removing the last range is refused."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
+    request = admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4", "5.6.7.8"])
+    with pytest.raises(Refused) as refused:
+        client.call("RemoveRanges", request)
+    assert refused.value.reason == "ALLOW_LIST_EMPTY"
+
+
+@pytest.mark.parametrize(
+    "ranges", [["0.0.0.0/1", "128.0.0.0/1"], ["10.0.0.0/8", "11.0.0.0"], ["10.0.0.0/7"]]
+)
+def test_a_broad_list_needs_consent_whatever_it_is_made_of(
+    client: Client, workspace: str, ranges: list[str]
+) -> None:
+    """The union counts: no way of splitting a broad range slips through, in no method."""
+    with pytest.raises(Refused) as refused:
+        client.allow_list(workspace, "l", ranges)
+    assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "LIST_TOO_BROAD")
+    assert "allow_broad" in refused.value.message
+    made = client.allow_list(workspace, "small", ["10.1.0.0/16"])
+    add = admin.AddRangesRequest(allow_list=made.name, ranges=ranges)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        client.call("AddRanges", add)
+    replace = admin.UpdateAllowListRequest(allow_list={"name": made.name, "ranges": ranges})
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        client.call("UpdateAllowList", replace)
+    add.allow_broad = True
+    assert client.call("AddRanges", add).range_count == 1 + len(ranges)
+    rename = admin.UpdateAllowListRequest(allow_list={"name": made.name, "display_name": "wide"})
+    client.call("UpdateAllowList", rename)
+
+
+def test_overlapping_additions_are_not_counted_twice(client: Client, workspace: str) -> None:
+    """The guard looks at the union exactly: adding parts of what is covered is never refused."""
+    made = client.allow_list(workspace, "l", ["10.0.0.0/8"])
+    for part in ("10.0.0.0/9", "10.128.0.0/9", "10.0.0.0/10"):
+        client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=[part]))
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["11.0.0.1"]))
+    remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["10.0.0.0/8", "10.128.0.0/9"])
+    client.call("RemoveRanges", remove)
+    client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["11.0.0.1"]))
+
+
+def test_two_admins_who_add_at_once_cannot_pass_the_guard_together(
+    client: Client, workspace: str
+) -> None:
+    """Of two additions that are too broad only together, one is refused."""
+    made = client.allow_list(workspace, "l", ["192.0.2.1"])
+    halves = ["10.0.0.0/9", "10.128.0.0/9", "11.0.0.0/9", "11.128.0.0/9"]
+
+    def add(part: str) -> str:
+        try:
+            client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=[part]))
+        except Refused as refused:
+            return refused.code
+        return "OK"
+
+    with ThreadPoolExecutor(4) as pool:
+        results = sorted(pool.map(add, halves))
+    assert results == ["INVALID_ARGUMENT"] * 3 + ["OK"]
+
+
+def test_a_list_in_use_is_deleted_only_by_force(client: Client, workspace: str) -> None:
+    """The refusal names the uses; force unlinks and turns the default off in the same change."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    key = client.key(workspace, "k").api_key
+    client.link(made.name, key.name)
+    client.default(workspace, made.name)
+    request = admin.DeleteAllowListRequest(name=made.name)
+    with pytest.raises(Refused) as refused:
+        client.call("DeleteAllowList", request)
+    assert (refused.value.code, refused.value.reason) == (
+        "FAILED_PRECONDITION",
+        "ALLOW_LIST_IN_USE",
+    )
+    assert refused.value.subjects == ["uses", "default", "k"]
+    request.force = True
+    revision = client.call("DeleteAllowList", request).revision
+    answer = client.ask("8.8.8.8", api_key=key.name, min_revision=revision)
+    assert answer.allowed, "unlinked, and no default"
+    found = client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    assert found.default_allow_list == resources.DefaultAllowList()
+
+
+def test_a_default_that_is_off_does_not_hold_its_list(client: Client, workspace: str) -> None:
+    """A list that is only remembered by a default that is off can be deleted."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    client.default(workspace, made.name, enabled=False)
+    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name))
+    found = client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    assert not found.default_allow_list.allow_list
+
+
+def test_a_deleted_list_leaves_nothing_behind(client: Client, workspace: str) -> None:
+    """A new list of the same id has none of the old one's links."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    key = client.key(workspace, "k").api_key
+    client.link(made.name, key.name)
+    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name, force=True))
+    again = client.allow_list(workspace, "l", ["8.8.8.8"])
+    assert get(client, again.name).linked_api_key_count == 0
+    answer = client.ask("9.9.9.9", api_key=key.name, min_revision=again.revision)
+    assert answer.allowed, "the key is not linked to the new list"
+
+
+def test_linking_is_idempotent_and_whole(client: Client, workspace: str) -> None:
+    """Linking again changes nothing; with one unknown key nothing is linked."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    keys = [client.key(workspace, f"k{index}").api_key.name for index in range(3)]
+    with pytest.raises(Refused) as refused:
+        client.link(made.name, keys[0], f"{workspace}/apiKeys/nobody")
+    assert refused.value.code == "NOT_FOUND"
+    assert "nobody" in refused.value.message
+    assert get(client, made.name).linked_api_key_count == 0
+    first = client.link(made.name, *keys, keys[0])
+    assert client.link(made.name, *keys) == first
+    assert get(client, made.name).linked_api_key_count == 3
+    client.unlink(made.name, keys[0])
+    assert client.unlink(made.name, keys[0]) == client.unlink(made.name, keys[0])
+    request = admin.ListLinkedApiKeysRequest(allow_list=made.name)
+    linked = client.call("ListLinkedApiKeys", request).api_keys
+    assert [each.name for each in linked] == keys[1:]
+    assert list(linked[0].allow_lists) == [made.name]
+
+
+def test_keys_of_another_workspace_cannot_be_linked(client: Client, workspace: str) -> None:
+    """Each foreign key is named by its violation."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    foreign = client.key(client.workspace(), "k").api_key.name
+    with pytest.raises(Refused) as refused:
+        client.link(made.name, foreign, "nonsense")
+    assert set(refused.value.fields) == {"api_keys[0]", "api_keys[1]"}
+
+
+def test_a_stale_etag_loses(client: Client, workspace: str) -> None:
+    """Every change of a list that carries an old etag is refused and changes nothing."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
+    changed = client.call(
+        "AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["9.9.9.9"])
+    )
+    stale: list[tuple[str, object]] = [
+        ("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["8.8.8.8"], etag=made.etag)),
+        ("RemoveRanges", admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4"], etag=made.etag)),
+        ("UpdateAllowList", admin.UpdateAllowListRequest(
+            allow_list={"name": made.name, "display_name": "x", "etag": made.etag})),
+        ("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name, etag=made.etag)),
+    ]  # fmt: skip
+    for method, request in stale:
+        with pytest.raises(Refused) as refused:
+            client.call(method, request)
+        assert (refused.value.code, refused.value.reason) == ("ABORTED", "ETAG_MISMATCH")
+    assert get(client, made.name).etag == changed.etag
+
+
+def test_of_many_admins_with_one_etag_exactly_one_wins(client: Client, workspace: str) -> None:
+    """Concurrent updates from the same state never lose one another."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+
+    def rename(index: int) -> str:
+        given = {"name": made.name, "display_name": f"n{index}", "etag": made.etag}
+        try:
+            client.call("UpdateAllowList", admin.UpdateAllowListRequest(allow_list=given))
+        except Refused as refused:
+            return refused.code
+        return "OK"
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(rename, range(8)))
+    assert sorted(results) == ["ABORTED"] * 7 + ["OK"]
+    assert get(client, made.name).display_name == f"n{results.index('OK')}"
+
+
+def test_validate_only_checks_and_changes_nothing(client: Client, workspace: str) -> None:
+    """Dry runs answer as the change would, refuse what it would refuse, and leave all as it was."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
+    key = client.key(workspace, "k").api_key.name
+    client.link(made.name, key)
+    before = get(client, made.name)
+    add = admin.AddRangesRequest(
+        allow_list=made.name, ranges=["9.9.9.9", "1.2.3.4"], validate_only=True
+    )
+    assert client.call("AddRanges", add).range_count == 3
+    remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4"], validate_only=True)
+    assert client.call("RemoveRanges", remove).range_count == 1
+    update = admin.UpdateAllowListRequest(
+        allow_list={"name": made.name, "display_name": "new", "ranges": ["8.8.8.8"]},
+        validate_only=True,
+    )
+    would_be = client.call("UpdateAllowList", update)
+    assert (would_be.display_name, would_be.range_count) == ("new", 1)
+    delete = admin.DeleteAllowListRequest(name=made.name, validate_only=True)
+    with pytest.raises(Refused, match="FAILED_PRECONDITION"):
+        client.call("DeleteAllowList", delete)
+    delete.force = True
+    assert not client.call("DeleteAllowList", delete).revision
+    unlink = admin.UnlinkApiKeysRequest(allow_list=made.name, api_keys=[key], validate_only=True)
+    assert not client.call("UnlinkApiKeys", unlink).revision
+    create = admin.CreateAllowListRequest(
+        parent=workspace, allow_list_id="l", allow_list=before, validate_only=True
+    )
+    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+        client.call("CreateAllowList", create)
+    assert get(client, made.name) == before
+
+
+def test_a_list_of_100_000_ranges_is_kept_and_decides(client: Client, workspace: str) -> None:
+    """The promised size works through one call, and one more range is refused with the limit."""
+    ranges = [f"10.{a}.{b}.{c}" for a in range(4) for b in range(250) for c in range(100)]
+    made = client.allow_list(workspace, "big", ranges)
+    assert made.range_count == 100_000
+    key = client.key(workspace, "k").api_key.name
+    client.link(made.name, key)
+    assert client.ask("10.3.249.99", api_key=key).allowed
+    assert not client.ask("10.3.249.100", api_key=key).allowed
+    assert len(get(client, made.name).ranges) == 100_000
+    with pytest.raises(Refused) as refused:
+        client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["11.0.0.1"]))
+    assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+    assert "max-ranges-per-list" in refused.value.message
+    remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["10.3.249.99"])
+    revision = client.call("RemoveRanges", remove).revision
+    assert not client.ask("10.3.249.99", api_key=key, min_revision=revision).allowed

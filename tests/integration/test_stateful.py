@@ -1,0 +1,260 @@
+"""Random admin calls and questions, compared with a plain model of what is kept."""
+
+import ipaddress
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness.servers import Client, Refused, Server
+
+LISTS = st.sampled_from([f"l{index}" for index in range(7)])
+KEYS = st.sampled_from(["k0", "k1", "k2"])
+RANGES = st.sampled_from(
+    ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.128", "10.0.0.129", "10.0.1.0/24", "10.0.0.0/23"]
+)
+IPS = st.sampled_from(["10.0.0.1", "10.0.0.128", "10.0.0.200", "10.0.1.1", "9.9.9.9", "::1"])
+SETS = st.sets(RANGES, min_size=1)
+
+
+class Model(RuleBasedStateMachine):
+    """The model: lists are sets of ranges, keys are records with sets of links."""
+
+    server: Server
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: dict[str, set[str]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.default: tuple[bool, str] = (False, "")
+        self.required = False
+        self.revision = ""
+
+    @initialize()
+    def begin(self) -> None:
+        self.client: Client = self.server.client()
+        self.workspace = self.client.workspace()
+
+    def teardown(self) -> None:
+        if hasattr(self, "client"):
+            self.client.channel.close()
+
+    def list_name(self, allow_list: str) -> str:
+        return f"{self.workspace}/allowLists/{allow_list}"
+
+    def key_name(self, key: str) -> str:
+        return f"{self.workspace}/apiKeys/{key}"
+
+    def expect(self, method: str, request: Any, code: str = "OK") -> Any:
+        """Makes a call that must end with `code`; remembers the revision of a change."""
+        try:
+            answer = self.client.call(method, request)
+        except Refused as refused:
+            assert refused.code == code, f"{method}: {refused}"
+            return None
+        assert code == "OK", f"{method} should have failed with {code}"
+        self.revision = getattr(answer, "revision", "") or self.revision
+        return answer
+
+    @rule(name=LISTS, ranges=SETS)
+    def create_list(self, name: str, ranges: set[str]) -> None:
+        request = admin.CreateAllowListRequest(
+            parent=self.workspace,
+            allow_list_id=name,
+            allow_list={"display_name": name, "description": "d", "ranges": sorted(ranges)},
+        )
+        self.expect("CreateAllowList", request, "ALREADY_EXISTS" if name in self.lists else "OK")
+        self.lists.setdefault(name, ranges)
+
+    @rule(name=LISTS, force=st.booleans())
+    def delete_list(self, name: str, force: bool) -> None:
+        used = self.default == (True, name) or any(
+            name in key["links"] for key in self.keys.values()
+        )
+        code = "OK" if name in self.lists else "NOT_FOUND"
+        if code == "OK" and used and not force:
+            code = "FAILED_PRECONDITION"
+        request = admin.DeleteAllowListRequest(name=self.list_name(name), force=force)
+        self.expect("DeleteAllowList", request, code)
+        if code == "OK":
+            del self.lists[name]
+            for key in self.keys.values():
+                key["links"].discard(name)
+            if self.default[1] == name:
+                self.default = (False, "")
+
+    @rule(name=LISTS, ranges=SETS)
+    def add_ranges(self, name: str, ranges: set[str]) -> None:
+        request = admin.AddRangesRequest(allow_list=self.list_name(name), ranges=sorted(ranges))
+        self.expect("AddRanges", request, "OK" if name in self.lists else "NOT_FOUND")
+        if name in self.lists:
+            self.lists[name] |= ranges
+
+    @rule(name=LISTS, ranges=SETS)
+    def remove_ranges(self, name: str, ranges: set[str]) -> None:
+        request = admin.RemoveRangesRequest(allow_list=self.list_name(name), ranges=sorted(ranges))
+        if name not in self.lists:
+            self.expect("RemoveRanges", request, "NOT_FOUND")
+        elif ranges < self.lists[name]:
+            self.expect("RemoveRanges", request)
+            self.lists[name] -= ranges
+        else:
+            self.expect("RemoveRanges", request, "FAILED_PRECONDITION")
+
+    @rule(name=LISTS, ranges=SETS)
+    def replace_ranges(self, name: str, ranges: set[str]) -> None:
+        given = {"name": self.list_name(name), "ranges": sorted(ranges)}
+        request = admin.UpdateAllowListRequest(allow_list=given)
+        self.expect("UpdateAllowList", request, "OK" if name in self.lists else "NOT_FOUND")
+        if name in self.lists:
+            self.lists[name] = set(ranges)
+
+    @rule(name=KEYS, disabled=st.booleans(), expired=st.booleans())
+    def create_key(self, name: str, disabled: bool, expired: bool) -> None:
+        api_key: dict[str, Any] = {"disabled": disabled}
+        if expired:
+            api_key["expire_time"] = {"seconds": 1}
+        request = admin.CreateApiKeyRequest(parent=self.workspace, api_key_id=name, api_key=api_key)
+        code = "ALREADY_EXISTS" if name in self.keys else "OK"
+        answer = self.expect("CreateApiKey", request, code)
+        if answer:
+            self.revision = answer.api_key.revision
+            self.keys[name] = {
+                "credential": answer.credential,
+                "disabled": disabled,
+                "expired": expired,
+                "links": set(),
+            }
+
+    @rule(name=KEYS, disabled=st.booleans())
+    def update_key(self, name: str, disabled: bool) -> None:
+        request = admin.UpdateApiKeyRequest(
+            api_key={"name": self.key_name(name), "disabled": disabled}
+        )
+        request.update_mask.paths.append("disabled")
+        self.expect("UpdateApiKey", request, "OK" if name in self.keys else "NOT_FOUND")
+        if name in self.keys:
+            self.keys[name]["disabled"] = disabled
+
+    @rule(name=KEYS)
+    def delete_key(self, name: str) -> None:
+        request = admin.DeleteApiKeyRequest(name=self.key_name(name))
+        self.expect("DeleteApiKey", request, "OK" if name in self.keys else "NOT_FOUND")
+        self.keys.pop(name, None)
+
+    @rule(name=LISTS, keys=st.sets(KEYS, min_size=1), link=st.booleans())
+    def link(self, name: str, keys: set[str], link: bool) -> None:
+        kind = admin.LinkApiKeysRequest if link else admin.UnlinkApiKeysRequest
+        request = kind(
+            allow_list=self.list_name(name), api_keys=[self.key_name(key) for key in sorted(keys)]
+        )
+        found = name in self.lists and keys <= set(self.keys)
+        self.expect(
+            "LinkApiKeys" if link else "UnlinkApiKeys", request, "OK" if found else "NOT_FOUND"
+        )
+        for key in keys if found else ():
+            links = self.keys[key]["links"]
+            links.add(name) if link else links.discard(name)
+
+    @rule(name=LISTS, enabled=st.booleans())
+    def update_default(self, name: str, enabled: bool) -> None:
+        request = admin.UpdateDefaultAllowListRequest(
+            workspace=self.workspace,
+            default_allow_list={"enabled": enabled, "allow_list": self.list_name(name)},
+        )
+        code = "OK" if name in self.lists else "NOT_FOUND"
+        self.expect("UpdateDefaultAllowList", request, code)
+        if name in self.lists:
+            self.default = (enabled, name)
+
+    @rule(required=st.booleans())
+    def require(self, required: bool) -> None:
+        request = admin.UpdateWorkspaceRequest(
+            workspace={"name": self.workspace, "require_allow_list": required}
+        )
+        request.update_mask.paths.append("require_allow_list")
+        self.expect("UpdateWorkspace", request)
+        self.required = required
+
+    @precondition(lambda self: self.lists or self.keys)
+    @rule()
+    def read_back(self) -> None:
+        """What is listed is what the model has."""
+        lists = self.client.call(
+            "ListAllowLists", admin.ListAllowListsRequest(parent=self.workspace)
+        )
+        assert {each.name: each.range_count for each in lists.allow_lists} == {
+            self.list_name(name): len(ranges) for name, ranges in self.lists.items()
+        }
+        keys = self.client.call("ListApiKeys", admin.ListApiKeysRequest(parent=self.workspace))
+        assert {each.name: (each.disabled, set(each.allow_lists)) for each in keys.api_keys} == {
+            self.key_name(name): (key["disabled"], set(map(self.list_name, key["links"])))
+            for name, key in self.keys.items()
+        }
+        for name, ranges in self.lists.items():
+            found = self.client.call(
+                "GetAllowList", admin.GetAllowListRequest(name=self.list_name(name))
+            )
+            assert set(found.ranges) == ranges
+            linked = sum(name in key["links"] for key in self.keys.values())
+            assert found.linked_api_key_count == linked
+
+    @rule(name=KEYS, ip=IPS, by_credential=st.booleans())
+    def ask(self, name: str, ip: str, by_credential: bool) -> None:
+        """The answer is the model's, with every change so far in force."""
+        key = self.keys.get(name)
+        if by_credential and key:
+            subject = {"key": key["credential"]}
+        else:
+            subject = {"api_key": self.key_name(name)}
+        answer = self.client.ask(ip, min_revision=self.revision, **subject)
+        wanted, allow_list, range_ = self.judge(key, ip)
+        assert authorize.Reason.Name(answer.reason) == f"REASON_{wanted}"
+        assert answer.allowed == (
+            wanted in ("LINKED_LIST_MATCH", "DEFAULT_LIST_MATCH", "UNRESTRICTED")
+        )
+        assert answer.allow_list == (self.list_name(allow_list) if allow_list else "")
+        assert answer.range == range_
+
+    def judge(self, key: dict[str, Any] | None, ip: str) -> tuple[str, str, str]:
+        """Rules 2 to 5, read plainly."""
+        if key is None:
+            return "KEY_UNKNOWN", "", ""
+        if key["disabled"]:
+            return "KEY_DISABLED", "", ""
+        if key["expired"]:
+            return "KEY_EXPIRED", "", ""
+        if key["links"]:
+            found = self.search(key["links"], ip)
+            return ("LINKED_LIST_MATCH", *found) if found else ("NOT_IN_LINKED_LISTS", "", "")
+        if self.default[0]:
+            found = self.search({self.default[1]}, ip)
+            return ("DEFAULT_LIST_MATCH", *found) if found else ("NOT_IN_DEFAULT_LIST", "", "")
+        return ("NO_ALLOW_LIST" if self.required else "UNRESTRICTED"), "", ""
+
+    def search(self, lists: set[str], ip: str) -> tuple[str, str] | None:
+        matches = [
+            (-network.prefixlen, name, text)
+            for name in lists
+            for text in self.lists[name]
+            for network in [ipaddress.ip_network(text)]
+            if ipaddress.ip_address(ip) in network
+        ]
+        return min(matches)[1:] if matches else None
+
+
+def test_random_calls_agree_with_the_model(server: Server) -> None:
+    """No sequence of admin calls and questions tells the server from the model."""
+    Model.server = server
+    run = settings(
+        max_examples=40,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    Model.TestCase.settings = run
+    case = Model.TestCase()
+    case.runTest()

@@ -1,0 +1,208 @@
+"""AdminService: workspaces, defaults, access tokens, paging."""
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+from tests.harness.servers import Client, Refused
+
+
+def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
+    """All fields come back, and an id is minted where none was chosen."""
+    given = resources.Workspace(display_name="Acme", require_allow_list=True)
+    made = client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace=given))
+    assert made.name.startswith("workspaces/ws-")
+    assert made == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=made.name))
+    assert (made.display_name, made.require_allow_list) == ("Acme", True)
+    again = admin.CreateWorkspaceRequest(workspace_id=made.name.rpartition("/")[2])
+    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+        client.call("CreateWorkspace", again)
+
+
+def test_only_an_empty_workspace_is_deleted(client: Client, workspace: str) -> None:
+    """Lists, keys and access tokens each hold it; then it is gone, and its id is free."""
+    client.allow_list(workspace, "l", ["1.2.3.4"])
+    client.key(workspace, "k")
+    token = client.access_token("AUTHORIZER", workspace).access_token
+    request = admin.DeleteWorkspaceRequest(name=workspace)
+    for method, held in (
+        ("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.name)),
+        ("DeleteAllowList", admin.DeleteAllowListRequest(name=f"{workspace}/allowLists/l")),
+        ("DeleteApiKey", admin.DeleteApiKeyRequest(name=f"{workspace}/apiKeys/k")),
+    ):
+        with pytest.raises(Refused) as refused:
+            client.call("DeleteWorkspace", request)
+        assert refused.value.reason == "WORKSPACE_NOT_EMPTY"
+        client.call(method, held)
+    assert client.call("DeleteWorkspace", request).revision
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        client.call("DeleteWorkspace", request)
+    client.call(
+        "CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id=workspace.rpartition("/")[2])
+    )
+
+
+def test_the_default_needs_a_list_of_the_workspace(client: Client, workspace: str) -> None:
+    """Switching on without a list, with a missing or with a foreign one is refused."""
+    foreign = client.allow_list(client.workspace(), "l", ["1.2.3.4"]).name
+    for name, code in (
+        ("", "INVALID_ARGUMENT"),
+        (foreign, "INVALID_ARGUMENT"),
+        (f"{workspace}/apiKeys/x", "INVALID_ARGUMENT"),
+        (f"{workspace}/allowLists/missing", "NOT_FOUND"),
+    ):
+        with pytest.raises(Refused, match=code):
+            client.default(workspace, name)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        client.call(
+            "UpdateDefaultAllowList", admin.UpdateDefaultAllowListRequest(workspace=workspace)
+        )
+
+
+def test_the_default_is_switched_and_kept(client: Client, workspace: str) -> None:
+    """Off keeps the list if it is named, and forgets it if not; a stale etag is refused."""
+    made = client.allow_list(workspace, "l", ["1.2.3.4"]).name
+    on = client.default(workspace, made)
+    assert on.default_allow_list == resources.DefaultAllowList(enabled=True, allow_list=made)
+    off = client.default(workspace, made, enabled=False)
+    assert off.default_allow_list == resources.DefaultAllowList(allow_list=made)
+    assert client.default(workspace, enabled=False).default_allow_list.allow_list == ""
+    stale = admin.UpdateDefaultAllowListRequest(
+        workspace=workspace,
+        default_allow_list=resources.DefaultAllowList(enabled=True, allow_list=made),
+        etag=on.etag,
+    )
+    with pytest.raises(Refused, match="ABORTED"):
+        client.call("UpdateDefaultAllowList", stale)
+
+
+@pytest.mark.parametrize(
+    "path", ["name", "etag", "nonsense", "default_allow_list", "display_name.x", ""]
+)
+def test_a_mask_that_names_another_field_is_refused(
+    client: Client, workspace: str, path: str
+) -> None:
+    """The violation names the path and what can be changed."""
+    request = admin.UpdateWorkspaceRequest(workspace={"name": workspace, "display_name": "x"})
+    request.update_mask.paths.extend(["display_name", path])
+    with pytest.raises(Refused) as refused:
+        client.call("UpdateWorkspace", request)
+    assert "require_allow_list" in refused.value.fields["update_mask"]
+
+
+def test_an_update_of_nothing_is_refused(client: Client, workspace: str) -> None:
+    """Without a mask and without a field that is set, there is nothing to change."""
+    with pytest.raises(Refused) as refused:
+        client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace={"name": workspace}))
+    assert list(refused.value.fields) == ["update_mask"]
+
+
+def test_validate_only_makes_no_workspace(client: Client, workspace: str) -> None:
+    """Dry runs of creating, changing, defaulting and deleting leave everything as it was."""
+    before = client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    dry = admin.CreateWorkspaceRequest(workspace_id="never-made", validate_only=True)
+    assert client.call("CreateWorkspace", dry).name == "workspaces/never-made"
+    update = admin.UpdateWorkspaceRequest(
+        workspace={"name": workspace, "display_name": "x"}, validate_only=True
+    )
+    assert client.call("UpdateWorkspace", update).display_name == "x"
+    delete = admin.DeleteWorkspaceRequest(name=workspace, validate_only=True)
+    assert not client.call("DeleteWorkspace", delete).revision
+    assert before == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        client.call("GetWorkspace", admin.GetWorkspaceRequest(name="workspaces/never-made"))
+
+
+def test_pages_hold_every_resource_once_in_order(client: Client, workspace: str) -> None:
+    """Whatever the page size, the pages together are the whole listing."""
+    wanted = [client.key(workspace, f"k{index:02}").api_key.name for index in range(23)]
+    for size in (1, 5, 22, 23, 24, 0, 5000):
+        request = admin.ListApiKeysRequest(parent=workspace, page_size=size)
+        found = []
+        while True:
+            answer = client.call("ListApiKeys", request)
+            assert len(answer.api_keys) <= (size or 100)
+            found += [each.name for each in answer.api_keys]
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+        assert found == wanted
+
+
+def test_workspaces_are_paged_over_all_shards(client: Client) -> None:
+    """The listing of all workspaces is sorted and whole, though they lie in many shards."""
+    made = {client.workspace() for _ in range(40)}
+    request = admin.ListWorkspacesRequest(page_size=7)
+    found: list[str] = []
+    while True:
+        answer = client.call("ListWorkspaces", request)
+        found += [each.name for each in answer.workspaces]
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    assert made <= set(found)
+    assert found == sorted(set(found))
+
+
+def test_a_page_token_is_good_for_its_listing_only(client: Client, workspace: str) -> None:
+    """Tampered tokens, tokens of another listing and negative sizes are refused."""
+    for index in range(3):
+        client.key(workspace, f"k{index}")
+        client.allow_list(workspace, f"l{index}", ["1.2.3.4"])
+    request = admin.ListApiKeysRequest(parent=workspace, page_size=1)
+    token = client.call("ListApiKeys", request).next_page_token
+    lists = admin.ListAllowListsRequest(parent=workspace, page_token=token)
+    with pytest.raises(Refused) as refused:
+        client.call("ListAllowLists", lists)
+    assert list(refused.value.fields) == ["page_token"]
+    for tampered in (token[:-1], token + "A", "x", "é", "A" * 10_000):
+        request.page_token = tampered
+        with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+            client.call("ListApiKeys", request)
+    with pytest.raises(Refused) as refused:
+        client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace, page_size=-1))
+    assert list(refused.value.fields) == ["page_size"]
+
+
+def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: str) -> None:
+    """A new token works at once; a revoked one is refused from then on; listing shows no secret."""
+    made = client.access_token("WORKSPACE_ADMIN", workspace, display_name="ops")
+    bearer = client.as_(made.token)
+    get = admin.GetWorkspaceRequest(name=workspace)
+    bearer.call("GetWorkspace", get)
+    listed = client.call("ListAccessTokens", admin.ListAccessTokensRequest(workspace=workspace))
+    assert list(listed.access_tokens) == [made.access_token]
+    assert made.token not in str(listed)
+    revoke = admin.RevokeAccessTokenRequest(name=made.access_token.name, validate_only=True)
+    assert not client.call("RevokeAccessToken", revoke).revision
+    bearer.call("GetWorkspace", get)
+    revoke.validate_only = False
+    revision = client.call("RevokeAccessToken", revoke).revision
+    client.ask("8.8.8.8", key="x", min_revision=revision)
+    with pytest.raises(Refused) as refused:
+        bearer.call("GetWorkspace", get)
+    assert (refused.value.code, refused.value.reason) == ("UNAUTHENTICATED", "TOKEN_INVALID")
+
+
+def test_an_expired_access_token_is_refused(client: Client, workspace: str) -> None:
+    """The bearer learns that it expired."""
+    past = Timestamp(seconds=1_000_000_000)
+    made = client.access_token("WORKSPACE_VIEWER", workspace, expire_time=past)
+    with pytest.raises(Refused) as refused:
+        client.as_(made.token).call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    assert (refused.value.code, refused.value.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
+
+
+def test_an_access_token_needs_a_role_and_a_workspace(client: Client, workspace: str) -> None:
+    """Only an authorizer's token may be for all workspaces; unknown workspaces are not found."""
+    for role in ("UNSPECIFIED", "WORKSPACE_ADMIN", "WORKSPACE_VIEWER"):
+        with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+            client.access_token(role, "" if role != "UNSPECIFIED" else workspace)
+    request = admin.CreateAccessTokenRequest()
+    request.access_token.role = 99  # type: ignore[assignment]
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        client.call("CreateAccessToken", request)
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        client.access_token("AUTHORIZER", "workspaces/missing")
+    assert client.access_token("AUTHORIZER").access_token.workspace == ""
