@@ -217,6 +217,13 @@ def test_every_command_has_a_help_text_with_an_example() -> None:
     assert "Example: ipgate list add office" in shown.stdout
 
 
+def test_health_is_asked_without_a_token(run: Run) -> None:
+    """For the server and for a service, as a container's health check does."""
+    assert run("health", IPGATE_TOKEN="") == "SERVING\n"
+    assert run("health", "ipgate.v1.AdminService") == "SERVING\n"
+    assert "NOT_FOUND" in run("health", "nonsense", code=2)
+
+
 def test_completion_is_offered() -> None:
     """A completion script can be shown for a shell."""
     environment = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}

@@ -14,11 +14,11 @@ def test_a_minted_secret_is_known_by_its_digest(random: bytes) -> None:
     """The digest of a minted secret is its SHA-256."""
     secret = mint(API_KEY_PREFIX, random)
     assert hashlib.sha256(secret.encode()).digest() == digest(secret)
-    assert len(secret) == 4 + 43 + 6
-    assert len(mint(ACCESS_TOKEN_PREFIX, random)) == 5 + 43 + 6
+    assert len(secret) == 4 + 43 + 8
+    assert len(mint(ACCESS_TOKEN_PREFIX, random)) == 5 + 43 + 8
 
 
-@given(RANDOM, st.integers(4, 52), st.sampled_from("0aZ-"))
+@given(RANDOM, st.integers(4, 54), st.sampled_from("0aZ-"))
 def test_a_mistyped_secret_is_unknown_without_a_look_up(
     random: bytes, place: int, other: str
 ) -> None:

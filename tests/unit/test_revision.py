@@ -10,14 +10,14 @@ from ipgate.domain.revision import Revision, parse_revision, seal, unseal
 @given(st.integers(0, 15), st.integers(0, 2**64 - 1), st.integers(0, 10**15 - 1))
 def test_a_revision_survives_its_token(shard: int, epoch: int, number: int) -> None:
     """A token is read back as the revision that it was made from."""
-    revision = Revision(shard, f"{epoch:016x}", number)
+    revision = Revision(shard, f"{epoch:016x}", number, f"{epoch ^ 5:016x}")
     assert revision == parse_revision("r", revision.token())
 
 
 @given(st.integers(0, 40), st.sampled_from("AZaz09-_"))
 def test_a_tampered_token_is_refused(place: int, other: str) -> None:
     """Changing a character of a token makes it invalid."""
-    token = Revision(3, "0123456789abcdef", 42).token()
+    token = Revision(3, "0123456789abcdef", 42, "fedcba9876543210").token()
     place %= len(token)
     tampered = token[:place] + other + token[place + 1 :]
     if tampered != token:
@@ -27,8 +27,8 @@ def test_a_tampered_token_is_refused(place: int, other: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "r1", "r1.1.0123456789abcdef.x", "r1.16.0123456789abcdef.1", "r1.-1.0123456789abcdef.1",
-     "r2.1.0123456789abcdef.1", "r1.1.0123456789ABCDEF.1", "r1.1.0123456789abcdef.1\n", "p1 x y"],
+    ["", "r1", "r1.1.0123456789abcdef.x.0123456789abcdef", "r1.16.0123456789abcdef.1.0123456789abcdef", "r1.-1.0123456789abcdef.1.0123456789abcdef",
+     "r2.1.0123456789abcdef.1.0123456789abcdef", "r1.1.0123456789ABCDEF.1.0123456789abcdef", "r1.1.0123456789abcdef.1.0123456789abcdef\n", "p1 x y"],
 )  # fmt: skip
 def test_a_sealed_text_that_is_no_revision_is_refused(text: str) -> None:
     """A forger who can compute the seal still gets nothing but InvalidArgument."""

@@ -1,12 +1,11 @@
 """Checks of what admin requests bring, all faults at once."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.errors import MAX_VIOLATIONS, InvalidArgument, Violation
-from ipgate.domain.intervals import STEP, coverage, in_order
+from ipgate.domain.intervals import STEP, Steps, coverage, in_order
 from ipgate.domain.names import id_faults
 from ipgate.pacing import in_steps
 
@@ -32,17 +31,22 @@ async def parse_ranges(field: str, texts: Sequence[str], faults: list[Violation]
     """The ranges, packed, in order, without duplicates. Adds to `faults` for each bad one."""
     if not texts:
         faults.append(Violation(field, "is required; give at least one IPv4 address or CIDR range"))
+    found = await in_steps(_parsed(field, texts, faults))
+    return await in_steps(in_order(list(found)))
+
+
+def _parsed(field: str, texts: Sequence[str], faults: list[Violation]) -> Steps[set[int]]:
     found: set[int] = set()
     for index, text in enumerate(texts):
         if not index % STEP:
-            await asyncio.sleep(0)
+            yield
         try:
             found.add(parse_range(text))
         except BadRange as fault:
             faults.append(Violation(f"{field}[{index}]", str(fault)))
             if len(faults) >= MAX_VIOLATIONS:
                 break
-    return await in_steps(in_order(list(found)))
+    return found
 
 
 async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool) -> int:

@@ -1,6 +1,5 @@
 """Use cases of allow lists, their ranges and their links."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +8,7 @@ from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, refu
 from ipgate.admin.limits import Limits
 from ipgate.domain.addresses import format_range
 from ipgate.domain.errors import Conflict, InvalidArgument, LimitExceeded, NotFound, Violation
-from ipgate.domain.intervals import STEP, in_order
+from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList, ApiKey, Page
 from ipgate.domain.texts import check_description, check_display_name
@@ -200,8 +199,12 @@ def _text_faults(texts: dict[str, Any]) -> list[Violation]:
 
 
 async def _formatted(packed: Sequence[int]) -> list[str]:
+    return await in_steps(_texts(packed))
+
+
+def _texts(packed: Sequence[int]) -> Steps[list[str]]:
     texts: list[str] = []
     for first in range(0, len(packed), STEP):
         texts += map(format_range, packed[first : first + STEP])
-        await asyncio.sleep(0)
+        yield
     return texts

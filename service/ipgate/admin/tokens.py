@@ -7,7 +7,7 @@ from ipgate.admin.checks import new_id, refuse
 from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import InvalidArgument, NotFound, Violation
 from ipgate.domain.names import workspace_name
-from ipgate.domain.resources import AccessToken, Caller, Page, Role
+from ipgate.domain.resources import AccessToken, Caller, Page, Role, Workspace
 from ipgate.domain.texts import check_display_name
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
@@ -34,22 +34,25 @@ class Tokens:
         refuse(faults)
         if caller.workspace and token.workspace != caller.workspace:
             raise NotFound(workspace_name(token.workspace))
-        if token.workspace:
-            await self.workspaces.get(token.workspace)
+        workspace = await self.workspaces.get(token.workspace) if token.workspace else None
         secret = mint(ACCESS_TOKEN_PREFIX, secrets.token_bytes(RANDOM_BYTES))
         created = await self.store.create(
             replace(token, id=chosen), (digest(secret) or b"").hex(), validate_only=validate_only
         )
         if validate_only:
             return created, ""
-        if token.workspace:
-            try:
-                await self.workspaces.get(token.workspace)
-            except NotFound:
-                # It was deleted meanwhile; the token must not outlive it.
-                await self.store.revoke(chosen, confined_to="", validate_only=False)
-                raise
+        if workspace is not None and not await self._still_there(workspace):
+            # The token must not outlive its workspace, nor work for a new one of the same id.
+            await self.store.revoke(chosen, confined_to="", validate_only=False)
+            raise NotFound(workspace_name(token.workspace))
         return created, secret
+
+    async def _still_there(self, workspace: Workspace) -> bool:
+        try:
+            present = await self.workspaces.get(workspace.id)
+        except NotFound:
+            return False
+        return present.stamps.create_time == workspace.stamps.create_time
 
     async def page(
         self, caller: Caller, workspace: str, after: str, size: int

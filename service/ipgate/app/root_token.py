@@ -36,7 +36,7 @@ def _kept(file: Path) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Never readable by others, and never half a token under its name.
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as writing:
             writing.write(token + "\n")

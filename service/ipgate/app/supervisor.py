@@ -6,14 +6,15 @@ itself, so that there is little in it that could fail.
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
 
-from redis.exceptions import ConnectionError, TimeoutError
+from redis import exceptions as redis_errors
 
-from ipgate.app.root_token import root_digest
+from ipgate.app.root_token import VARIABLE, root_digest
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.settings import BadSetting, Settings
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
 _STORE_PATIENCE = 5.0
+_NOT_YET = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError)
 
 
 class Supervisor:
@@ -78,7 +80,7 @@ class Supervisor:
     async def _prepare(self, url: str) -> None:
         """Checks and sets up the store, waiting a little for one that is not up yet."""
         deadline = asyncio.get_running_loop().time() + _STORE_PATIENCE
-        redis = connect(url)
+        redis = connect(url, connections=1)
         try:
             while True:
                 try:
@@ -87,7 +89,7 @@ class Supervisor:
                     return
                 except UnusableStore as fault:
                     late = asyncio.get_running_loop().time() > deadline
-                    if late or not isinstance(fault.__cause__, (ConnectionError, TimeoutError)):
+                    if late or not isinstance(fault.__cause__, _NOT_YET):
                         raise
                     await self._first_of(asyncio.sleep(0.2))
                     if self._stopping.is_set():
@@ -117,6 +119,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                env={name: value for name, value in os.environ.items() if name != VARIABLE},
             )
             assert process.stdin is not None
             assert process.stdout is not None
@@ -158,8 +161,10 @@ class Supervisor:
             began = loop.time()
             try:
                 await once()
-            except (UnusableStore, OSError) as fault:
-                log.warning("%s", cause(fault))
+            except Exception as fault:
+                # Whatever it was, the next one may do better; nothing may end the keeping.
+                expected = isinstance(fault, (UnusableStore, OSError))
+                log.warning("%s", cause(fault), exc_info=not expected)
             lasted = loop.time() - began
             delay = 0.0 if lasted > _STEADY_AFTER else min(max(delay * 2, 0.1), _SLOWEST_RESTART)
             await self._first_of(asyncio.sleep(delay))

@@ -5,6 +5,7 @@ open: when it closes, the supervisor is gone and the worker stops.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -26,7 +27,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.identity import Identity
-from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.loading import AT_ONCE, Loading
 from ipgate.clock import Clock
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 
 READY = b"ready\n"
 _HEALTH_INTERVAL = 0.25
+_ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
 
 
@@ -75,10 +77,12 @@ class Orders:
 async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     """Serves until `stopping`. Raises redis's errors if the store cannot be used at the start."""
     settings = orders.settings
-    redis = connect(orders.store_url)
-    feed_redis = connect(orders.store_url, socket_timeout=feed.SOCKET_TIMEOUT)
-    scripts = Scripts(redis, clock)
-    rules = RuleStore(scripts)
+    # Apart, so that neither many changes nor many unknown keys keep the others waiting.
+    admin_redis = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
+    rules_redis = connect(orders.store_url, connections=AT_ONCE)
+    feed_redis = connect(orders.store_url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
+    scripts = Scripts(admin_redis, clock)
+    rules = RuleStore(Scripts(rules_redis, clock))
     cache = PolicyCache(settings.cache_bytes)
     flights = Flights()
     follower = Follower(feed.Feed(feed_redis, range(SHARDS)), scripts, cache, flights, clock)
@@ -97,7 +101,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
         settings,
         orders.port,
         identity,
-        admin=_admin(settings, scripts, rules),
+        admin=_admin(settings, scripts),
         authorize=[AuthorizeServicer(authorizer)],
     )
     await scripts.initialize()
@@ -105,6 +109,9 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     following = asyncio.create_task(follower.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
     await engine.start()
+    # What was built so far stays; the garbage collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
     await stopping.wait()
@@ -113,11 +120,11 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
     following.cancel()
-    await feed_redis.aclose()
-    await redis.aclose()
+    for redis in (feed_redis, rules_redis, admin_redis):
+        await redis.aclose()
 
 
-def _admin(settings: Settings, scripts: Scripts, rules: RuleStore) -> list[object]:
+def _admin(settings: Settings, scripts: Scripts) -> list[object]:
     """The servicers of AdminService."""
     limits = Limits(
         ranges_per_list=settings.max_ranges_per_list,
@@ -127,7 +134,7 @@ def _admin(settings: Settings, scripts: Scripts, rules: RuleStore) -> list[objec
     workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
     return [
         WorkspaceServicer(Workspaces(workspaces, tokens)),
-        ListServicer(Lists(ListStore(scripts), rules, limits)),
+        ListServicer(Lists(ListStore(scripts), RuleStore(scripts), limits)),
         ApiKeyServicer(ApiKeys(ApiKeyStore(scripts), limits)),
         TokenServicer(Tokens(tokens, workspaces)),
     ]
@@ -144,7 +151,8 @@ async def _report_health(
         await asyncio.sleep(_HEALTH_INTERVAL)
 
 
-async def _main() -> None:
+async def main() -> None:
+    """Takes the orders from standard input and serves until told to stop."""
     loop = asyncio.get_running_loop()
     stdin = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
@@ -164,4 +172,4 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_main())
+    uvloop.run(main())

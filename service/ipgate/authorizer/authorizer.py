@@ -1,6 +1,5 @@
 """`authorize()`: from a credential or name and an address to a verdict."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ipgate.authorizer.cache import PolicyCache
@@ -23,8 +22,7 @@ LONGEST_WAIT = 5.0
 _ROUNDS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """Whom the question is about: a presented credential, or the resource name of an API key.
 
     `digest` is None for a credential that cannot be one; `name` is None for a credential."""

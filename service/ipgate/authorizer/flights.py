@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 from ipgate.domain.errors import Unavailable
 from ipgate.store.feed import Change
 
-LOAD_TIMEOUT = 3.0
-"""Seconds after which a load is given up."""
+PATIENCE = 3.0
+"""Seconds that a caller waits for a load. The load goes on without it: its work is not lost."""
+
+LONGEST = 120.0
+"""Seconds after which a load is given up; each of its reads is bounded by seconds of its own."""
 
 Name = tuple[str, ...]
 T = TypeVar("T")
@@ -38,8 +41,11 @@ class Flights:
             flight.task = asyncio.create_task(self._fly(name, flight, load))
             flight.task.add_done_callback(_retrieve)
         assert flight.task is not None
-        # Shielded: a caller that gives up must not take the load away from the others.
-        result: T = await asyncio.shield(flight.task)
+        try:
+            # Shielded: a caller that gives up must not take the load away from the others.
+            result: T = await asyncio.wait_for(asyncio.shield(flight.task), PATIENCE)
+        except TimeoutError:
+            raise Unavailable("what decides takes long to load; try again") from None
         return result
 
     def touch(self, change: Change) -> None:
@@ -74,10 +80,10 @@ class Flights:
 
     async def _fly(self, name: Name, flight: Flight, load: Callable[[Flight], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(LOAD_TIMEOUT):
+            async with asyncio.timeout(LONGEST):
                 return await load(flight)
         except TimeoutError:
-            raise Unavailable("the store did not answer in time; try again") from None
+            raise Unavailable("what decides takes too long to load; try again") from None
         finally:
             del self._flights[name]
 

@@ -27,6 +27,7 @@ _RECENT = 2048
 """Tips of applied changes that are remembered in each shard, to tell loads of another history."""
 
 _SLOWEST_RETRY = 0.5
+_AFTER_RESET = 0.05
 
 
 class History:
@@ -41,10 +42,17 @@ class History:
 
     def advance(self, head: Head, shard: int) -> None:
         self.head = head
-        self.token = Revision(shard, head.epoch, head.number).token()
+        self.token = Revision(shard, head.epoch, head.number, head.tip).token()
         self.recent[head.number] = head.tip
         if len(self.recent) > _RECENT:
             del self.recent[next(iter(self.recent))]
+
+    def includes(self, revision: Revision) -> bool:
+        """Whether a revision was applied. Where its change is remembered, it must be that very one:
+        a failover may have lost it, and given its number to another."""
+        if self.head.epoch != revision.epoch or self.head.number < revision.number:
+            return False
+        return self.recent.get(revision.number, revision.tip) == revision.tip
 
 
 class Follower:
@@ -108,8 +116,7 @@ class Follower:
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    head = self.histories[revision.shard].head
-                    if head.epoch == revision.epoch and head.number >= revision.number:
+                    if self.histories[revision.shard].includes(revision):
                         return
                     await asyncio.shield(self._moved)
         except TimeoutError:
@@ -133,6 +140,8 @@ class Follower:
             if not self._continues(self.histories[shard].head, head, changes):
                 log.error("shard %d has another history than before; all is loaded anew", shard)
                 self._reset(heads, began)
+                # Should the history never become one that can be followed, this must not spin.
+                await asyncio.sleep(_AFTER_RESET)
                 return
         for shard in heads:
             self._apply(shard, found.get(shard, []), began)

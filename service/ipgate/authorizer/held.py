@@ -14,7 +14,10 @@ APART = 4
 """Up to this many lists of one kind are searched one by one; more are compiled into a union."""
 
 LARGE = 1024
-"""From this many intervals on, a list is large: no union with smaller ones copies it."""
+"""A list of more intervals than this is large: it is searched by itself, and no union copies it."""
+
+UNION = 1 << 16
+"""A union is made of lists of about this many intervals together, so that compiling one is short."""
 
 KEY_BYTES = 900
 """Memory of a held key with its place in the tables, about; its lists are counted apart."""
@@ -43,6 +46,10 @@ class HeldIntervals:
         self.intervals = intervals
         self._ledger.bytes += intervals.size()
 
+    def length(self) -> int:
+        """How many intervals are held."""
+        return 0 if self.intervals is None else len(self.intervals.starts)
+
     def forget(self) -> None:
         if self.intervals is not None:
             self._ledger.bytes -= self.intervals.size()
@@ -66,6 +73,11 @@ class HeldList(HeldIntervals):
         self.dead = False
         self.shared = False
         self.unions: WeakSet[HeldUnion] = WeakSet()
+
+    def hold(self, intervals: Intervals) -> None:
+        """A dead list holds nothing any more: no change would reach it."""
+        if not self.dead:
+            super().hold(intervals)
 
     def forget(self) -> None:
         """Must be compiled anew, and so must every union that it is in."""
@@ -133,17 +145,27 @@ class HeldWorkspace:
     def group(self, lists: Sequence[HeldList]) -> tuple[HeldIntervals, ...]:
         """What to search for the union of compiled lists: few things, shared where they can be.
 
-        Large lists, small ones that other keys use too, and the rest are grouped apart, so that
-        memory grows with the lists there are and not with the keys that combine them.
+        Large lists stay by themselves. Small ones that other keys use too, and the rest, are put
+        into unions apart from each other, so that memory grows with the lists there are and not
+        with the keys that combine them.
         """
-        groups: dict[tuple[bool, bool], list[HeldList]] = {}
-        for held in lists:
-            large = held.intervals is not None and len(held.intervals.starts) > LARGE
-            groups.setdefault((large, large or held.shared), []).append(held)
-        parts: list[HeldIntervals] = []
-        for members in groups.values():
-            parts += members if len(members) <= APART else [self._union(members)]
+        parts: list[HeldIntervals] = [each for each in lists if each.length() > LARGE]
+        for shared in (True, False):
+            bundle: list[HeldList] = []
+            size = 0
+            for each in lists:
+                if each.length() > LARGE or each.shared is not shared:
+                    continue
+                if size + each.length() > UNION:
+                    parts += self._bundled(bundle)
+                    bundle, size = [], 0
+                bundle.append(each)
+                size += each.length()
+            parts += self._bundled(bundle)
         return tuple(parts)
+
+    def _bundled(self, members: Sequence[HeldList]) -> Sequence[HeldIntervals]:
+        return members if len(members) <= APART else [self._union(members)]
 
     def _union(self, members: Sequence[HeldList]) -> HeldUnion:
         # The union refers to its members, so their identities stay taken as long as it lives.

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 64
 """Reads that may be under way at a time: strangers with made-up keys cannot flood the store."""
 
+_FOLLOWING = 3.0
+"""Seconds that the follower may be behind what was read."""
+
 _ATTEMPTS = 20
 _RETRY_DELAY = 0.005
 
@@ -129,11 +132,13 @@ class Loading:
                 facts = await self._fenced(
                     workspace.shard, flight, lambda: self._store.allow_list(workspace.id, held.id)
                 )
+                if held.dead:
+                    return  # what was read may be a new list of the same id
                 if facts is None:
-                    if not held.dead:
-                        raise _broken(f"the allow list {held.name} of a key is missing")
-                    return
+                    raise _broken(f"the allow list {held.name} of a key is missing")
                 intervals = await in_steps(compile_list(held.name, facts.ranges))
+                if held.dead:
+                    return
                 # Compiling took its time: nothing may have touched the list meanwhile.
                 if flight.touched < 0:
                     held.shared = facts.linked > 1
@@ -163,11 +168,18 @@ class Loading:
             flight.touched = -1
             async with self._slots:
                 head, facts = await read()
-            if await self._follower.reached(shard, head) and flight.touched <= head.number:
+            if await self._reached(shard, head) and flight.touched <= head.number:
                 flight.touched = -1
                 return facts
             await asyncio.sleep(_RETRY_DELAY if attempt else 0)
         raise _changes_too_fast()
+
+    async def _reached(self, shard: int, head: Head) -> bool:
+        try:
+            async with asyncio.timeout(_FOLLOWING):
+                return await self._follower.reached(shard, head)
+        except TimeoutError:
+            raise Unavailable("changes cannot be followed now; try again") from None
 
 
 def _is_dead(held: HeldIntervals | object) -> bool:

@@ -1,6 +1,6 @@
 """The connection of the commands to a running server, and its errors in words."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, PreconditionFailure
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
@@ -51,12 +53,19 @@ class Connection:
                 return
             request.page_token = answer.next_page_token
 
-    def _call(self, stub: Callable[[grpc.Channel], Any], method: str, request: Message) -> Any:
+    def serving(self, service: str) -> bool:
+        """Whether a service, or the server for "", is serving; no token is needed. Raises Failure."""
+        request = HealthCheckRequest(service=service)
+        answer = self._call(HealthStub, "Check", request, metadata=())
+        return bool(answer.status == HealthCheckResponse.SERVING)
+
+    def _call(self, stub: Any, method: str, request: Message, metadata: Any = None) -> Any:
         options = (("grpc.max_receive_message_length", _MAX_ANSWER),)
+        if metadata is None:
+            metadata = (("authorization", f"Bearer {self._secret()}"),)
         with self._channel(options) as channel:
             try:
                 call = getattr(stub(channel), method)
-                metadata = (("authorization", f"Bearer {self._secret()}"),)
                 return call(request, metadata=metadata, timeout=self.timeout)
             except grpc.RpcError as error:
                 raise Failure(self._explained(error)) from error

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate import __version__
-from ipgate.cli import authorize, defaults, keys, lists, tokens, workspaces
+from ipgate.cli import authorize, defaults, health, keys, lists, tokens, workspaces
 from ipgate.cli.client import Connection, Failure
 from ipgate.cli.serve import serve
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(authorize.authorize)
+app.command()(health.health)
 app.add_typer(workspaces.app, name="workspace")
 app.add_typer(lists.app, name="list")
 app.add_typer(keys.app, name="key")

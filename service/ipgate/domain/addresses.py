@@ -62,18 +62,18 @@ def _fault(text: str) -> str:
     if any(character.isspace() for character in text):
         return "contains a space; write it without"
     if ":" in text:
-        return "is IPv6; only IPv4 addresses and CIDR ranges are supported"
+        return "is IPv6; only IPv4 is supported"
     if "-" in text:
         return "is a dash range; write it as CIDR ranges"
     try:
         inet_pton(AF_INET, address)
     except (OSError, ValueError):
-        return "is not an IPv4 address of four decimal octets, 0 to 255, without leading zeros"
+        return "is not an IPv4 address or CIDR range"
     if "." in suffix:
-        return "has a netmask; write a prefix length from /0 to /32"
+        return "has a netmask; write a prefix length, /0 to /32"
     if slash and suffix.isascii() and suffix.isdigit() and suffix[0] == "0":
-        return "has a prefix length with a leading zero; write it without"
-    return "has a prefix length that is not a decimal number from 0 to 32"
+        return "has a leading zero; write it without"
+    return "has a prefix length that is not 0 to 32"
 
 
 def format_range(packed: int) -> str:

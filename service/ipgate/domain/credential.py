@@ -1,7 +1,7 @@
 """Secrets that ipgate mints, and the digests by which it knows them.
 
-A minted secret is a prefix, 256 random bits and a CRC-32 of both, in base 62. The checksum lets a
-mistyped or made-up secret be turned away without a look-up; it is no protection by itself.
+A minted secret is a prefix, 256 random bits in base 62, and a CRC-32 of both in hexadecimal. The
+checksum lets a mistyped secret be turned away without a look-up; it is no protection by itself.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import zlib
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_DIGITS = 43
-_CHECKSUM_DIGITS = 6
+_CHECKSUM_DIGITS = 8
 
 API_KEY_PREFIX = "ipg_"
 ACCESS_TOKEN_PREFIX = "ipgt_"  # noqa: S105  a prefix, not a secret
@@ -38,12 +38,11 @@ def digest(secret: str) -> bytes | None:
 
 
 def _checks(secret: str) -> bool:
-    body, check = secret[:-_CHECKSUM_DIGITS], secret[-_CHECKSUM_DIGITS:]
-    return _checksum(body) == check
+    return _checksum(secret[:-_CHECKSUM_DIGITS]) == secret[-_CHECKSUM_DIGITS:]
 
 
 def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode()), _CHECKSUM_DIGITS)
+    return f"{zlib.crc32(body.encode()):0{_CHECKSUM_DIGITS}x}"
 
 
 def _base62(number: int, digits: int) -> str:

@@ -4,6 +4,7 @@ Every message is meant for the caller: it names the field, the value, the reason
 and never a credential or token.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,15 @@ MAX_VIOLATIONS = 100
 """At most this many violations are reported of one request (design, section 2)."""
 
 _SHOWN = 80
+_NAMED = 10
+_LONGEST_NAME = 160
+_SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+")
 
 
 def shown(value: str) -> str:
-    """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters."""
+    """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters,
+    and without a minted secret that somebody put into the wrong field."""
+    value = _SECRET.sub(r"\1…", value)
     return ascii(value) if len(value) <= _SHOWN else ascii(value[:_SHOWN]) + "…"
 
 
@@ -44,7 +50,7 @@ class InvalidArgument(IpgateError):
     reason = "INVALID_ARGUMENT"
 
     def __init__(self, violations: Sequence[Violation], *, reason: str = "") -> None:
-        self.violations = violations[:MAX_VIOLATIONS]
+        self.violations: Sequence[Violation] = violations[:MAX_VIOLATIONS]
         first = f"{violations[0].field}: {violations[0].description}"
         more = len(violations) - 1
         text = first if not more else f"{first} (and {more} more)"
@@ -61,8 +67,9 @@ class NotFound(IpgateError):
     reason = "RESOURCE_NOT_FOUND"
 
     def __init__(self, *names: str) -> None:
-        listed = ", ".join(shown(name) for name in names[:MAX_VIOLATIONS])
-        super().__init__(f"not found: {listed}", resource=names[0])
+        listed = ", ".join(shown(name) for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        super().__init__(f"not found: {listed}{more}", resource=names[0][:_LONGEST_NAME])
 
 
 class AlreadyExists(IpgateError):
@@ -83,7 +90,7 @@ class FailedPrecondition(IpgateError):
     reason = "FAILED_PRECONDITION"
 
     def __init__(self, reason: str, violations: Sequence[Violation]) -> None:
-        self.violations = violations[:MAX_VIOLATIONS]
+        self.violations: Sequence[Violation] = violations[:MAX_VIOLATIONS]
         more = len(violations) - 1
         first = violations[0].description
         super().__init__(first if not more else f"{first} (and {more} more)", reason=reason)

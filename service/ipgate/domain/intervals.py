@@ -7,6 +7,7 @@ can serve others in between; the compiled form is their return value.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Sequence
+from heapq import heappop, heappush
 from itertools import chain
 from typing import TypeVar
 
@@ -75,16 +76,17 @@ class _Builder:
         return Intervals(names, self.starts[:], self.owners[:])
 
 
-def in_order(ranges: Sequence[int]) -> Steps[list[int]]:
-    """`ranges` sorted, without one long sort: short runs, then merged slice by slice."""
+def in_order(values: Sequence[int]) -> Steps[list[int]]:
+    """`values` sorted, without one long sort: short runs, then merged slice by slice."""
     runs = []
-    for index in range(0, len(ranges), STEP):
-        runs.append(sorted(ranges[index : index + STEP]))
+    for index in range(0, len(values), STEP):
+        runs.append(sorted(values[index : index + STEP]))
         yield
     samples = sorted(chain.from_iterable(run[:: STEP // 16] for run in runs))
     merged: list[int] = []
     cuts = [0] * len(runs)
-    for pivot in [*samples[16::16], 1 << 32 + PREFIX_BITS]:
+    beyond = max((run[-1] for run in runs), default=0) + 1
+    for pivot in [*samples[16::16], beyond]:
         piece: list[int] = []
         for index, run in enumerate(runs):
             cut = bisect_left(run, pivot, cuts[index])
@@ -119,41 +121,48 @@ def compile_list(name: str, ranges: Sequence[int]) -> Steps[Intervals]:
 
 
 def compile_union(lists: Sequence[Intervals]) -> Steps[Intervals]:
-    """The union of compiled single lists: the most specific range decides, then the list's id."""
+    """The union of compiled single lists: the most specific range decides, then the list's id.
+
+    All interval starts of all lists are swept in order. What the lists say at a point is kept in a
+    heap, greatest owner first, from which outdated entries go when they come up.
+    """
     lists = sorted(lists, key=lambda compiled: compiled.names[0])
-    parts = []
+    events: list[int] = []  # start, list and owner in one number
     for index, compiled in enumerate(lists):
-        rank = _LIST_MASK - index
-        owners = array(_UNION_OWNER)
-        for start in range(0, len(compiled.owners), STEP):
-            chunk = compiled.owners[start : start + STEP]
-            owners.extend([owner and owner << _LIST_BITS | rank for owner in chunk])
-            yield
-        parts.append(Intervals((), compiled.starts, owners))
-    while len(parts) > 1:
-        halved = []
-        for left, right in zip(parts[::2], parts[1::2], strict=False):
-            halved.append((yield from _merge(left, right)))
-        parts = halved + parts[len(halved) * 2 :]
-    return Intervals([compiled.names[0] for compiled in lists], parts[0].starts, parts[0].owners)
-
-
-def _merge(left: Intervals, right: Intervals) -> Steps[Intervals]:
-    """Two interval sets overlaid, the greater owner winning everywhere."""
+        for first in range(0, len(compiled.starts), STEP):
+            slice_ = slice(first, first + STEP)
+            pairs = zip(compiled.starts[slice_], compiled.owners[slice_], strict=True)
+            events += [start << 24 | index << 8 | owner for start, owner in pairs]
+            if not index % 16:
+                yield
+    ordered = yield from in_order(events)
     build = _Builder(_UNION_OWNER)
-    i = j = a = b = count = 0
-    while i < len(left.starts) or j < len(right.starts):
-        count += 1
+    present = [0] * len(lists)
+    heap: list[int] = []  # negated owners
+    at = 0
+    for count, event in enumerate(ordered):
         if not count % STEP:
             yield
-        x = left.starts[i] if i < len(left.starts) else 1 << 32
-        y = right.starts[j] if j < len(right.starts) else 1 << 32
-        if x <= y:
-            a, i = left.owners[i], i + 1
-        if y <= x:
-            b, j = right.owners[j], j + 1
-        build.put(min(x, y), max(a, b))
-    return build.done(())
+        if event >> 24 != at:
+            build.put(at, _greatest(heap, present))
+            at = event >> 24
+        index = event >> 8 & _LIST_MASK
+        owner = event & 0xFF and (event & 0xFF) << _LIST_BITS | _LIST_MASK - index
+        present[index] = owner
+        if owner:
+            heappush(heap, -owner)
+    build.put(at, _greatest(heap, present))
+    return build.done([compiled.names[0] for compiled in lists])
+
+
+def _greatest(heap: list[int], present: Sequence[int]) -> int:
+    """The greatest owner that still holds; 0 if none does."""
+    while heap:
+        owner = -heap[0]
+        if present[_LIST_MASK - (owner & _LIST_MASK)] == owner:
+            return owner
+        heappop(heap)
+    return 0
 
 
 def coverage(ordered: Sequence[int]) -> Steps[int]:

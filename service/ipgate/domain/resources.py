@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -25,8 +25,7 @@ class Role(Enum):
     AUTHORIZER = "AUTHORIZER"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls: `workspace` is the id of the one it is confined to, "" for all."""
 
     token: str

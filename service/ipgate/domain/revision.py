@@ -13,19 +13,21 @@ SHARDS = 16
 
 _CHECK_BYTES = 6
 _MAX_TOKEN = 512
-_TOKEN = re.compile(r"r1\.([0-9]{1,2})\.([0-9a-f]{16})\.([0-9]{1,15})")
+_TOKEN = re.compile(r"r1\.([0-9]{1,2})\.([0-9a-f]{16})\.([0-9]{1,15})\.([0-9a-f]{16})")
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The change number `number` of shard `shard` in the life of the store that `epoch` names."""
+    """The change number `number` of shard `shard` in the life of the store that `epoch` names.
+    `tip` is unique to the change: after a failover that lost it, another one may have its number."""
 
     shard: int
     epoch: str
     number: int
+    tip: str
 
     def token(self) -> str:
-        return seal(f"r1.{self.shard}.{self.epoch}.{self.number}")
+        return seal(f"r1.{self.shard}.{self.epoch}.{self.number}.{self.tip}")
 
 
 def parse_revision(field: str, token: str) -> Revision:
@@ -33,7 +35,7 @@ def parse_revision(field: str, token: str) -> Revision:
     match = _TOKEN.fullmatch(unseal(token) or "")
     if not match or int(match[1]) >= SHARDS:
         raise InvalidArgument.of(field, "is not a revision; send one as a change returned it")
-    return Revision(int(match[1]), match[2], int(match[3]))
+    return Revision(int(match[1]), match[2], int(match[3]), match[4])
 
 
 def seal(text: str) -> str:

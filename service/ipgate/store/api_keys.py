@@ -2,8 +2,9 @@
 
 The index lies outside the shard, so that creating and deleting take several steps. Their order
 makes a crash in between harmless: a key becomes visible only with its index entry in place, and is
-gone for good before its index entry is. An entry that leads to no live key decides nothing, and
-the digest can be registered anew.
+gone for good before its index entry is. An entry names the creation that wrote it, so that none is
+taken for another's; one that leads to no live key decides nothing, and is replaced when the digest
+is registered anew.
 """
 
 import secrets
@@ -19,10 +20,6 @@ from ipgate.store import keys
 from ipgate.store.connection import unavailable
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
-
-_RESERVATION = 60 * 10**9
-"""Nanoseconds after which a reservation that never became a key is taken for abandoned; no
-creation lives so long, since each of its commands is bounded by seconds."""
 
 _REPLACE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -51,7 +48,7 @@ class ApiKeyStore:
         if validate_only:
             await self._check_free(digest)
             return key
-        await self._claim(digest, f"{key.workspace}/{key.id}")
+        await self._claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
         outcome = await self._change(
             "key_activate",
             key.workspace,
@@ -122,47 +119,52 @@ class ApiKeyStore:
             "key_delete", workspace, key, tip=tip, etag=etag, validate_only=validate_only
         )
         if not validate_only:
-            await self._replace(outcome.view["digest"], f"{workspace}/{key}", "")
+            entry = f"{workspace}/{key}/{outcome.view['indexed']}"
+            await self._replace(outcome.view["digest"], entry, "")
             await self._change("key_forget", workspace, key, deleted=tip)
         return "" if validate_only else outcome.revision.token()
 
-    async def _claim(self, digest: str, owner: str) -> None:
-        """Points the index entry of `digest` to `owner`. Raises AlreadyExists."""
+    async def _claim(self, digest: str, entry: str) -> None:
+        """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""
         while True:
             try:
-                taken = await self.scripts.redis.set(keys.digest(digest), owner, nx=True)
+                taken = await self.scripts.redis.set(keys.digest(digest), entry, nx=True)
             except (RedisError, OSError) as fault:
                 raise unavailable(fault, writing=True) from fault
             if taken:
                 return
             former = await self._check_free(digest)
-            if former is not None and await self._replace(digest, former, owner):
+            if former is not None and await self._replace(digest, former, entry):
                 return
 
     async def _check_free(self, digest: str) -> str | None:
-        """The dead owner that the entry of `digest` leads to, None if it has no entry. Raises
+        """The entry of `digest` that no key stands behind, None if it has no entry. Raises
         AlreadyExists if it belongs to a key, or to one that is being created."""
-        redis = self.scripts.redis
         try:
-            former = await redis.get(keys.digest(digest))
-            if former is None:
-                return None
-            workspace, _, key = str(former).partition("/")
-            where = f"{shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
-            etag, held, reserved_at = await redis.hmget(where, ["etag", "digest", "reserved_at"])
+            former = await self.scripts.redis.get(keys.digest(digest))
         except (RedisError, OSError) as fault:
             raise unavailable(fault, writing=False) from fault
-        pending = reserved_at is not None and self.scripts.now() - int(reserved_at) < _RESERVATION
-        if held == digest and (etag is not None or pending):
+        if former is None:
+            return None
+        workspace, key, tip = str(former).split("/")
+        outcome = await self.scripts.read(
+            "key_holds",
+            shard_of(workspace),
+            workspace=workspace,
+            id=key,
+            owner_tip=tip,
+            digest=digest,
+        )
+        if outcome.view["held"]:
             raise AlreadyExists(
                 "the credential is registered already; use another one", reason="CREDENTIAL_TAKEN"
             )
         return str(former)
 
-    async def _replace(self, digest: str, former: str, owner: str) -> bool:
-        """Points the entry to `owner`, or removes it for "", if it still leads to `former`."""
+    async def _replace(self, digest: str, former: str, entry: str) -> bool:
+        """Puts `entry` in the place of the entry `former`, nothing for ""; False if it is another."""
         try:
-            done = await self.scripts.redis.eval(_REPLACE, 1, keys.digest(digest), former, owner)
+            done = await self.scripts.redis.eval(_REPLACE, 1, keys.digest(digest), former, entry)
         except (RedisError, OSError) as fault:
             raise unavailable(fault, writing=True) from fault
         return bool(done)

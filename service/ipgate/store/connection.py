@@ -3,17 +3,10 @@
 import logging
 from typing import Any
 
-from redis.asyncio import Redis
+from redis import exceptions as errors
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    ConnectionError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-    TimeoutError,
-)
 
 from ipgate.domain.errors import Unavailable
 
@@ -22,32 +15,38 @@ log = logging.getLogger(__name__)
 SOCKET_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 2.0
 _OLDEST = {"redis": (7, 0), "valkey": (8, 0)}
-_NOT_NOW = (
-    "OOM",
-    "MISCONF",
-    "READONLY",
-    "LOADING",
-    "BUSY",
-    "MASTERDOWN",
-    "NOREPLICAS",
-    "NOAUTH",
-    "NOPERM",
-    "UNBLOCKED",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
+_NOT_NOW = ("MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED", "NOAUTH", "OOM", "READONLY")
+_REFUSALS = (
+    errors.OutOfMemoryError,
+    errors.ReadOnlyError,
+    errors.NoPermissionError,
+    errors.AuthenticationError,
+    errors.BusyLoadingError,
+    errors.ClusterDownError,
+    errors.MasterDownError,
+    errors.TryAgainError,
 )
+"""The server's answer that it does not do the command; redis-py strips the code of these."""
+
+_UNSENT = (" connecting to ", "No connection available")
+"""In the message of a failure that came before the command was sent."""
 
 
 class UnusableStore(Exception):
     """The store cannot be used as it is set up; the message says why and what to do."""
 
 
-def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> "Redis":
-    """A client for `redis://`, `rediss://` or `unix://`. Nothing is retried: a change that was
-    sent once may have been made. Raises UnusableStore if the URL is not one."""
+def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOUT) -> "Redis":
+    """A client for `redis://`, `rediss://` or `unix://` with at most so many connections; a command
+    waits for one. Nothing is retried: a change that was sent once may have been made.
+
+    Raises UnusableStore if the URL is not one.
+    """
     try:
-        return Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=connections,
+            timeout=socket_timeout,
             decode_responses=True,
             socket_timeout=socket_timeout,
             socket_connect_timeout=CONNECT_TIMEOUT,
@@ -59,6 +58,7 @@ def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> "Redis":
         # redis-py's message may quote the URL, and with it a password.
         text = "the store's URL is not valid; use redis://, rediss:// or unix://"
         raise UnusableStore(text) from fault
+    return Redis.from_pool(pool)
 
 
 async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
@@ -66,12 +66,12 @@ async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
     try:
         info: dict[str, Any] = await redis.info("server")
         memory: dict[str, Any] = await redis.info("memory")
-    except AuthenticationError:
+    except errors.AuthenticationError:
         raise UnusableStore("the store refuses the user or password of its URL") from None
-    except NoPermissionError as fault:
+    except errors.NoPermissionError as fault:
         text = "the store's user may not call INFO; grant it: ACL SETUSER <user> +info"
         raise UnusableStore(text) from fault
-    except RedisError as fault:
+    except errors.RedisError as fault:
         raise UnusableStore(f"the store cannot be reached: {cause(fault)}") from fault
     kind = "valkey" if "valkey_version" in info else "redis"
     version = str(info[f"{kind}_version"])
@@ -88,10 +88,11 @@ async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
 
 def unavailable(fault: Exception, *, writing: bool) -> Unavailable:
     """What a caller is told of a failed command. Raises `fault` if it is not the store's state."""
-    if isinstance(fault, ResponseError) and not str(fault).startswith(_NOT_NOW):
+    refused = isinstance(fault, _REFUSALS) or str(fault).startswith(_NOT_NOW)
+    if isinstance(fault, errors.ResponseError) and not refused:
         raise fault
     log.warning("store: %s", cause(fault))
-    if writing and isinstance(fault, (ConnectionError, TimeoutError)):
+    if writing and not refused and not any(each in str(fault) for each in _UNSENT):
         return Unavailable(
             "the store did not confirm the change, which may or may not have been made; "
             "read the resource before you try again",

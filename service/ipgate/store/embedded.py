@@ -16,6 +16,7 @@ from ipgate.store.connection import UnusableStore, connect
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 5.0
+_STOP_TIMEOUT = 20.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -77,7 +78,13 @@ class EmbeddedStore:
         """Ends the server; it writes out what it has first."""
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            await self._process.wait()
+            try:
+                async with asyncio.timeout(_STOP_TIMEOUT):
+                    await self._process.wait()
+            except TimeoutError:
+                # Every acknowledged write is on disk already.
+                self._process.kill()
+                await self._process.wait()
 
     async def _locked(self) -> int:
         fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -96,7 +103,7 @@ class EmbeddedStore:
         """Waits until the server has loaded its data."""
         assert self._process is not None
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
-        redis = connect(self.url)
+        redis = connect(self.url, connections=1)
         try:
             while self._process.returncode is None:
                 try:

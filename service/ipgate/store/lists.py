@@ -11,6 +11,10 @@ from ipgate.store.api_keys import read_key
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
+MOST_UNLINKED = 50_000
+"""A forced deletion unlinks at most this many keys: it is one script, during which the store does
+nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRanges:
@@ -123,6 +127,7 @@ class ListStore:
             allow_list,
             etag=etag,
             force=force,
+            most=MOST_UNLINKED,
             validate_only=validate_only,
         )
         return "" if validate_only else outcome.revision.token()

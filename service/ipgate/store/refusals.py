@@ -44,6 +44,14 @@ def _in_use(detail: Any) -> IpgateError:
     return FailedPrecondition("ALLOW_LIST_IN_USE", [Violation("uses", text), *uses])
 
 
+def _too_many_links(detail: Any) -> IpgateError:
+    text = (
+        f"{detail['linked']} API keys are linked to the list, more than the {detail['most']} that can "
+        "be unlinked in one change; unlink some first"
+    )
+    return FailedPrecondition("ALLOW_LIST_IN_USE", [Violation("uses", text)])
+
+
 def _not_empty(detail: Any) -> IpgateError:
     text = (
         f"the workspace still has {detail['lists']} allow lists, {detail['keys']} API keys and "
@@ -83,6 +91,7 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
         f"{name} is being created by somebody else; read it and try again", reason="CREATE_RACE"
     ),
     "IN_USE": _in_use,
+    "TOO_MANY_LINKS": _too_many_links,
     "NOT_EMPTY": _not_empty,
     "MISSING_RANGES": _missing_ranges,
     "EMPTY": lambda _: FailedPrecondition(

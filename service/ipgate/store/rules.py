@@ -1,13 +1,15 @@
 """What decisions are made of, read from the store: each fact with the point in history it is true at."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from ipgate.domain.addresses import parse_range
+from ipgate.domain.intervals import Steps
 from ipgate.domain.resources import AccessToken, Role
+from ipgate.pacing import in_steps
 from ipgate.store import keys
 from ipgate.store.connection import unavailable
 from ipgate.store.scripts import Scripts
@@ -62,12 +64,12 @@ class RuleStore:
     async def credential(self, digest: str) -> tuple[str, str] | None:
         """The ids of the workspace and API key to which the digest index points."""
         try:
-            owner = await self._scripts.redis.get(keys.digest(digest))
+            entry = await self._scripts.redis.get(keys.digest(digest))
         except (RedisError, OSError) as fault:
             raise unavailable(fault, writing=False) from fault
-        if not owner:
+        if not entry:
             return None
-        workspace, _, key = str(owner).partition("/")
+        workspace, key, _ = str(entry).split("/")
         return workspace, key
 
     async def key(self, workspace: str, key: str) -> tuple[Head, KeyFacts | None]:
@@ -89,7 +91,9 @@ class RuleStore:
         etag, require, default_on, default = fields
         if etag is None:
             return _head(head), None
-        return _head(head), WorkspaceFacts(require == "1", default if default_on == "1" else "")
+        # A default that is on without a list is no state that ipgate writes: it closes the keys.
+        closed = require == "1" or (default_on == "1" and not default)
+        return _head(head), WorkspaceFacts(closed, default if default_on == "1" else "")
 
     async def allow_list(self, workspace: str, allow_list: str) -> tuple[Head, ListFacts | None]:
         """A large list is scanned, and scanned again if it changed meanwhile; one that never
@@ -100,7 +104,7 @@ class RuleStore:
             if etag is None:
                 return head, None
             if members is not None:
-                return head, ListFacts(etag, await _parse(members), linked)
+                return head, ListFacts(etag, await in_steps(_parse(members)), linked)
             ranges = await self._scan(workspace, allow_list)
             head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
             if etag is not None and tip == tip_after:
@@ -138,18 +142,16 @@ class RuleStore:
                 )
             except (RedisError, OSError) as fault:
                 raise unavailable(fault, writing=False) from fault
-            found.update(parse_range(str(member)) for member in members)
-            # Without this, answers that have arrived already would be handled without a pause.
-            await asyncio.sleep(0)
+            found.update(await in_steps(_parse(members)))
             if not cursor:
                 return list(found)
 
 
-async def _parse(members: list[str]) -> list[int]:
+def _parse(members: Sequence[Any]) -> Steps[list[int]]:
     ranges: list[int] = []
     for first in range(0, len(members), FEW):
         ranges.extend(map(parse_range, members[first : first + FEW]))
-        await asyncio.sleep(0)
+        yield
     return ranges
 
 

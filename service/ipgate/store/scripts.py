@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -34,7 +34,7 @@ class Outcome:
             create_time=int(fields["created"]),
             update_time=int(fields["updated"]),
             etag=fields["etag"],
-            revision=Revision(self.revision.shard, self.revision.epoch, int(fields["rev"])).token(),
+            revision=replace(self.revision, number=int(fields["rev"]), tip=fields["etag"]).token(),
         )
 
 
@@ -51,10 +51,6 @@ class Scripts:
             for path in folder.iterdir()
             if path.name.endswith(".lua") and path.name != "prelude.lua"
         }
-
-    def now(self) -> int:
-        """Nanoseconds since 1970, as changes are stamped."""
-        return self._clock.now()
 
     async def change(self, script: str, shard: int, words: str = "", **args: Any) -> Outcome:
         """Makes a change. Raises what `refusals` says, or Unavailable."""
@@ -100,7 +96,8 @@ class Scripts:
         answer = json.loads(await self._run(script, shard, arguments, words, writing=writing))
         if "refused" in answer:
             raise refusal(answer["refused"], answer["detail"])
-        return Outcome(Revision(shard, answer["epoch"], int(answer["rev"])), answer["view"])
+        revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
+        return Outcome(revision, answer["view"])
 
     async def _run(
         self, script: str, shard: int, arguments: str, words: str, *, writing: bool

@@ -2,11 +2,11 @@
 -- change that makes its credential known is announced.
 local key = api_key(args.id)
 if not is_live(workspace_key()) then return refuse('NOT_FOUND', args.parent) end
-if call('HGET', key, 'reserved') ~= args.tip then return refuse('RESERVATION', args.name) end
+if call('HGET', key, 'reserved') ~= args.tip or not is_reserved(key) then return refuse('RESERVATION', args.name) end
 if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return refuse('LIMIT_KEYS', args.limit) end
 commit('keys', args.id, args.digest)
 call('HDEL', key, 'reserved', 'reserved_at')
-call('HSET', key, 'display_name', args.display_name, 'disabled', args.disabled, 'expire', args.expire)
+call('HSET', key, 'indexed', args.tip, 'display_name', args.display_name, 'disabled', args.disabled, 'expire', args.expire)
 stamp(key)
 call('ZADD', workspace_key() .. ':keys', 0, args.id)
 return done(views.key(args.id))

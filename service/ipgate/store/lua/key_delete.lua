@@ -4,7 +4,7 @@ local key = api_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
 if args.validate_only then return done() end
-local digest = call('HGET', key, 'digest')
+local digest, indexed = unpack(call('HMGET', key, 'digest', 'indexed'))
 commit('keys', args.id, digest)
 for _, id in ipairs(call('SMEMBERS', key .. ':lists')) do
   call('ZREM', list_key(id) .. ':keys', args.id)
@@ -12,4 +12,4 @@ end
 call('ZREM', workspace_key() .. ':keys', args.id)
 call('DEL', key, key .. ':lists')
 call('HSET', key, 'digest', digest, 'deleted', args.tip)
-return done({ digest = digest })
+return done({ digest = digest, indexed = indexed })

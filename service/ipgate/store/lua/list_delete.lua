@@ -9,6 +9,7 @@ if not args.force and (linked > 0 or (is_default and default[2] == '1')) then
   return refuse('IN_USE', { linked = linked, default = is_default and default[2] == '1',
     keys = call('ZRANGE', key .. ':keys', 0, 98) })
 end
+if linked > args.most then return refuse('TOO_MANY_LINKS', { linked = linked, most = args.most }) end
 if args.validate_only then return done() end
 commit('list_deleted', args.id)
 for _, id in ipairs(call('ZRANGE', key .. ':keys', 0, -1)) do

@@ -16,24 +16,34 @@ local function refuse(code, detail)
   return cjson.encode({ refused = code, detail = detail })
 end
 
--- Begins the writing part: counts the change and announces it. Always the first write of a script,
--- so that a store that refuses writes refuses the whole change.
+-- Begins the writing part: announces the change and counts it. Always the first write of a script,
+-- so that a store that refuses it refuses the whole change.
 local function commit(kind, ids, digest)
-  meta[2] = call('HINCRBY', KEYS[1], 'rev', 1)
-  call('HSET', KEYS[1], 'tip', args.tip)
-  call('XADD', KEYS[2], 'MAXLEN', '~', args.history, meta[2] .. '-0',
+  meta[2] = tonumber(meta[2]) + 1
+  call('XADD', KEYS[2], 'MAXLEN', '~', args.history, string.format('%.0f-0', meta[2]),
     'prev', meta[3], 'tip', args.tip, 'kind', kind,
     'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '')
   meta[3] = args.tip
+  call('HSET', KEYS[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3])
 end
 
 local function stamp(key)
   call('HSETNX', key, 'created', args.now)
-  call('HSET', key, 'updated', args.now, 'etag', args.tip, 'rev', meta[2])
+  call('HSET', key, 'updated', args.now, 'etag', args.tip, 'rev', string.format('%.0f', meta[2]))
 end
 
 -- A key reserved but not yet created, or deleted but not yet cleaned up, has no etag.
 local function is_live(key) return call('HEXISTS', key, 'etag') == 1 end
+
+-- Seconds of the store's own clock, the one clock that all servers share.
+local function seconds() return tonumber(call('TIME')[1]) end
+
+-- A reservation that did not become a key in this time is abandoned; no creation lives so long, since
+-- each of its commands is bounded by seconds.
+local function is_reserved(key)
+  local at = call('HGET', key, 'reserved_at')
+  return at and seconds() - tonumber(at) < 60
+end
 
 local function etag_differs(key)
   return args.etag and args.etag ~= '' and call('HGET', key, 'etag') ~= args.etag
@@ -67,7 +77,7 @@ function views.token(id)
 end
 
 local function done(view)
-  return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), view = view or cjson.null })
+  return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3], view = view or cjson.null })
 end
 
 -- The words of ARGV[2]: ranges, too many for JSON.

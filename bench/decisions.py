@@ -1,0 +1,112 @@
+"""The decision alone, the memory of a range, and compiling, in this process."""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipgate.domain.addresses import format_range, parse_address, parse_range
+from ipgate.domain.decision import decide
+from ipgate.domain.intervals import Intervals, compile_list
+from ipgate.pacing import in_steps
+
+from bench.table import Figure
+
+_SEED = 20250530
+_SIZES = (10, 1_000, 100_000)
+_CALLS = 20_000
+_ROUNDS = 15
+
+
+@dataclass
+class _Compiled:
+    intervals: Intervals
+
+
+@dataclass
+class _Key:
+    disabled: bool
+    expire_time: int | None
+    lists: tuple[_Compiled, ...]
+
+
+@dataclass
+class _Workspace:
+    require_allow_list: bool = False
+    default: None = None
+
+
+def measure() -> list[Figure]:
+    figures = []
+    cost: dict[int, float] = {}
+    for size in _SIZES:
+        intervals = asyncio.run(in_steps(compile_list("workspaces/w/allowLists/l", ranges(size))))
+        cost[size] = decision(intervals)
+        figures.append(Figure(f"decision, {size:,} ranges", cost[size], "µs", 3))
+        if size == _SIZES[-1]:
+            held = intervals.size() / size
+            figures.append(Figure(f"memory held, {size:,} ranges", held, "bytes a range", 24))
+    ratio = cost[_SIZES[-1]] / cost[_SIZES[0]]
+    figures.append(Figure("decision, 100,000 ranges : 10 ranges", ratio, "x", 2))
+    return figures + compiling(ranges(_SIZES[-1]))
+
+
+def ranges(count: int) -> list[int]:
+    """Scattered /24 and single addresses, half of each."""
+    source = random.Random(_SEED)
+    networks = source.sample(range(2**24), count // 2)
+    addresses = source.sample(range(2**32), count - count // 2)
+    return [network << 8 << 6 | 24 for network in networks] + [each << 6 | 32 for each in addresses]
+
+
+def decision(intervals: Intervals) -> float:
+    """µs to parse an address and decide, half of the addresses being in the list."""
+    source = random.Random(_SEED)
+    inside = source.choices(intervals.starts, k=_CALLS // 2)
+    outside = [source.randrange(2**32) for _ in range(_CALLS // 2)]
+    texts = [
+        ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+        for value in inside + outside
+    ]
+    source.shuffle(texts)
+    key, workspace = _Key(False, None, (_Compiled(intervals),)), _Workspace()
+
+    def run() -> None:
+        for text in texts:
+            decide(key, workspace, parse_address(text), 0)
+
+    return _microseconds(run) / _CALLS
+
+
+def compiling(packed: list[int]) -> list[Figure]:
+    """Milliseconds to parse and compile 100,000 ranges, and the longest step in between."""
+    totals, pauses = [], []
+    texts = [format_range(each) for each in packed]
+    for _ in range(5):
+        began = last = time.perf_counter()
+        parsed: list[int] = []
+        longest = 0.0
+        for first in range(0, len(texts), 2000):
+            parsed += map(parse_range, texts[first : first + 2000])
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        for _step in compile_list("l", parsed):
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        totals.append((time.perf_counter() - began) * 1000)
+        pauses.append(longest * 1000)
+    return [
+        Figure("parsing and compiling 100,000 ranges", statistics.median(totals), "ms", 300),
+        Figure("longest step of it", statistics.median(pauses), "ms", 10),
+    ]
+
+
+def _microseconds(run: Callable[[], None]) -> float:
+    times = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1e6

@@ -1,0 +1,44 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+from ipgate.domain import errors
+from ipgate.settings import declared, flag, variable
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings_table() -> str:
+    """The README's table of settings, as it must be."""
+    lines = ["| flag | variable | default | what |", "|---|---|---|---|"]
+    for name, default, text in declared():
+        shown = "" if default in ("", False) else f"`{default}`"
+        lines.append(f"| `{flag(name)}` | `{variable(name)}` | {shown} | {text} |")
+    return "\n".join(lines)
+
+
+def test_the_readme_lists_every_setting() -> None:
+    """The table of settings is that of the one declaration."""
+    assert settings_table() in (ROOT / "README.md").read_text()
+
+
+def test_every_reason_of_an_error_is_documented() -> None:
+    """`docs/errors.md` explains each ErrorInfo reason that the code can send."""
+    documented = (ROOT / "docs" / "errors.md").read_text()
+    sources = "\n".join(path.read_text() for path in (ROOT / "service" / "ipgate").rglob("*.py"))
+    reasons = set(re.findall(r'reason="([A-Z_]+)"', sources))
+    reasons |= set(re.findall(r'FailedPrecondition\(\s*"([A-Z_]+)"', sources))
+    reasons |= {each.reason for each in errors.IpgateError.__subclasses__()}
+    assert len(reasons) > 15
+    missing = {each for each in reasons if f"`{each}`" not in documented}
+    assert not missing
+
+
+def test_every_kind_of_redis_key_is_documented() -> None:
+    """`docs/redis-keys.md` has each key that a script builds."""
+    documented = (ROOT / "docs" / "redis-keys.md").read_text()
+    for path in (ROOT / "service" / "ipgate" / "store" / "lua").glob("*.lua"):
+        for suffix in re.findall(r"'(?::|ws-)?([a-z-]+:?)'(?: \.\.|\)| \.)", path.read_text()):
+            if suffix.endswith(":") or f":{suffix}'" in path.read_text():
+                assert suffix.strip(":") in documented, f"{path.name}: {suffix}"
