@@ -44,7 +44,7 @@ def test_all_bad_ranges_are_reported_at_once_and_nothing_is_made(
     assert "use '198.51.100.0/24'" in refused.value.fields["allow_list.ranges[1]"]
     with pytest.raises(Refused) as refused:
         client.allow_list(workspace, "l", ["x"] * 5000)
-    assert len(refused.value.fields) > 80
+    assert len(refused.value.fields) >= 80
     assert "more)" in refused.value.message
     with pytest.raises(Refused) as refused:
         client.allow_list(workspace, "l", [f"{'x' * 200}{index}" for index in range(5000)])

@@ -119,6 +119,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     await engine.drain()
     await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
+    follower.stop()
     following.cancel()
     for redis in (feed_redis, rules_redis, admin_redis):
         await redis.aclose()

@@ -67,6 +67,7 @@ class Follower:
         self._flights = flights
         self._clock = clock
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopped = False
         self.histories: Sequence[History] = ()
 
     async def start(self) -> None:
@@ -75,9 +76,9 @@ class Follower:
         self._reset(await self._feed.heads(), began)
 
     async def run(self) -> None:
-        """Follows until cancelled; a store that cannot be reached is tried again and again."""
+        """Follows until stopped; a store that cannot be reached is tried again and again."""
         delay = 0.0
-        while True:
+        while not self._stopped:
             try:
                 await self._follow()
             except Exception as fault:
@@ -93,6 +94,11 @@ class Follower:
                 if delay:
                     log.warning("changes are followed again")
                 delay = 0.0
+
+    def stop(self) -> None:
+        """Ends `run` with its present read. Cancelling it cuts that short, but may be taken for a
+        failure of the read."""
+        self._stopped = True
 
     def age(self, shard: int) -> float:
         """Seconds since what is held of a shard was known to be the present."""

@@ -1,0 +1,197 @@
+"""The parts of a worker in this process, on a real store, with gates to hold up what they read."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ipgate.admin.limits import Limits
+from ipgate.admin.lists import Lists
+from ipgate.admin.workspaces import Workspaces
+from ipgate.authorizer.authorizer import Authorizer, subject_of_credential, subject_of_name
+from ipgate.authorizer.cache import PolicyCache
+from ipgate.authorizer.flights import Flights
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.loading import Loading
+from ipgate.clock import Clock
+from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
+from ipgate.domain.revision import SHARDS
+from ipgate.store import feed
+from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.connection import connect
+from ipgate.store.lists import ListStore
+from ipgate.store.rules import RuleStore
+from ipgate.store.scripts import Scripts
+from ipgate.store.tokens import TokenStore
+from ipgate.store.workspaces import WorkspaceStore
+
+ROOT = Caller("root", Role.ROOT)
+
+
+class Gate:
+    """Open until it is shut; what arrives at a shut gate waits, and can be waited for."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self.reached = asyncio.Event()
+
+    def shut(self) -> None:
+        self._open.clear()
+        self.reached.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def passed(self) -> None:
+        if not self._open.is_set():
+            self.reached.set()
+            await self._open.wait()
+
+
+class GatedRules(RuleStore):
+    """Holds up each answer between its reading and its use, and counts the reads."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        super().__init__(scripts)
+        self.gates = {name: Gate() for name in ("credential", "key", "workspace", "allow_list")}
+        self.reads: list[str] = []
+
+    async def _held_up(self, name: str, answer: Any) -> Any:
+        self.reads.append(name)
+        await self.gates[name].passed()
+        return answer
+
+    async def credential(self, digest: str) -> Any:
+        return await self._held_up("credential", await super().credential(digest))
+
+    async def key(self, workspace: str, key: str) -> Any:
+        return await self._held_up("key", await super().key(workspace, key))
+
+    async def workspace(self, workspace: str) -> Any:
+        return await self._held_up("workspace", await super().workspace(workspace))
+
+    async def allow_list(self, workspace: str, allow_list: str) -> Any:
+        return await self._held_up("allow_list", await super().allow_list(workspace, allow_list))
+
+
+class GatedFeed(feed.Feed):
+    """Holds up what the store tells of its changes."""
+
+    gate: Gate
+
+    async def wait(self, after: dict[int, int]) -> Any:
+        answer = await super().wait(after)
+        await self.gate.passed()
+        return answer
+
+
+class SetClock(Clock):
+    """A clock that can be set forward."""
+
+    ahead = 0.0
+
+    def steady(self) -> float:
+        return super().steady() + self.ahead
+
+
+@dataclass
+class Parts:
+    """What a test drives. Admin calls go to the store as another server's would."""
+
+    workspace: str
+    scripts: Scripts
+    rules: GatedRules
+    feed_gate: Gate
+    clock: SetClock
+    cache: PolicyCache
+    follower: Follower
+    authorizer: Authorizer
+    lists: Lists
+    workspaces: Workspaces
+    keys: ApiKeyStore
+
+    async def allow_list(self, allow_list: str, *ranges: str) -> None:
+        made = AllowList(
+            workspace=self.workspace,
+            id=allow_list,
+            display_name=allow_list,
+            description="d",
+            ranges=ranges,
+        )
+        await self.lists.create(made, allow_broad=False, validate_only=False)
+
+    async def key(self, key: str, secret: str = "") -> None:
+        sha256 = hashlib.sha256((secret or secrets.token_hex(8)).encode()).hexdigest()
+        made = ApiKey(workspace=self.workspace, id=key)
+        await self.keys.create(made, sha256, limit=10**6, validate_only=False)
+
+    async def link(self, allow_list: str, *keys: str) -> str:
+        return await self.lists.link(
+            self.workspace, allow_list, keys, link=True, validate_only=False
+        )
+
+    async def default(self, allow_list: str, *, enabled: bool) -> None:
+        await self.workspaces.update_default(
+            self.workspace, enabled=enabled, allow_list=allow_list, etag="", validate_only=False
+        )
+
+    async def ask(self, ip: str, key: str = "k", secret: str = "", min_revision: str = "") -> str:
+        """The reason of the verdict."""
+        name = f"workspaces/{self.workspace}/apiKeys/{key}"
+        subject = subject_of_credential(secret) if secret else subject_of_name(name)
+        verdict = await self.authorizer.authorize(
+            ROOT, subject, ip, min_revision=min_revision, timeout=None
+        )
+        return verdict.decision.reason.value
+
+    async def caught_up(self) -> None:
+        """Waits until the follower has applied every change made so far."""
+        await self.workspaces.update(
+            self.workspace, {"display_name": secrets.token_hex(4)}, etag="", validate_only=False
+        )
+        found = await self.workspaces.get(self.workspace)
+        await self.ask("1.1.1.1", "nobody", min_revision=found.stamps.revision)
+
+
+@asynccontextmanager
+async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts]:
+    """A worker's parts with a workspace of their own, following the store."""
+    clock = SetClock()
+    redis = connect(url, connections=32)
+    feed_redis = connect(url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
+    scripts = Scripts(redis, clock)
+    await scripts.initialize()
+    rules, cache, flights = GatedRules(scripts), PolicyCache(cache_bytes), Flights()
+    gated_feed = GatedFeed(feed_redis, range(SHARDS))
+    gated_feed.gate = Gate()
+    follower = Follower(gated_feed, scripts, cache, flights, clock)
+    loading = Loading(rules, cache, flights, follower)
+    await follower.start()
+    following = asyncio.create_task(follower.run())
+    workspaces = Workspaces(WorkspaceStore(scripts), TokenStore(scripts))
+    workspace = f"w{secrets.token_hex(6)}"
+    await workspaces.create(Workspace(id=workspace), validate_only=False)
+    try:
+        yield Parts(
+            workspace=workspace,
+            scripts=scripts,
+            rules=rules,
+            feed_gate=gated_feed.gate,
+            clock=clock,
+            cache=cache,
+            follower=follower,
+            authorizer=Authorizer(cache, loading, follower, clock, max_staleness=30),
+            lists=Lists(ListStore(scripts), RuleStore(scripts), Limits(100_000, 1000, 10**6)),
+            workspaces=workspaces,
+            keys=ApiKeyStore(scripts),
+        )
+    finally:
+        follower.stop()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await feed_redis.aclose()
+        await redis.aclose()
