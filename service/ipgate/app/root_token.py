@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, mint
+from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, is_damaged, mint
 from ipgate.settings import BadSetting
 
 VARIABLE = "IPGATE_ROOT_TOKEN"
@@ -17,7 +17,7 @@ def root_digest(file: Path) -> tuple[bytes, str]:
     if not token:
         token, origin = _kept(file), str(file)
     found = digest(token)
-    if len(token) < _SHORTEST or found is None:
+    if len(token) < _SHORTEST or found is None or is_damaged(token):
         raise BadSetting(
             f"the root token ({origin}) must be of 32 to 1,024 characters, and not look like a "
             "damaged token of ipgate"

@@ -8,7 +8,7 @@ from ipgate.authorizer.held import HeldKey
 from ipgate.authorizer.loading import Loading
 from ipgate.clock import Clock
 from ipgate.domain.addresses import parse_address
-from ipgate.domain.credential import digest
+from ipgate.domain.credential import digest, is_damaged
 from ipgate.domain.decision import KEY_UNKNOWN, Decision, decide
 from ipgate.domain.errors import InvalidArgument, Unavailable, shown
 from ipgate.domain.names import API_KEYS, parse_child
@@ -158,7 +158,8 @@ def _address(ip: str) -> int | None:
 
 def subject_of_credential(credential: str) -> Subject:
     """The subject for a credential as the end client presented it."""
-    return Subject(digest=digest(credential))
+    # Damaged ones are unknown even if somebody registered the digest of such a text.
+    return Subject(None if is_damaged(credential) else digest(credential))
 
 
 def subject_of_name(name: str) -> Subject:

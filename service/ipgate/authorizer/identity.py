@@ -6,7 +6,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.loading import Loading
 from ipgate.clock import Clock
-from ipgate.domain.credential import digest
+from ipgate.domain.credential import digest, is_damaged
 from ipgate.domain.errors import Unauthenticated, Unavailable
 from ipgate.domain.resources import Caller, Role
 from ipgate.store.keys import TOKEN_SHARD
@@ -43,7 +43,8 @@ class Identity:
             raise Unauthenticated(
                 "send the metadata authorization: Bearer <token>", reason="TOKEN_MISSING"
             )
-        presented = digest(authorization[len(_BEARER) :])
+        secret = authorization[len(_BEARER) :]
+        presented = digest(secret)
         if presented is None:
             raise _invalid()
         if hmac.compare_digest(presented, self._root_digest):
@@ -58,7 +59,7 @@ class Identity:
                         "the access token has expired; ask for a new one", reason="TOKEN_EXPIRED"
                     )
                 return token.caller()
-            if presented in self._cache.unknown_tokens:
+            if presented in self._cache.unknown_tokens or is_damaged(secret):
                 raise _invalid()
             await self._loading.token(presented)
         raise Unavailable("access tokens cannot be checked now; try again")

@@ -24,21 +24,18 @@ def mint(prefix: str, random: bytes) -> str:
 
 
 def digest(secret: str) -> bytes | None:
-    """SHA-256 of a presented secret.
-
-    None if it cannot be one that ipgate knows: it is empty or too long, or it has the prefix of a
-    minted secret without its checksum.
-    """
+    """SHA-256 of a presented secret; None if it is empty or too long to be one."""
     raw = secret.encode()
     if not raw or len(raw) > MAX_CREDENTIAL_BYTES:
-        return None
-    if secret.startswith((API_KEY_PREFIX, ACCESS_TOKEN_PREFIX)) and not _checks(secret):
         return None
     return hashlib.sha256(raw).digest()
 
 
-def _checks(secret: str) -> bool:
-    return _checksum(secret[:-_CHECKSUM_DIGITS]) == secret[-_CHECKSUM_DIGITS:]
+def is_damaged(secret: str) -> bool:
+    """Whether a secret has the prefix of a minted one without its checksum: nobody has it."""
+    if not secret.startswith((API_KEY_PREFIX, ACCESS_TOKEN_PREFIX)):
+        return False
+    return _checksum(secret[:-_CHECKSUM_DIGITS]) != secret[-_CHECKSUM_DIGITS:]
 
 
 def _checksum(body: str) -> str:

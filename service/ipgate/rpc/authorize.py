@@ -27,7 +27,8 @@ class AuthorizeServicer:
     async def Authorize(
         self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
     ) -> authorize.AuthorizeResponse:
-        return verdict_out(await self._answer(request, caller, context))
+        verdict = self._at_once(request, caller) or await self._answer(request, caller, context)
+        return verdict_out(verdict)
 
     async def BatchAuthorize(
         self, request: authorize.BatchAuthorizeRequest, caller: Caller, context: Context
@@ -36,9 +37,7 @@ class AuthorizeServicer:
             count = len(request.requests)
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
         # Most are answered from memory at once; only the others are worth a task each.
-        answers: list[Verdict | IpgateError | None] = [
-            self._at_once(each, caller) for each in request.requests
-        ]
+        answers = [self._result_at_once(each, caller) for each in request.requests]
         open_ones = [index for index, answer in enumerate(answers) if answer is None]
         found = await asyncio.gather(
             *(self._answer(request.requests[index], caller, context) for index in open_ones),
@@ -52,13 +51,17 @@ class AuthorizeServicer:
             ]
         )
 
-    def _at_once(
-        self, request: authorize.AuthorizeRequest, caller: Caller
-    ) -> Verdict | IpgateError | None:
+    def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
+        """The verdict if nothing must be waited for."""
         if request.min_revision:
             return None
+        return self.authorizer.at_once(caller, _subject(request), request.ip)
+
+    def _result_at_once(
+        self, request: authorize.AuthorizeRequest, caller: Caller
+    ) -> Verdict | IpgateError | None:
         try:
-            return self.authorizer.at_once(caller, _subject(request), request.ip)
+            return self._at_once(request, caller)
         except IpgateError as error:
             return error
 
