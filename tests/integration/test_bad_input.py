@@ -136,6 +136,21 @@ def test_an_error_never_repeats_a_credential_or_token(
     assert not any(secret in log for secret in (credential, token, made_up, client.token))
 
 
+def test_every_change_is_logged_with_its_resource_and_its_caller(
+    server: Server, client: Client, workspace: str
+) -> None:
+    """Who did what to which resource can be read from the log; reads leave no line."""
+    token = client.access_token("WORKSPACE_ADMIN", workspace)
+    bearer = client.as_(token.token)
+    key = bearer.key(workspace, "k").api_key.name
+    bearer.call("GetApiKey", admin.GetApiKeyRequest(name=key))
+    who = token.access_token.name.removeprefix("accessTokens/")
+    log = server.log.read_text()
+    assert f"AdminService/CreateApiKey '{key}' by {who}" in log
+    assert f"AdminService/CreateAccessToken '{token.access_token.name}' by root" in log
+    assert f"GetApiKey '{key}'" not in log
+
+
 def test_a_name_cannot_forge_a_line_of_the_log(server: Server, client: Client) -> None:
     """Line breaks in names are shown escaped."""
     forged = f"workspaces/x\n2026-01-01T00:00:00.000Z INFO forged {secrets.token_hex(4)}"

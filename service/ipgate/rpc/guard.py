@@ -79,8 +79,8 @@ def _guarded(
             confine(rule, caller, request)
             response = await method(request, caller, context)
             if rule.changes:
-                made = getattr(response, "name", "") or named(rule, request)
-                log.info("%s %s by %s", name, shown(made), caller.token)
+                about = _name(response) or named(rule, request)
+                log.info("%s %s by %s", name, shown(about), caller.token)
             return response
         except IpgateError as error:
             status = to_status(error)
@@ -92,6 +92,15 @@ def _guarded(
         await _abort(context, status)
 
     return call
+
+
+def _name(response: Message) -> str:
+    """The name of the resource that a change made or changed, "" if the response has none."""
+    for field in ("name", "api_key", "access_token"):
+        found = getattr(response, field, "")
+        if found:
+            return str(getattr(found, "name", found))
+    return ""
 
 
 def _authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
