@@ -101,6 +101,15 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         eventually(lambda: allowed(server.client(), key), "the new worker answers")
 
 
+def test_a_worker_that_hangs_does_not_outlive_the_stop(tmp_path: Path) -> None:
+    """A stopped process cannot end gracefully; it is killed, and the port is free again."""
+    with serving(tmp_path, "--shutdown-grace", "0") as server:
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        assert server.stop() == 0
+        assert not alive(worker)
+
+
 def test_a_killed_embedded_store_is_started_again_with_its_data(tmp_path: Path) -> None:
     """Known keys are answered meanwhile; afterwards changes are possible again."""
     with serving(tmp_path) as server:
