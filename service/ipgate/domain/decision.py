@@ -1,6 +1,5 @@
 """The rules of `Authorize` in their order (design, section 2); the first that applies decides."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -94,7 +93,7 @@ def _search(lists: Sequence[Compiled], address: int | None, match: Reason) -> De
         intervals = compiled.intervals
         if intervals is None:
             raise LookupError("a list was not compiled before the decision")
-        owner = intervals.owners[bisect_right(intervals.starts, address) - 1]
+        owner = intervals.find(address)
         if owner:
             length, name = intervals.explain(owner)
             if length > best_length or (length == best_length and name < best_name):
