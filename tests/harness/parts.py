@@ -143,10 +143,10 @@ class Parts:
         """The reason of the verdict."""
         name = f"workspaces/{self.workspace}/apiKeys/{key}"
         subject = subject_of_credential(secret) if secret else subject_of_name(name)
-        verdict = await self.authorizer.authorize(
+        decision, _, _ = await self.authorizer.authorize(
             ROOT, subject, ip, min_revision=min_revision, timeout=None
         )
-        return verdict.decision.reason.value
+        return decision.reason.value
 
     async def caught_up(self) -> None:
         """Waits until the follower has applied every change made so far."""

@@ -40,6 +40,19 @@ def test_a_registered_digest_makes_the_callers_credential_work(
     assert client.ask("8.8.8.8", key=secret).api_key == made.api_key.name
 
 
+def test_a_damaged_credential_is_unknown_even_if_its_digest_is_registered(
+    client: Client, workspace: str
+) -> None:
+    """With the prefix of a minted credential and a wrong checksum it never leads to a key, whether
+    that key is in memory or not."""
+    damaged = f"ipg_{workspace}"
+    sha256 = hashlib.sha256(damaged.encode()).hexdigest()
+    name = client.key(workspace, "k", credential_sha256=sha256).api_key.name
+    for _ in range(2):
+        assert not client.ask("8.8.8.8", key=damaged).api_key
+        assert client.ask("8.8.8.8", api_key=name).allowed
+
+
 @pytest.mark.parametrize("value", ["abc", "g" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"])
 def test_what_is_no_digest_is_refused_without_being_shown(
     client: Client, workspace: str, value: str

@@ -29,7 +29,7 @@ LENGTHS = st.one_of(st.sampled_from([0, 1, 31, 32]), st.integers(0, 32), st.inte
 @st.composite
 def ranges(draw: st.DrawFn) -> int:
     address, length = draw(NEAR), draw(LENGTHS)
-    return parse_range(range_holding(address, length))
+    return range_holding(address, length)
 
 
 def oracle(lists: dict[str, list[int]], address: int) -> tuple[str, str] | None:
@@ -44,11 +44,11 @@ def oracle(lists: dict[str, list[int]], address: int) -> tuple[str, str] | None:
 
 
 def verdict(intervals: Intervals, address: int) -> tuple[str, str] | None:
-    owner = intervals.find(address)
-    if not owner:
+    found = intervals.find(address)
+    if not found:
         return None
-    length, name = intervals.explain(owner)
-    return name, range_holding(address, length)
+    length, name = found
+    return name, format_range(range_holding(address, length))
 
 
 def probes(packed: list[int]) -> list[int]:

@@ -1,7 +1,5 @@
 """`authorize()`: from a credential or name and an address to a verdict."""
 
-from typing import NamedTuple
-
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.held import HeldKey
@@ -9,7 +7,7 @@ from ipgate.authorizer.loading import Loading
 from ipgate.clock import Clock
 from ipgate.domain.addresses import parse_address
 from ipgate.domain.credential import digest, is_damaged
-from ipgate.domain.decision import KEY_UNKNOWN, Decision, decide
+from ipgate.domain.decision import KEY_UNKNOWN, Decision, NotCompiled, decide
 from ipgate.domain.errors import InvalidArgument, Unavailable, shown
 from ipgate.domain.names import API_KEYS, parse_child
 from ipgate.domain.resources import Caller
@@ -22,24 +20,15 @@ LONGEST_WAIT = 5.0
 _ROUNDS = 50
 
 
-class Subject(NamedTuple):
-    """Whom the question is about: a presented credential, or the resource name of an API key.
-
-    `digest` is None for a credential that cannot be one; `name` is None for a credential."""
-
-    digest: bytes | None = None
-    name: str | None = None
+Subject = bytes | str | None
+"""Whom the question is about: the digest of a presented credential, None if it cannot be one, or
+the resource name of an API key."""
 
 
-class Verdict(NamedTuple):
-    """A decision, the resource name of its API key and the revision that it reflects, if any."""
+Verdict = tuple[Decision, str, str]
+"""A decision, the resource name of its API key and the revision that it reflects, "" if unknown."""
 
-    decision: Decision
-    api_key: str
-    revision: str
-
-
-_UNKNOWN = Verdict(KEY_UNKNOWN, "", "")
+_UNKNOWN: Verdict = (KEY_UNKNOWN, "", "")
 
 
 class Authorizer:
@@ -87,7 +76,9 @@ class Authorizer:
         """The verdict from what is held now, without a pause; None if something is missing."""
         key = self._held(subject)
         if key is None:
-            return self._unknown(subject)
+            # What is not known to be unknown must be loaded.
+            known = subject is None or subject in self._cache.unknown
+            return self._not_visible(subject) if known else None
         workspace = key.workspace
         if caller.workspace and caller.workspace != workspace.id:
             # To this caller the key must look as one that does not exist, at any speed.
@@ -95,39 +86,27 @@ class Authorizer:
         history = self._follower.histories[workspace.shard]
         if self._clock.steady() - history.fresh_at > self._max_staleness:
             raise self._stale()
-        if key.lists:
-            for compiled in key.lists:
-                if compiled.intervals is None:
-                    return None
-            if not key.grouped:
-                return None
-        elif not workspace.loaded or (
-            workspace.default is not None and workspace.default.intervals is None
-        ):
+        if not (key.grouped if key.lists else workspace.loaded):
             return None
         key.used = True
-        decision = decide(key, workspace, address, self._clock.now())
-        return Verdict(decision, key.name, history.token)
+        try:
+            now = 0 if key.expire_time is None else self._clock.now()
+            return decide(key, workspace, address, now), key.name, history.token
+        except NotCompiled:
+            return None
 
     def _held(self, subject: Subject) -> HeldKey | None:
-        if subject.name is not None:
-            return self._cache.keys.get(subject.name)
-        return None if subject.digest is None else self._cache.digests.get(subject.digest)
-
-    def _unknown(self, subject: Subject) -> Verdict | None:
-        """The verdict for a key that is known to be unknown; None if that is not known."""
-        known = subject.digest if subject.name is None else subject.name
-        if known is None or known in self._cache.unknown:
-            return self._not_visible(subject)
-        return None
+        if isinstance(subject, bytes):
+            return self._cache.digests.get(subject)
+        return None if subject is None else self._cache.keys.get(subject)
 
     def _not_visible(self, subject: Subject) -> Verdict:
         if self._follower.oldest() > self._max_staleness:
             raise self._stale()
-        if subject.name is None:
+        if not isinstance(subject, str):
             return _UNKNOWN
-        shard = shard_of(parse_child("api_key", subject.name, API_KEYS).workspace)
-        return Verdict(KEY_UNKNOWN, "", self._follower.histories[shard].token)
+        shard = shard_of(parse_child("api_key", subject, API_KEYS).workspace)
+        return KEY_UNKNOWN, "", self._follower.histories[shard].token
 
     async def _load(self, subject: Subject) -> None:
         """Loads the next thing that is missing for the verdict."""
@@ -136,10 +115,10 @@ class Authorizer:
         key = self._held(subject)
         if key is not None:
             await self._loading.rules_of(key)
-        elif subject.name is not None:
-            await self._loading.key(*parse_child("api_key", subject.name, API_KEYS))
-        elif subject.digest is not None:
-            await self._loading.credential(subject.digest)
+        elif isinstance(subject, str):
+            await self._loading.key(*parse_child("api_key", subject, API_KEYS))
+        elif subject is not None:
+            await self._loading.credential(subject)
 
     def _stale(self) -> Unavailable:
         return Unavailable(
@@ -159,10 +138,10 @@ def _address(ip: str) -> int | None:
 def subject_of_credential(credential: str) -> Subject:
     """The subject for a credential as the end client presented it."""
     # Damaged ones are unknown even if somebody registered the digest of such a text.
-    return Subject(None if is_damaged(credential) else digest(credential))
+    return None if is_damaged(credential) else digest(credential)
 
 
 def subject_of_name(name: str) -> Subject:
     """The subject for the resource name of an API key. Raises InvalidArgument."""
     parse_child("api_key", name, API_KEYS)
-    return Subject(name=name)
+    return name

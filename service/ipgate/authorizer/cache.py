@@ -12,9 +12,8 @@ from weakref import WeakValueDictionary
 
 from ipgate.authorizer.held import HeldKey, HeldWorkspace, Ledger
 from ipgate.domain.names import key_name
-from ipgate.domain.resources import AccessToken
 from ipgate.store.feed import Change
-from ipgate.store.rules import KeyFacts
+from ipgate.store.rules import KeyFacts, TokenFacts
 
 MAX_UNKNOWN = 20_000
 """Credentials and names known to be unknown that are remembered, some 200 bytes each."""
@@ -39,7 +38,7 @@ class PolicyCache:
         self.keys: OrderedDict[str, HeldKey] = OrderedDict()
         self.digests: dict[bytes, HeldKey] = {}
         self.unknown: dict[str | bytes, None] = {}
-        self.tokens: dict[bytes, AccessToken] = {}
+        self.tokens: dict[bytes, TokenFacts] = {}
         self.unknown_tokens: dict[bytes, None] = {}
         self.workspaces: WeakValueDictionary[str, HeldWorkspace] = WeakValueDictionary()
         self._ledger = Ledger()
@@ -62,16 +61,24 @@ class PolicyCache:
         self.drop_key(key_name(workspace, key))
         held = HeldKey(self.workspace(workspace), key, facts)
         self.keys[held.name] = held
-        self.digests[held.digest] = held
         self._key_bytes += held.cost
         self.make_room(held)
         return held
+
+    def add_credential(self, digest: bytes, key: str) -> bool:
+        """Lets a credential that is no damaged one find the held key of that name. False if no
+        such key is held, or if the credential is not its own."""
+        held = self.keys.get(key)
+        if held is None or held.digest != digest:
+            return False
+        self.digests[digest] = held
+        return True
 
     def add_unknown(self, subject: str | bytes) -> None:
         """Remembers a name or a digest as unknown, in the place of the oldest such if need be."""
         _remember(self.unknown, subject, None, MAX_UNKNOWN)
 
-    def add_token(self, digest: bytes, token: AccessToken | None) -> None:
+    def add_token(self, digest: bytes, token: TokenFacts | None) -> None:
         """Remembers an access token, or that there is none."""
         if token is None:
             _remember(self.unknown_tokens, digest, None, MAX_TOKENS)

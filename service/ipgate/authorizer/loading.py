@@ -18,7 +18,7 @@ from ipgate.domain.intervals import compile_list, compile_union
 from ipgate.domain.names import key_name
 from ipgate.pacing import in_steps
 from ipgate.store.keys import TOKEN_SHARD, shard_of
-from ipgate.store.rules import Head, KeyFacts, RuleStore
+from ipgate.store.rules import Head, RuleStore
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +54,12 @@ class Loading:
                 flight.touched = -1
                 async with self._slots:
                     owner = await self._store.credential(digest.hex())
-                facts = None if owner is None else await self.key(*owner)
-                if facts is not None and bytes.fromhex(facts.digest) == digest:
-                    return
+                if owner is not None:
+                    name = key_name(*owner)
+                    if name not in self._cache.keys:
+                        await self.key(*owner)
+                    if self._cache.add_credential(digest, name):
+                        return
                 # No index entry, or one that leads to no key of this credential.
                 if flight.touched < 0:
                     self._cache.add_unknown(digest)
@@ -65,10 +68,10 @@ class Loading:
 
         await self._flights.join(("credential", digest.hex()), load)
 
-    async def key(self, workspace: str, key: str) -> KeyFacts | None:
+    async def key(self, workspace: str, key: str) -> None:
         """Loads a key by name, or learns that there is none."""
 
-        async def load(flight: Flight) -> KeyFacts | None:
+        async def load(flight: Flight) -> None:
             facts = await self._fenced(
                 shard_of(workspace), flight, lambda: self._store.key(workspace, key)
             )
@@ -76,9 +79,8 @@ class Loading:
                 self._cache.add_unknown(key_name(workspace, key))
             else:
                 self._cache.add_key(workspace, key, facts)
-            return facts
 
-        return await self._flights.join(("key", workspace, key), load)
+        await self._flights.join(("key", workspace, key), load)
 
     async def rules_of(self, key: HeldKey) -> None:
         """Loads what is missing to decide for a held key, which it may find outdated and drop."""

@@ -49,7 +49,7 @@ def parse_range(text: str) -> int:
     except (OSError, ValueError, KeyError):
         raise BadRange(f"{shown(text)} {_fault(text)}") from None
     if base & _HOST_MASKS[length]:
-        network = format_range((base & ~_HOST_MASKS[length]) << PREFIX_BITS | length)
+        network = format_range(range_holding(base, length))
         raise BadRange(f"{shown(text)} has host bits set; use {shown(network)}")
     return base << PREFIX_BITS | length
 
@@ -83,9 +83,9 @@ def format_range(packed: int) -> str:
     return address if length == 32 else f"{address}/{length}"
 
 
-def range_holding(address: int, length: int) -> str:
-    """The canonical text of the range of that prefix length that holds `address`."""
-    return format_range((address & ~_HOST_MASKS[length]) << PREFIX_BITS | length)
+def range_holding(address: int, length: int) -> int:
+    """The range of that prefix length that holds `address`."""
+    return (address & ~_HOST_MASKS[length]) << PREFIX_BITS | length
 
 
 def last_address(packed: int) -> int:

@@ -21,14 +21,17 @@ class Reason(Enum):
     NO_ALLOW_LIST = "NO_ALLOW_LIST"
     UNRESTRICTED = "UNRESTRICTED"
 
+    # There is one object for each member; hashing it by its name would run Python code.
+    __hash__ = object.__hash__
+
 
 class Decision(NamedTuple):
-    """A verdict. `allow_list` (resource name) and `range` are given when a list matched."""
+    """A verdict. `allow_list` (resource name) and `range` (packed) are given when a list matched."""
 
     allowed: bool
     reason: Reason
     allow_list: str = ""
-    range: str = ""
+    range: int | None = None
 
 
 class Compiled(Protocol):
@@ -58,6 +61,10 @@ class WorkspaceRules(Protocol):
     def default(self) -> Compiled | None: ...
 
 
+class NotCompiled(Exception):
+    """A list must be compiled before it can be decided."""
+
+
 KEY_UNKNOWN = Decision(False, Reason.KEY_UNKNOWN)
 _KEY_DISABLED = Decision(False, Reason.KEY_DISABLED)
 _KEY_EXPIRED = Decision(False, Reason.KEY_EXPIRED)
@@ -70,7 +77,7 @@ _UNRESTRICTED = Decision(True, Reason.UNRESTRICTED)
 def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: int) -> Decision:
     """Rules 2 to 5 for a known key. `address` as `parse_address` gives it, `now` in ns since 1970.
 
-    Everything that the rules touch must be compiled: the lists of a linked key, else the default.
+    Raises NotCompiled if that is so of a list that the rules come to.
     """
     if key.disabled:
         return _KEY_DISABLED
@@ -92,10 +99,10 @@ def _search(lists: Sequence[Compiled], address: int | None, match: Reason) -> De
     for compiled in lists:
         intervals = compiled.intervals
         if intervals is None:
-            raise LookupError("a list was not compiled before the decision")
-        owner = intervals.find(address)
-        if owner:
-            length, name = intervals.explain(owner)
+            raise NotCompiled
+        found = intervals.find(address)
+        if found:
+            length, name = found
             if length > best_length or (length == best_length and name < best_name):
                 best_length, best_name = length, name
     if best_length < 0:

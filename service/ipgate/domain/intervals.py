@@ -41,12 +41,12 @@ class Intervals:
         self.starts = starts
         self.owners = owners
 
-    def find(self, address: int) -> int:
-        """The owner of the interval that holds `address`; 0 if no range does."""
-        return self.owners[bisect_right(self.starts, address) - 1]
-
-    def explain(self, owner: int) -> tuple[int, str]:
-        """The prefix length and the list's resource name that an owner other than 0 stands for."""
+    def find(self, address: int) -> tuple[int, str] | None:
+        """The prefix length and the list's resource name of the range that decides for `address`;
+        None if no range holds it."""
+        owner = self.owners[bisect_right(self.starts, address) - 1]
+        if not owner:
+            return None
         if self.owners.typecode == _LIST_OWNER:
             return owner - 1, self.names[0]
         return (owner >> _LIST_BITS) - 1, self.names[_LIST_MASK - (owner & _LIST_MASK)]

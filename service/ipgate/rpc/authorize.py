@@ -10,6 +10,7 @@ from ipgate.authorizer.authorizer import (
     subject_of_credential,
     subject_of_name,
 )
+from ipgate.domain.credential import digest
 from ipgate.domain.errors import InvalidArgument, IpgateError
 from ipgate.domain.resources import Caller
 from ipgate.rpc.convert import verdict_out
@@ -26,9 +27,13 @@ class AuthorizeServicer:
 
     async def Authorize(
         self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
-    ) -> authorize.AuthorizeResponse:
-        verdict = self._at_once(request, caller) or await self._answer(request, caller, context)
-        return verdict_out(verdict)
+    ) -> bytes:
+        return verdict_out(await self._answer(request, caller, context))
+
+    def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
+        """The answer to an encoded request if nothing must be waited for."""
+        verdict = self._at_once(authorize.AuthorizeRequest.FromString(raw), caller)
+        return None if verdict is None else verdict_out(verdict)
 
     async def BatchAuthorize(
         self, request: authorize.BatchAuthorizeRequest, caller: Caller, context: Context
@@ -55,7 +60,9 @@ class AuthorizeServicer:
         """The verdict if nothing must be waited for."""
         if request.min_revision:
             return None
-        return self.authorizer.at_once(caller, _subject(request), request.ip)
+        # Whether a credential is damaged need not be asked: nothing is held for one that is.
+        subject = digest(request.key) if request.key else request.api_key
+        return self.authorizer.at_once(caller, subject, request.ip)
 
     def _result_at_once(
         self, request: authorize.AuthorizeRequest, caller: Caller
@@ -79,8 +86,10 @@ class AuthorizeServicer:
 
 
 def _result(answer: Verdict | BaseException) -> authorize.BatchAuthorizeResult:
-    if isinstance(answer, Verdict):
-        return authorize.BatchAuthorizeResult(response=verdict_out(answer))
+    if isinstance(answer, tuple):
+        return authorize.BatchAuthorizeResult(
+            response=authorize.AuthorizeResponse.FromString(verdict_out(answer))
+        )
     if isinstance(answer, IpgateError):
         return authorize.BatchAuthorizeResult(error=to_status(answer))
     return authorize.BatchAuthorizeResult(error=internal("BatchAuthorize", answer))

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from ipgate.domain.addresses import parse_range
 from ipgate.domain.intervals import Steps
-from ipgate.domain.resources import AccessToken, Role
+from ipgate.domain.resources import Caller, Role
 from ipgate.pacing import in_steps
 from ipgate.store import keys
 from ipgate.store.connection import unavailable
@@ -53,6 +53,14 @@ class ListFacts:
     """Packed, in no order, without duplicates."""
     linked: int
     """How many API keys are linked to the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """`expire_time`: ns since 1970, None for never."""
+
+    caller: Caller
+    expire_time: int | None
 
 
 class RuleStore:
@@ -111,16 +119,13 @@ class RuleStore:
                 return head, ListFacts(etag, ranges, linked)
         raise AssertionError("the last attempt reads the ranges at once")
 
-    async def token(self, digest: str) -> tuple[Head, AccessToken | None]:
+    async def token(self, digest: str) -> tuple[Head, TokenFacts | None]:
         head, fields = await self._scripts.rules(keys.TOKEN_SHARD, kind="token", digest=digest)
         etag, token, role, workspace, expire = fields
         if etag is None:
             return _head(head), None
-        return _head(head), AccessToken(
-            id=token,
-            role=Role(role),
-            workspace=workspace,
-            expire_time=int(expire) if expire else None,
+        return _head(head), TokenFacts(
+            Caller(token, Role(role), workspace), int(expire) if expire else None
         )
 
     async def _list_head(
