@@ -25,7 +25,9 @@ class Settings:
 
     listen: str = _setting("127.0.0.1:50051", "Address to listen on, HOST:PORT; port 0 picks one.")
     redis_url: str = _setting(
-        "", "Redis or Valkey to use: redis://, rediss:// or unix://. If not given, an embedded one."
+        "",
+        "Redis or Valkey to use: redis://, rediss://, unix://, redis+sentinel:// or "
+        "redis+cluster://. If not given, an embedded one.",
     )
     data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
     workers: int = _setting(
@@ -38,6 +40,9 @@ class Settings:
     )
     plaintext: bool = _setting(
         False, "Permit to listen without TLS on an address that is not loopback."
+    )
+    min_replicas_ack: int = _setting(
+        0, "Replicas that must confirm a change before it is acknowledged.", min=0, max=16
     )
     allow_eviction: bool = _setting(False, "Start although the store may evict keys.")
     max_staleness: float = _setting(

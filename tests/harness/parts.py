@@ -168,7 +168,7 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
     rules, cache, flights = GatedRules(scripts), PolicyCache(cache_bytes), Flights()
     gated_feed = GatedFeed(feed_redis, range(SHARDS))
     gated_feed.gate = Gate()
-    follower = Follower(gated_feed, scripts, cache, flights, clock)
+    follower = Follower([gated_feed], scripts, cache, flights, clock)
     loading = Loading(rules, cache, flights, follower)
     await follower.start()
     following = asyncio.create_task(follower.run())

@@ -24,7 +24,7 @@ class StoreServer:
         self.socket = directory / "s.sock"
         self.url = f"unix://{self.socket}" if not port else f"redis://127.0.0.1:{port}"
         self._options = options
-        self._port = port
+        self.port = port
         self._program = program
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -33,7 +33,7 @@ class StoreServer:
         self.process = subprocess.Popen(
             [
                 binary(self._program),
-                *("--port", str(self._port), "--unixsocket", str(self.socket)),
+                *("--port", str(self.port), "--unixsocket", str(self.socket)),
                 *("--dir", str(self.directory), "--save", "", "--appendonly", "yes"),
                 *("--logfile", str(self.directory / "log")),
                 *self._options,
@@ -47,13 +47,16 @@ class StoreServer:
     def client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), decode_responses=True)
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.is_running():
             self.process.terminate()
             self.process.wait()
 

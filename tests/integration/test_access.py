@@ -14,7 +14,7 @@ from tests.harness.servers import Client, Refused
 
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
-    "GetApiKey", "ListApiKeys", "ListAccessTokens",
+    "GetApiKey", "ListApiKeys", "ListAccessTokens", "WaitForRevision",
 }  # fmt: skip
 ROOT_ONLY = {"CreateWorkspace", "DeleteWorkspace"}
 AUTHORIZE = {"Authorize", "BatchAuthorize"}
@@ -125,6 +125,7 @@ def test_another_workspace_looks_exactly_like_a_missing_one(client: Client) -> N
     assert set(about(own)) == set(METHODS) - AUTHORIZE - ROOT_ONLY - {
         "ListWorkspaces",
         "RevokeAccessToken",
+        "WaitForRevision",
     }
     for method, request in about(foreign).items():
         with pytest.raises(Refused) as at_foreign:

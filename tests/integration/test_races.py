@@ -363,7 +363,7 @@ def test_a_late_clean_up_spares_the_next_key(url: str) -> None:
             secret = secrets.token_hex(16)
             sha256 = hashlib.sha256(secret.encode()).hexdigest()
             await p.key("k", secret)
-            entry = await p.scripts.redis.get(f"ipgate:digest:{sha256}")
+            entry = await p.scripts.store.get(f"ipgate:digest:{sha256}")
             await p.keys.delete(p.workspace, "k", etag="", validate_only=False)
             await p.key("k", secret)
             assert not await p.keys._replace(sha256, str(entry), "")

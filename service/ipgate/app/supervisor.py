@@ -7,26 +7,33 @@ itself, so that there is little in it that could fail.
 import asyncio
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from redis import exceptions as redis_errors
 
 from ipgate.app.root_token import VARIABLE, root_digest
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
 from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import UnusableStore, cause, check_server, connect
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.scripts import Scripts
+from ipgate.store.workers import WorkerRegister
 
 log = logging.getLogger(__name__)
 
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
 _STORE_PATIENCE = 5.0
+SILENCE = 20
+"""Seconds without a sign of life after which a worker is killed; it gives one each second."""
+
 _NOT_YET = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError)
 
 
@@ -57,7 +64,7 @@ class Supervisor:
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
                 await self._prepare(url)
-                orders = Orders(self._settings, url, port, digest.hex())
+                orders = Orders(self._settings, url, port, digest.hex(), worker="")
                 ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
                 tasks += [asyncio.create_task(self._keep_worker(orders, each)) for each in ready]
                 await self._first_of(asyncio.gather(*(each.wait() for each in ready)))
@@ -123,19 +130,21 @@ class Supervisor:
             )
             assert process.stdin is not None
             assert process.stdout is not None
+            name = f"{process.pid}-{secrets.token_hex(8)}"
             try:
-                process.stdin.write(f"{orders.to_json()}\n".encode())
+                process.stdin.write(f"{replace(orders, worker=name).to_json()}\n".encode())
                 if await process.stdout.readline() == READY:
                     ready.set()
                 elif not self._serving and not self._stopping.is_set():
                     # It would not start the next time either.
                     self._broken = True
                     self._stopping.set()
-                await self._first_of(process.wait())
+                await self._first_of(_end_or_silence(process, process.stdout))
                 if not self._stopping.is_set():
                     log.error("worker %d ended with code %s", process.pid, process.returncode)
             finally:
                 await self._end(process)
+                await _strike_out(orders.store_url, name)
 
         await self._again_and_again(once)
 
@@ -177,6 +186,34 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.StreamReader) -> None:
+    """Waits until a worker ends; kills it when it gave no sign of life for too long."""
+    # Counted in short waits: this process may have been stopped itself for a while.
+    silent = 0
+    while silent < SILENCE:
+        try:
+            if not await asyncio.wait_for(signs.readline(), 1):
+                await process.wait()
+                return
+            silent = 0
+        except TimeoutError:
+            silent += 1
+    log.error("worker %d hangs; it is killed", process.pid)
+    process.kill()
+    await process.wait()
+
+
+async def _strike_out(url: str, worker: str) -> None:
+    """Takes a worker that has ended out of the register, so that nobody waits for its lease."""
+    store = connect(url, connections=1)
+    try:
+        await WorkerRegister(store).leave(worker)
+    except Unavailable:
+        log.warning("worker %s counts as live until its lease runs out", worker)
+    finally:
+        await store.aclose()
 
 
 def _reserved(settings: Settings) -> socket.socket:

@@ -8,8 +8,10 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,15 @@ from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.identity import Identity
 from ipgate.authorizer.loading import AT_ONCE, Loading
+from ipgate.authorizer.presence import Presence
 from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.lists import ListServicer
+from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.settings import Settings
@@ -44,6 +49,7 @@ from ipgate.store.lists import ListStore
 from ipgate.store.rules import RuleStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.tokens import TokenStore
+from ipgate.store.workers import WorkerRegister
 from ipgate.store.workspaces import WorkspaceStore
 
 log = logging.getLogger(__name__)
@@ -62,6 +68,8 @@ class Orders:
     store_url: str
     port: int
     root_sha256: str
+    worker: str
+    """Its name in the register of workers."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -78,14 +86,14 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     """Serves until `stopping`. Raises redis's errors if the store cannot be used at the start."""
     settings = orders.settings
     # Apart, so that neither many changes nor many unknown keys keep the others waiting.
-    admin_redis = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
-    rules_redis = connect(orders.store_url, connections=AT_ONCE)
-    feed_redis = connect(orders.store_url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
-    scripts = Scripts(admin_redis, clock)
-    rules = RuleStore(Scripts(rules_redis, clock))
+    admin_store = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
+    rules_store = connect(orders.store_url, connections=AT_ONCE)
+    feed_store = connect(orders.store_url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT)
+    scripts = Scripts(admin_store, clock, replicas=settings.min_replicas_ack)
+    rules = RuleStore(Scripts(rules_store, clock))
     cache = PolicyCache(settings.cache_bytes)
     flights = Flights()
-    follower = Follower(feed.Feed(feed_redis, range(SHARDS)), scripts, cache, flights, clock)
+    follower = Follower(feed.open_feeds(feed_store), scripts, cache, flights, clock)
     loading = Loading(rules, cache, flights, follower)
     staleness = settings.max_staleness
     identity = Identity(
@@ -96,17 +104,22 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
         root_digest=bytes.fromhex(orders.root_sha256),
         max_staleness=staleness,
     )
+    register = WorkerRegister(admin_store)
+    presence = Presence(register, follower, worker=orders.worker, max_staleness=staleness)
     authorizer = Authorizer(cache, loading, follower, clock, max_staleness=staleness)
     engine = grpcio.build(
         settings,
         orders.port,
         identity,
-        admin=_admin(settings, scripts),
+        admin=[*_admin(settings, scripts), RevisionServicer(presence)],
         authorize=[AuthorizeServicer(authorizer)],
     )
     await scripts.initialize()
     await follower.start()
     following = asyncio.create_task(follower.run())
+    # Whoever waits for a revision must count this worker from its first answer on.
+    await presence.renew()
+    present = asyncio.create_task(presence.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
     await engine.start()
     # What was built so far stays; the garbage collector need not look at it again and again.
@@ -114,6 +127,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     gc.freeze()
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
+    signs = asyncio.create_task(_give_signs_of_life())
     await stopping.wait()
     reporting.cancel()
     await engine.drain()
@@ -121,8 +135,12 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     await engine.stop(settings.shutdown_grace)
     follower.stop()
     following.cancel()
-    for redis in (feed_redis, rules_redis, admin_redis):
-        await redis.aclose()
+    present.cancel()
+    signs.cancel()
+    with suppress(Unavailable):
+        await presence.leave()
+    for store in (feed_store, rules_store, admin_store):
+        await store.aclose()
 
 
 def _admin(settings: Settings, scripts: Scripts) -> list[object]:
@@ -150,6 +168,15 @@ async def _report_health(
         await engine.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
         await engine.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
         await asyncio.sleep(_HEALTH_INTERVAL)
+
+
+async def _give_signs_of_life() -> None:
+    """Tells the supervisor each second that the event loop turns."""
+    os.set_blocking(sys.stdout.fileno(), False)
+    while True:
+        with suppress(BlockingIOError):
+            os.write(sys.stdout.fileno(), b"\n")
+        await asyncio.sleep(1)
 
 
 async def main() -> None:

@@ -8,18 +8,18 @@ emptied or restored store, a failover to a replica that lacks what was seen. The
 import asyncio
 import logging
 from collections.abc import Sequence
-
-from redis.exceptions import RedisError
+from math import inf
 
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
-from ipgate.domain.revision import SHARDS, Revision
+from ipgate.domain.revision import Revision
 from ipgate.store.connection import cause
 from ipgate.store.feed import COUNT, Change, Feed
 from ipgate.store.rules import Head
 from ipgate.store.scripts import Scripts
+from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class History:
 
     __slots__ = ("fresh_at", "head", "recent", "token")
 
-    def __init__(self, head: Head, shard: int, fresh_at: float) -> None:
-        self.recent: dict[int, str] = {}
+    def __init__(self, head: Head, recent: dict[int, str], shard: int, fresh_at: float) -> None:
+        self.recent = recent
         self.fresh_at = fresh_at
         self.advance(head, shard)
 
@@ -59,31 +59,40 @@ class Follower:
     """Applies the changes of the feed's shards to the cache, and knows how fresh that makes it."""
 
     def __init__(
-        self, feed: Feed, scripts: Scripts, cache: PolicyCache, flights: Flights, clock: Clock
+        self,
+        feeds: Sequence[Feed],
+        scripts: Scripts,
+        cache: PolicyCache,
+        flights: Flights,
+        clock: Clock,
     ) -> None:
-        self._feed = feed
+        self._feeds = feeds
         self._scripts = scripts
         self._cache = cache
         self._flights = flights
         self._clock = clock
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
-        self.histories: Sequence[History] = ()
+        self._broke_at = -inf
+        self.histories: dict[int, History] = {}
 
     async def start(self) -> None:
-        """Takes up the history where it stands. Raises redis's errors."""
-        began = self._clock.steady()
-        self._reset(await self._feed.heads(), began)
+        """Takes up the history where it stands. Raises what redis-py raises."""
+        for feed in self._feeds:
+            await self._begin(feed)
 
     async def run(self) -> None:
         """Follows until stopped; a store that cannot be reached is tried again and again."""
+        await asyncio.gather(*(self._keep_following(feed) for feed in self._feeds))
+
+    async def _keep_following(self, feed: Feed) -> None:
         delay = 0.0
         while not self._stopped:
             try:
-                await self._follow()
+                await self._follow(feed)
             except Exception as fault:
                 # Nothing may end the following; until it works, what is held grows stale.
-                expected = isinstance(fault, (RedisError, OSError, Unavailable))
+                expected = isinstance(fault, (*FAULTS, Unavailable))
                 if not delay:
                     log.warning(
                         "changes cannot be followed: %s", cause(fault), exc_info=not expected
@@ -106,7 +115,7 @@ class Follower:
 
     def oldest(self) -> float:
         """The greatest age of all shards."""
-        return self._clock.steady() - min(history.fresh_at for history in self.histories)
+        return self._clock.steady() - min(history.fresh_at for history in self.histories.values())
 
     async def reached(self, shard: int, head: Head) -> bool:
         """Waits until the changes up to `head` are applied. False if `head` is not, or not any
@@ -117,35 +126,47 @@ class Follower:
                 return history.recent.get(head.number) == head.tip
             await asyncio.shield(self._moved)
 
+    def steady_for(self) -> float:
+        """Seconds since a history broke off, if ever one did."""
+        return self._clock.steady() - self._broke_at
+
+    async def moved(self, timeout: float) -> None:
+        """Waits until something is applied, but for no more than `timeout` seconds."""
+        await asyncio.wait([self._moved], timeout=timeout)
+
+    async def applied(self, revision: Revision) -> None:
+        """Waits until a revision is applied."""
+        while not self.histories[revision.shard].includes(revision):
+            await asyncio.shield(self._moved)
+
     async def wait_for(self, revision: Revision, timeout: float) -> None:
         """Waits until a revision is applied. Raises Unavailable after `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
-                while True:
-                    if self.histories[revision.shard].includes(revision):
-                        return
-                    await asyncio.shield(self._moved)
+                await self.applied(revision)
         except TimeoutError:
             raise Unavailable(
                 "min_revision has not reached this server yet; try again",
                 reason="REVISION_NOT_REACHED",
             ) from None
 
-    async def _follow(self) -> None:
+    async def _follow(self, feed: Feed) -> None:
         """Reads once, and applies what came."""
         began = self._clock.steady()
-        heads, found = await self._feed.wait(
-            {shard: self.histories[shard].head.number for shard in self._feed.shards}
+        heads, found = await feed.wait(
+            {shard: self.histories[shard].head.number for shard in feed.shards}
         )
         if any(not head.epoch for head in heads.values()):
             log.error("the store was emptied; it is set up anew")
+            self._distrust(feed)
             await self._scripts.initialize()
             return
         for shard, head in heads.items():
             changes = found.get(shard, [])
             if not self._continues(self.histories[shard].head, head, changes):
                 log.error("shard %d has another history than before; all is loaded anew", shard)
-                self._reset(heads, began)
+                self._distrust(feed)
+                await self._begin(feed)
                 # Should the history never become one that can be followed, this must not spin.
                 await asyncio.sleep(_AFTER_RESET)
                 return
@@ -178,11 +199,23 @@ class Follower:
         if len(changes) < COUNT:
             history.fresh_at = began
 
-    def _reset(self, heads: dict[int, Head], began: float) -> None:
+    async def _begin(self, feed: Feed) -> None:
+        """Takes up the history of a feed's shards where it stands; all that is held goes."""
+        began = self._clock.steady()
+        found = await feed.histories()
         self._flights.touch_all()
         self._cache.clear()
-        self.histories = [History(heads[shard], shard, began) for shard in range(SHARDS)]
+        for shard, (head, tips) in found.items():
+            self.histories[shard] = History(head, tips, shard, began)
         self._wake()
+
+    def _distrust(self, feed: Feed) -> None:
+        """Nothing held decides any more, nor is anything answered until the history is taken up."""
+        self._broke_at = self._clock.steady()
+        self._flights.touch_all()
+        self._cache.clear()
+        for shard in feed.shards:
+            self.histories[shard].fresh_at = -inf
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.get_running_loop().create_future()

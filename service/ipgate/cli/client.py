@@ -1,5 +1,6 @@
 """The connection of the commands to a running server, and its errors in words."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
 from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
@@ -38,6 +40,17 @@ class Connection:
     def admin(self, method: str, request: Message) -> Any:
         """Calls a method of AdminService. Raises Failure."""
         return self._call(AdminServiceStub, method, request)
+
+    def wait(self, revision: str) -> None:
+        """Waits until every worker of every server answers by a revision. Raises Failure."""
+        request = admin.WaitForRevisionRequest(revision=revision)
+        try:
+            count = self.admin("WaitForRevision", request).worker_count
+        except Failure as failure:
+            raise Failure(
+                f"the change was made, but may not be in force yet: {failure}"
+            ) from failure
+        print(f"in force at every worker ({count})", file=sys.stderr)
 
     def authorize(self, request: Message) -> Any:
         """Calls Authorize. Raises Failure."""

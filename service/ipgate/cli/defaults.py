@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.options import DryRun, Etag, In, Json, connection
+from ipgate.cli.options import DryRun, Etag, In, Json, Wait, change, connection
 from ipgate.cli.output import print_json
 from ipgate.cli.workspaces import default_text
 from ipgate.domain.names import list_name, workspace_name
@@ -31,6 +31,7 @@ def switch_on(
     workspace: In,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Switch the default on: this list applies to every key that is linked to none.
@@ -38,7 +39,7 @@ def switch_on(
     Example: ipgate default set office -w acme
     """
     default = resources.DefaultAllowList(enabled=True, allow_list=list_name(workspace, allow_list))
-    _update(context, workspace, default, etag=etag, dry_run=dry_run, json=json)
+    _update(context, workspace, default, etag=etag, dry_run=dry_run, wait=wait, json=json)
 
 
 @app.command("off")
@@ -47,6 +48,7 @@ def switch_off(
     workspace: In,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Switch the default off; which list it was is kept.
@@ -56,7 +58,15 @@ def switch_off(
     request = admin.GetWorkspaceRequest(name=workspace_name(workspace))
     present = connection(context).admin("GetWorkspace", request)
     default = resources.DefaultAllowList(allow_list=present.default_allow_list.allow_list)
-    _update(context, workspace, default, etag=etag or present.etag, dry_run=dry_run, json=json)
+    _update(
+        context,
+        workspace,
+        default,
+        etag=etag or present.etag,
+        dry_run=dry_run,
+        wait=wait,
+        json=json,
+    )
 
 
 def _update(
@@ -66,6 +76,7 @@ def _update(
     *,
     etag: str,
     dry_run: bool,
+    wait: bool,
     json: bool,
 ) -> None:
     request = admin.UpdateDefaultAllowListRequest(
@@ -74,7 +85,7 @@ def _update(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(connection(context).admin("UpdateDefaultAllowList", request), json=json)
+    _show(change(context, "UpdateDefaultAllowList", request, wait=wait), json=json)
 
 
 def _show(workspace: Any, *, json: bool) -> None:

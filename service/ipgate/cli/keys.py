@@ -6,7 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.client import Failure
-from ipgate.cli.options import DryRun, Etag, Expires, In, Json, Name, connection, instant
+from ipgate.cli.options import (
+    DryRun,
+    Etag,
+    Expires,
+    In,
+    Json,
+    Name,
+    Wait,
+    change,
+    connection,
+    instant,
+)
 from ipgate.cli.output import last, print_fields, print_json, print_table, time, to_dict
 from ipgate.cli.workspaces import done
 from ipgate.domain.names import key_name, workspace_name
@@ -30,6 +41,7 @@ def create(
         str, typer.Option(help="Digest of a credential that you have, instead of a new one.")
     ] = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Create an API key; its new credential is shown once.
@@ -47,7 +59,7 @@ def create(
         credential_sha256=sha256,
         validate_only=dry_run,
     )
-    answer = connection(context).admin("CreateApiKey", request)
+    answer = change(context, "CreateApiKey", request, wait=wait)
     if json:
         print_json(to_dict(answer))
         return
@@ -91,6 +103,7 @@ def update(
     ] = False,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Change an API key.
@@ -115,7 +128,7 @@ def update(
         "expire_time": expires or never_expires or None,
     }
     request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
-    _show(connection(context).admin("UpdateApiKey", request), json=json)
+    _show(change(context, "UpdateApiKey", request, wait=wait), json=json)
 
 
 @app.command()
@@ -125,6 +138,7 @@ def delete(
     workspace: In,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Delete an API key and its links.
@@ -134,7 +148,7 @@ def delete(
     request = admin.DeleteApiKeyRequest(
         name=key_name(workspace, key), etag=etag, validate_only=dry_run
     )
-    answer = connection(context).admin("DeleteApiKey", request)
+    answer = change(context, "DeleteApiKey", request, wait=wait)
     done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
 
 

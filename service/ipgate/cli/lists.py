@@ -6,7 +6,7 @@ import typer
 
 from ipgate.cli.client import Failure
 from ipgate.cli.keys import print_keys
-from ipgate.cli.options import DryRun, Etag, In, Json, Name, connection
+from ipgate.cli.options import DryRun, Etag, In, Json, Name, Wait, change, connection
 from ipgate.cli.output import last, print_fields, print_json, print_table, time
 from ipgate.cli.ranges import Column, File, Ranges, gather
 from ipgate.cli.workspaces import done
@@ -35,6 +35,7 @@ def create(
     column: Column = "",
     allow_broad: Broad = False,
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Create an allow list.
@@ -50,7 +51,7 @@ def create(
         allow_broad=allow_broad,
         validate_only=dry_run,
     )
-    _show(connection(context).admin("CreateAllowList", request), json=json)
+    _show(change(context, "CreateAllowList", request, wait=wait), json=json)
 
 
 @app.command()
@@ -102,6 +103,7 @@ def update(
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Change an allow list; given ranges replace all that it has.
@@ -121,7 +123,7 @@ def update(
     )
     given = {"display_name": name, "description": description, "ranges": ranges or file or None}
     request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
-    _show(connection(context).admin("UpdateAllowList", request), json=json)
+    _show(change(context, "UpdateAllowList", request, wait=wait), json=json)
 
 
 @app.command()
@@ -132,6 +134,7 @@ def delete(
     force: Force = False,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Delete an allow list.
@@ -141,7 +144,7 @@ def delete(
     request = admin.DeleteAllowListRequest(
         name=list_name(workspace, allow_list), force=force, etag=etag, validate_only=dry_run
     )
-    answer = connection(context).admin("DeleteAllowList", request)
+    answer = change(context, "DeleteAllowList", request, wait=wait)
     done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
 
 
@@ -156,6 +159,7 @@ def add(
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Add ranges to an allow list.
@@ -169,7 +173,7 @@ def add(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(connection(context).admin("AddRanges", request), json=json)
+    _show(change(context, "AddRanges", request, wait=wait), json=json)
 
 
 @app.command()
@@ -182,6 +186,7 @@ def remove(
     column: Column = "",
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Remove ranges from an allow list.
@@ -194,7 +199,7 @@ def remove(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(connection(context).admin("RemoveRanges", request), json=json)
+    _show(change(context, "RemoveRanges", request, wait=wait), json=json)
 
 
 @app.command()
@@ -204,6 +209,7 @@ def link(
     keys: Keys,
     workspace: In,
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Link API keys to an allow list.
@@ -215,7 +221,7 @@ def link(
         api_keys=[key_name(workspace, key) for key in keys],
         validate_only=dry_run,
     )
-    answer = connection(context).admin("LinkApiKeys", request)
+    answer = change(context, "LinkApiKeys", request, wait=wait)
     done(f"linked {', '.join(keys)} to {allow_list}", answer.revision, dry_run=dry_run, json=json)
 
 
@@ -226,6 +232,7 @@ def unlink(
     keys: Keys,
     workspace: In,
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Unlink API keys from an allow list.
@@ -237,7 +244,7 @@ def unlink(
         api_keys=[key_name(workspace, key) for key in keys],
         validate_only=dry_run,
     )
-    answer = connection(context).admin("UnlinkApiKeys", request)
+    answer = change(context, "UnlinkApiKeys", request, wait=wait)
     text = f"unlinked {', '.join(keys)} from {allow_list}"
     done(text, answer.revision, dry_run=dry_run, json=json)
 

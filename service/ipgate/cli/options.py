@@ -1,9 +1,10 @@
 """Arguments and options that several commands share, and what they stand for."""
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ipgate.cli.client import Connection, Failure
@@ -13,6 +14,9 @@ In = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the change without making it.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait until every worker of every server answers by it.")
+]
 Etag = Annotated[str, typer.Option(help="Change only what still has this etag.")]
 Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
 Expires = Annotated[str | None, typer.Option(help="Instant of expiry, as in 2027-01-31T12:00:00Z.")]
@@ -21,6 +25,17 @@ Expires = Annotated[str | None, typer.Option(help="Instant of expiry, as in 2027
 def connection(context: typer.Context) -> Connection:
     """How to reach the server, from the options before the command."""
     return cast("Connection", context.find_root().obj)
+
+
+def change(context: typer.Context, method: str, request: Message, *, wait: bool) -> Any:
+    """Makes a change, and waits after the command's output until it is in force everywhere. Raises
+    Failure."""
+    answer = connection(context).admin(method, request)
+    changed = getattr(answer, "api_key", getattr(answer, "access_token", answer))
+    if wait and changed.revision:
+        # At the end: a new secret must be seen whatever becomes of the waiting.
+        context.call_on_close(lambda: connection(context).wait(changed.revision))
+    return answer
 
 
 def instant(text: str) -> Timestamp:

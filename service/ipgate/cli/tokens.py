@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.options import DryRun, Expires, Json, Name, connection, instant
+from ipgate.cli.options import DryRun, Expires, Json, Name, Wait, change, connection, instant
 from ipgate.cli.output import last, print_fields, print_json, print_table, time, to_dict
 from ipgate.cli.workspaces import done
 from ipgate.domain.names import token_name, workspace_name
@@ -44,6 +44,7 @@ def create(
     name: Name = None,
     expires: Expires = None,
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Create an access token; its secret is shown once.
@@ -60,7 +61,7 @@ def create(
         ),
         validate_only=dry_run,
     )
-    answer = connection(context).admin("CreateAccessToken", request)
+    answer = change(context, "CreateAccessToken", request, wait=wait)
     if json:
         print_json(to_dict(answer))
         return
@@ -111,6 +112,7 @@ def revoke(
     context: typer.Context,
     token: Annotated[str, typer.Argument(help="Id of the token.")],
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Revoke an access token at once.
@@ -118,7 +120,7 @@ def revoke(
     Example: ipgate token revoke backend
     """
     request = admin.RevokeAccessTokenRequest(name=token_name(token), validate_only=dry_run)
-    answer = connection(context).admin("RevokeAccessToken", request)
+    answer = change(context, "RevokeAccessToken", request, wait=wait)
     done(f"revoked {request.name}", answer.revision, dry_run=dry_run, json=json)
 
 

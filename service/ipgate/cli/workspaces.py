@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.options import DryRun, Etag, Json, Name, connection
+from ipgate.cli.options import DryRun, Etag, Json, Name, Wait, change, connection
 from ipgate.cli.output import last, print_fields, print_json, print_table, time
 from ipgate.domain.names import workspace_name
 from ipgate.v1 import admin_pb2 as admin
@@ -29,6 +29,7 @@ def create(
     name: Name = None,
     require: Require = None,
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Create a workspace.
@@ -40,7 +41,7 @@ def create(
         workspace=resources.Workspace(display_name=name or "", require_allow_list=bool(require)),
         validate_only=dry_run,
     )
-    _show(connection(context).admin("CreateWorkspace", request), json=json)
+    _show(change(context, "CreateWorkspace", request, wait=wait), json=json)
 
 
 @app.command()
@@ -86,6 +87,7 @@ def update(
     require: Require = None,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Change a workspace.
@@ -105,7 +107,7 @@ def update(
         request.update_mask.paths.append("display_name")
     if require is not None:
         request.update_mask.paths.append("require_allow_list")
-    _show(connection(context).admin("UpdateWorkspace", request), json=json)
+    _show(change(context, "UpdateWorkspace", request, wait=wait), json=json)
 
 
 @app.command()
@@ -114,6 +116,7 @@ def delete(
     workspace: Id,
     etag: Etag = "",
     dry_run: DryRun = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> None:
     """Delete a workspace that has no lists, keys and tokens any more.
@@ -123,7 +126,7 @@ def delete(
     request = admin.DeleteWorkspaceRequest(
         name=workspace_name(workspace), etag=etag, validate_only=dry_run
     )
-    answer = connection(context).admin("DeleteWorkspace", request)
+    answer = change(context, "DeleteWorkspace", request, wait=wait)
     done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
 
 

@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
     "ipgate.v1.AdminService/UpdateApiKey": Rule(_ADMIN, "api_key.name"),
     "ipgate.v1.AdminService/DeleteApiKey": Rule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/CreateAccessToken": Rule(_ADMIN),
     "ipgate.v1.AdminService/ListAccessTokens": _reads(),
     "ipgate.v1.AdminService/RevokeAccessToken": Rule(_ADMIN, "name"),

@@ -11,8 +11,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from ipgate.domain.errors import AlreadyExists
 from ipgate.domain.names import key_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
@@ -20,6 +18,7 @@ from ipgate.store import keys
 from ipgate.store.connection import unavailable
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
+from ipgate.store.topology import FAULTS
 
 _REPLACE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -127,11 +126,8 @@ class ApiKeyStore:
     async def _claim(self, digest: str, entry: str) -> None:
         """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""
         while True:
-            try:
-                taken = await self.scripts.redis.set(keys.digest(digest), entry, nx=True)
-            except (RedisError, OSError) as fault:
-                raise unavailable(fault, writing=True) from fault
-            if taken:
+            index = keys.digest(digest)
+            if await self.scripts.writer.write(index, "SET", index, entry, "NX"):
                 return
             former = await self._check_free(digest)
             if former is not None and await self._replace(digest, former, entry):
@@ -141,8 +137,8 @@ class ApiKeyStore:
         """The entry of `digest` that no key stands behind, None if it has no entry. Raises
         AlreadyExists if it belongs to a key, or to one that is being created."""
         try:
-            former = await self.scripts.redis.get(keys.digest(digest))
-        except (RedisError, OSError) as fault:
+            former = await self.scripts.store.get(keys.digest(digest))
+        except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
         if former is None:
             return None
@@ -163,10 +159,8 @@ class ApiKeyStore:
 
     async def _replace(self, digest: str, former: str, entry: str) -> bool:
         """Puts `entry` in the place of the entry `former`, nothing for ""; False if it is another."""
-        try:
-            done = await self.scripts.redis.eval(_REPLACE, 1, keys.digest(digest), former, entry)
-        except (RedisError, OSError) as fault:
-            raise unavailable(fault, writing=True) from fault
+        index = keys.digest(digest)
+        done = await self.scripts.writer.write(index, "EVAL", _REPLACE, 1, index, former, entry)
         return bool(done)
 
     async def _change(self, script: str, workspace: str, key: str, **args: Any) -> Outcome:

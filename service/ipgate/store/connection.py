@@ -4,11 +4,12 @@ import logging
 from typing import Any
 
 from redis import exceptions as errors
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ipgate.domain.errors import Unavailable
+from ipgate.store.topology import Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,9 @@ SOCKET_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 2.0
 _OLDEST = {"redis": (7, 0), "valkey": (8, 0)}
 _NOT_NOW = ("MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED", "NOAUTH", "OOM", "READONLY")
+_SLOT_MOVES = "non local key"
+"""In the message of a script that met a slot which is being moved; prelude.lua sees to it that none
+has written anything then."""
 _REFUSALS = (
     errors.OutOfMemoryError,
     errors.ReadOnlyError,
@@ -25,10 +29,14 @@ _REFUSALS = (
     errors.ClusterDownError,
     errors.MasterDownError,
     errors.TryAgainError,
+    errors.AskError,
+    errors.MovedError,
+    errors.SlotNotCoveredError,
+    errors.MaxConnectionsError,
 )
 """The server's answer that it does not do the command; redis-py strips the code of these."""
 
-_UNSENT = (" connecting to ", "No connection available")
+_UNSENT = (" connecting to ", "No connection available", "No master found", "previous master")
 """In the message of a failure that came before the command was sent."""
 
 
@@ -36,36 +44,37 @@ class UnusableStore(Exception):
     """The store cannot be used as it is set up; the message says why and what to do."""
 
 
-def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOUT) -> "Redis":
-    """A client for `redis://`, `rediss://` or `unix://` with at most so many connections; a command
-    waits for one. Nothing is retried: a change that was sent once may have been made.
+def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOUT) -> Store:
+    """A client for the store of a URL with at most so many connections to a server; a command waits
+    for one. Nothing is retried: a change that was sent once may have been made.
 
     Raises UnusableStore if the URL is not one.
     """
     try:
-        pool = BlockingConnectionPool.from_url(
+        return open_store(
             url,
-            max_connections=connections,
-            timeout=socket_timeout,
-            decode_responses=True,
-            socket_timeout=socket_timeout,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-            client_name="ipgate",
-            protocol=2,
+            pool={"max_connections": connections, "timeout": socket_timeout},
+            connection={
+                "decode_responses": True,
+                "socket_timeout": socket_timeout,
+                "socket_connect_timeout": CONNECT_TIMEOUT,
+                "retry": Retry(NoBackoff(), 0),
+                "client_name": "ipgate",
+                "protocol": 2,
+            },
         )
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, errors.RedisError) as fault:
         # redis-py's message may quote the URL, and with it a password.
-        text = "the store's URL is not valid; use redis://, rediss:// or unix://"
-        raise UnusableStore(text) from fault
-    return Redis.from_pool(pool)
+        raise UnusableStore(
+            "the store's URL is not valid; use redis://, rediss://, unix://, "
+            "redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST"
+        ) from fault
 
 
-async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
-    """Refuses a server that is too old or may evict keys. Raises UnusableStore."""
+async def check_server(store: Store, *, allow_eviction: bool) -> None:
+    """Refuses servers that are too old or may evict keys. Raises UnusableStore."""
     try:
-        info: dict[str, Any] = await redis.info("server")
-        memory: dict[str, Any] = await redis.info("memory")
+        infos = await _infos(store)
     except errors.AuthenticationError:
         raise UnusableStore("the store refuses the user or password of its URL") from None
     except errors.NoPermissionError as fault:
@@ -73,12 +82,28 @@ async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
         raise UnusableStore(text) from fault
     except errors.RedisError as fault:
         raise UnusableStore(f"the store cannot be reached: {cause(fault)}") from fault
+    except errors.RedisClusterException as fault:
+        raise UnusableStore(f"the cluster cannot be used: {cause(fault)}") from fault
+    for info in infos:
+        _check_server(info, allow_eviction=allow_eviction)
+
+
+async def _infos(store: Store) -> list[dict[str, Any]]:
+    """INFO of the primaries."""
+    if isinstance(store, RedisCluster):
+        await store.initialize()
+        nodes = store.get_primaries()
+        return [await store.info("server", "memory", target_nodes=node) for node in nodes]
+    return [await store.info("server", "memory")]
+
+
+def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
     kind = "valkey" if "valkey_version" in info else "redis"
     version = str(info[f"{kind}_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST[kind]:
         oldest = ".".join(map(str, _OLDEST[kind]))
         raise UnusableStore(f"the store is {kind} {version}; ipgate needs {kind} {oldest} or later")
-    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction" and not allow_eviction:
         raise UnusableStore(
             f"the store may evict keys (maxmemory-policy {policy}), and with them allow lists; "
@@ -88,7 +113,9 @@ async def check_server(redis: "Redis", *, allow_eviction: bool) -> None:
 
 def unavailable(fault: Exception, *, writing: bool) -> Unavailable:
     """What a caller is told of a failed command. Raises `fault` if it is not the store's state."""
-    refused = isinstance(fault, _REFUSALS) or str(fault).startswith(_NOT_NOW)
+    refused = (
+        isinstance(fault, _REFUSALS) or str(fault).startswith(_NOT_NOW) or _SLOT_MOVES in str(fault)
+    )
     if isinstance(fault, errors.ResponseError) and not refused:
         raise fault
     log.warning("store: %s", cause(fault))

@@ -33,3 +33,7 @@ def ranges(workspace: str, allow_list: str) -> str:
 
 def digest(sha256: str) -> str:
     return f"ipgate:digest:{sha256}"
+
+
+WORKERS = "ipgate:workers"
+"""The register of live workers."""

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from ipgate.domain.addresses import parse_range
 from ipgate.domain.intervals import Steps
 from ipgate.domain.resources import Caller, Role
@@ -13,6 +11,7 @@ from ipgate.pacing import in_steps
 from ipgate.store import keys
 from ipgate.store.connection import unavailable
 from ipgate.store.scripts import Scripts
+from ipgate.store.topology import FAULTS
 
 FEW = 2000
 """Up to this many ranges are read at once; more are scanned in portions of this size, so that
@@ -72,8 +71,8 @@ class RuleStore:
     async def credential(self, digest: str) -> tuple[str, str] | None:
         """The ids of the workspace and API key to which the digest index points."""
         try:
-            entry = await self._scripts.redis.get(keys.digest(digest))
-        except (RedisError, OSError) as fault:
+            entry = await self._scripts.store.get(keys.digest(digest))
+        except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
         if not entry:
             return None
@@ -142,10 +141,10 @@ class RuleStore:
         cursor = 0
         while True:
             try:
-                cursor, members = await self._scripts.redis.sscan(
+                cursor, members = await self._scripts.store.sscan(
                     keys.ranges(workspace, allow_list), cursor, count=FEW
                 )
-            except (RedisError, OSError) as fault:
+            except FAULTS as fault:
                 raise unavailable(fault, writing=False) from fault
             found.update(await in_steps(_parse(members)))
             if not cursor:

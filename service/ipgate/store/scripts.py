@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
 from ipgate.domain.resources import Stamps
@@ -15,6 +14,8 @@ from ipgate.domain.revision import SHARDS, Revision
 from ipgate.store import keys
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.refusals import refusal
+from ipgate.store.topology import FAULTS, Store
+from ipgate.store.writes import Writer
 
 SCHEMA = "1"
 HISTORY = 100_000
@@ -41,13 +42,14 @@ class Outcome:
 class Scripts:
     """The scripts of one store."""
 
-    def __init__(self, redis: "Redis", clock: Clock) -> None:
-        self.redis = redis
+    def __init__(self, store: Store, clock: Clock, *, replicas: int = 0) -> None:
+        self.store = store
+        self.writer = Writer(store, replicas=replicas)
         self._clock = clock
         folder = files(__package__).joinpath("lua")
         prelude = folder.joinpath("prelude.lua").read_text()
         self._scripts = {
-            path.name.removesuffix(".lua"): redis.register_script(f"{prelude}\n{path.read_text()}")
+            path.name.removesuffix(".lua"): store.register_script(f"{prelude}\n{path.read_text()}")
             for path in folder.iterdir()
             if path.name.endswith(".lua") and path.name != "prelude.lua"
         }
@@ -103,16 +105,35 @@ class Scripts:
         self, script: str, shard: int, arguments: str, words: str, *, writing: bool
     ) -> Any:
         where = [keys.meta(shard), keys.changes(shard)]
+        found = self._scripts[script]
+        if writing:
+            command: list[str | int] = [
+                "EVALSHA",
+                str(found.sha),
+                len(where),
+                *where,
+                arguments,
+                words,
+            ]
+            try:
+                return await self.writer.write(where[0], *command)
+            except NoScriptError:
+                await self._load(str(found.script))
+                return await self.writer.write(where[0], *command)
         try:
             try:
-                return await self._scripts[script](keys=where, args=[arguments, words])
+                return await found(keys=where, args=[arguments, words])
             except ConnectionError:
                 # A pooled connection may have died unnoticed; a read can simply be sent again.
-                if writing:
-                    raise
-                return await self._scripts[script](keys=where, args=[arguments, words])
-        except (RedisError, OSError) as fault:
-            raise unavailable(fault, writing=writing) from fault
+                return await found(keys=where, args=[arguments, words])
+        except FAULTS as fault:
+            raise unavailable(fault, writing=False) from fault
+
+    async def _load(self, text: str) -> None:
+        try:
+            await self.store.script_load(text)
+        except FAULTS as fault:
+            raise unavailable(fault, writing=False) from fault
 
 
 def _present(args: dict[str, Any]) -> dict[str, Any]:

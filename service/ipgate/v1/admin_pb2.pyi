@@ -343,3 +343,15 @@ class RevokeAccessTokenResponse(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     revision: str
     def __init__(self, revision: _Optional[str] = ...) -> None: ...
+
+class WaitForRevisionRequest(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+
+class WaitForRevisionResponse(_message.Message):
+    __slots__ = ("worker_count",)
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    worker_count: int
+    def __init__(self, worker_count: _Optional[int] = ...) -> None: ...

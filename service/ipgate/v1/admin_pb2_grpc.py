@@ -166,6 +166,11 @@ class AdminServiceStub:
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenResponse.FromString,
                 _registered_method=True)
+        self.WaitForRevision = channel.unary_unary(
+                '/ipgate.v1.AdminService/WaitForRevision',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -357,6 +362,17 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WaitForRevision(self, request, context):
+        """Waits until every live worker of every server on the store has applied a revision: from then on
+        no answer is older. `UNAVAILABLE` if that is not so by the deadline, or within 30 seconds.
+
+        A worker that was cut off from the store counts as live for as long as it may answer from memory;
+        one that ended is waited for no longer than that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -479,6 +495,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeAccessToken,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenResponse.SerializeToString,
+            ),
+            'WaitForRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaitForRevision,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1140,6 +1161,33 @@ class AdminService:
             '/ipgate.v1.AdminService/RevokeAccessToken',
             ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.RevokeAccessTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WaitForRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/WaitForRevision',
+            ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

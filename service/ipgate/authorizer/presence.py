@@ -1,0 +1,114 @@
+"""Where a revision is in force: this worker's row in the register, and what all rows say."""
+
+import asyncio
+import logging
+from math import inf
+
+from ipgate.authorizer.follower import Follower, History
+from ipgate.domain.errors import Unavailable
+from ipgate.domain.revision import SHARDS, Revision
+from ipgate.store.rules import Head
+from ipgate.store.workers import WorkerRegister
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 30.0
+"""Seconds that a call without a deadline waits for a revision."""
+
+_RENEWAL = 1.0
+_PAUSE = 0.01
+_POLL = 0.01
+
+_MARGIN = 2.0
+"""Seconds for which a row outlasts the last answer that its worker could give, at least."""
+
+_SETTLING = 3 * _RENEWAL
+"""Seconds after a break in the history in which rows may be missing from the register."""
+
+
+class Presence:
+    """Keeps the row of `worker` as long as it may answer, which is `max_staleness` seconds after
+    the store was heard of last: a lease that ran out is that of a worker which answers no more."""
+
+    def __init__(
+        self, register: WorkerRegister, follower: Follower, *, worker: str, max_staleness: float
+    ) -> None:
+        self._register = register
+        self._follower = follower
+        self._worker = worker
+        self._max_staleness = max_staleness
+        self._reading = asyncio.Lock()
+        self._read_at = -inf
+        self._rows: dict[str, list[Head]] = {}
+
+    async def renew(self) -> None:
+        """Tells what was applied. Raises Unavailable."""
+        applied = [self._follower.histories[shard].head for shard in range(SHARDS)]
+        await self._register.renew(self._worker, applied, self._max_staleness + _MARGIN)
+
+    async def run(self) -> None:
+        """Renews the row after each change that was applied, and in between."""
+        failing = False
+        while True:
+            await self._follower.moved(_RENEWAL)
+            # Changes that come close together are told of together.
+            await asyncio.sleep(_PAUSE)
+            if self._follower.oldest() > self._max_staleness:
+                continue
+            try:
+                await self.renew()
+                failing = False
+            except Unavailable:
+                if not failing:
+                    log.warning("the register of workers cannot be written")
+                failing = True
+                await asyncio.sleep(_RENEWAL)
+
+    async def leave(self) -> None:
+        """Strikes out the row. Raises Unavailable."""
+        await self._register.leave(self._worker)
+
+    async def everywhere(self, revision: Revision, timeout: float) -> int:
+        """Waits until every live worker has applied a revision; returns how many there are.
+
+        Raises Unavailable after `timeout` seconds.
+        """
+        waiting = "this worker has not applied it"
+        try:
+            async with asyncio.timeout(timeout):
+                await self._follower.applied(revision)
+                while True:
+                    history = self._follower.histories[revision.shard]
+                    rows = await self._live()
+                    behind = [
+                        worker
+                        for worker, heads in rows.items()
+                        if not _applied(history, heads[revision.shard], revision)
+                    ]
+                    waiting = f"{len(behind)} of {len(rows)} workers have not applied it"
+                    settled = self._follower.steady_for() > _SETTLING
+                    if not behind and self._worker in rows and settled:
+                        return len(rows)
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            raise Unavailable(
+                f"the revision is not in force everywhere yet: {waiting}; try again",
+                reason="REVISION_NOT_REACHED",
+            ) from None
+
+    async def _live(self) -> dict[str, list[Head]]:
+        """The rows, not older than a poll: however many wait, one reads for all."""
+        async with self._reading:
+            loop = asyncio.get_running_loop()
+            if loop.time() - self._read_at >= _POLL:
+                self._rows = await self._register.live()
+                self._read_at = loop.time()
+            return self._rows
+
+
+def _applied(mine: History, head: Head, revision: Revision) -> bool:
+    """Whether a worker that stands at `head` has applied a revision that this one has applied."""
+    if head.epoch != revision.epoch or not revision.number <= head.number <= mine.head.number:
+        return False
+    # It must stand in the same history: a failover may have given the same number to another change.
+    return mine.recent.get(head.number, head.tip) == head.tip
