@@ -354,6 +354,33 @@ def test_a_crash_between_two_steps_leaves_nothing_in_the_way(url: str, step: str
     asyncio.run(run())
 
 
+def test_a_key_that_changes_while_its_credential_is_loaded_is_not_taken_for_unknown(
+    url: str,
+) -> None:
+    """A change that drops the key between its load and its use leads to another load."""
+
+    async def run() -> None:
+        async with parts(url) as p:
+            secret = secrets.token_hex(16)
+            await p.key("k", secret)
+            await p.caught_up()
+            add_key, changes = p.cache.add_key, 3
+
+            def add_and_change(*args: Any) -> Any:
+                nonlocal changes
+                held = add_key(*args)
+                if changes:
+                    changes -= 1
+                    asyncio.get_running_loop().call_soon(p.cache.drop_key, held.name)
+                return held
+
+            p.cache.add_key = add_and_change  # type: ignore[method-assign]
+            assert await p.ask("8.8.8.8", secret=secret) == "UNRESTRICTED"
+            assert not changes
+
+    asyncio.run(run())
+
+
 def test_a_late_clean_up_spares_the_next_key(url: str) -> None:
     """A deletion that is held up before it removes the index entry does not remove the entry that
     a new key of the same id and credential has written meanwhile."""

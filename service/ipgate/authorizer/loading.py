@@ -60,6 +60,8 @@ class Loading:
                         await self.key(*owner)
                     if self._cache.add_credential(digest, name):
                         return
+                    if name not in self._cache.keys and name not in self._cache.unknown:
+                        continue  # a change dropped the key again: nothing is known about it
                 # No index entry, or one that leads to no key of this credential.
                 if flight.touched < 0:
                     self._cache.add_unknown(digest)

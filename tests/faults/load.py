@@ -1,0 +1,271 @@
+"""Writers that change policies, and readers that ask; each records what it sees."""
+
+import hashlib
+import random
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.faults.history import Answer, Change, History, TokenUse, Workspace, now, revision
+from tests.faults.model import Key, Policy
+from tests.harness.servers import Client, Refused
+
+LISTS = ["a", "b", "c"]
+KEYS = ["k", "m"]
+RANGES = ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.7", "10.0.1.0/24", "10.0.0.0/16", "10.0.2.9"]
+IPS = ["10.0.0.7", "10.0.0.200", "10.0.1.1", "10.0.2.9", "192.0.2.1"]
+WITHOUT_EFFECT = {"STORE_UNAVAILABLE", "STALE", "NO_STORE"}
+"""Reasons of errors that promise that nothing was changed."""
+
+_TIMEOUT = 3.0
+_LIFE = 40
+"""Changes after which a writer goes on in a new workspace, so that there are always new ones."""
+
+
+class Writer:
+    """Makes random changes, one after the other, in one workspace at a time."""
+
+    def __init__(self, history: History, clients: list[Client], seed: int) -> None:
+        self._history = history
+        self._clients = clients
+        self._random = random.Random(seed)
+
+    def run(self, stop: threading.Event) -> None:
+        workspace = self._begin()
+        while not stop.is_set():
+            if workspace is None or workspace.given_up or len(workspace.changes) > _LIFE:
+                workspace = self._begin()
+            else:
+                self._change(workspace)
+            # A fault must not turn into a busy loop of refusals.
+            stop.wait(0.005 if workspace else 0.1)
+
+    def _begin(self) -> Workspace | None:
+        name = f"w{secrets.token_hex(6)}"
+        made = Workspace(f"workspaces/{name}", given_up=True)
+        request = admin.CreateWorkspaceRequest(workspace_id=name)
+        if not self._attempt(made, "CreateWorkspace", request, Policy()):
+            return None
+        made.given_up = False
+        self._history.workspaces.append(made)
+        return made
+
+    def _change(self, workspace: Workspace) -> None:
+        policy = workspace.policy
+        options: list[Callable[[Workspace, Policy], None]] = [
+            self._key, self._list, self._link, self._default, self._require, self._toggle,
+        ]  # fmt: skip
+        self._random.choice(options)(workspace, policy)
+
+    def _key(self, workspace: Workspace, policy: Policy) -> None:
+        name = self._random.choice(KEYS)
+        full = f"{workspace.name}/apiKeys/{name}"
+        if name in policy.keys:
+            if self._random.random() < 0.3:
+                request = admin.DeleteApiKeyRequest(name=full)
+                self._attempt(workspace, "DeleteApiKey", request, policy.without_key(name))
+            return
+        credential = secrets.token_hex(12)
+        self._attempt(
+            workspace,
+            "CreateApiKey",
+            admin.CreateApiKeyRequest(
+                parent=workspace.name, api_key_id=name, credential_sha256=_sha256(credential)
+            ),
+            policy.with_key(name, Key(credential)),
+        )
+
+    def _list(self, workspace: Workspace, policy: Policy) -> None:
+        name = self._random.choice(LISTS)
+        full = f"{workspace.name}/allowLists/{name}"
+        if name not in policy.lists:
+            ranges = frozenset(self._random.sample(RANGES, 2))
+            given = {"display_name": name, "description": "d", "ranges": sorted(ranges)}
+            request: Any = admin.CreateAllowListRequest(
+                parent=workspace.name, allow_list_id=name, allow_list=given
+            )
+            self._attempt(workspace, "CreateAllowList", request, policy.with_list(name, ranges))
+            return
+        there = policy.lists[name]
+        text = self._random.choice(RANGES)
+        if self._random.random() < 0.1:
+            request = admin.DeleteAllowListRequest(name=full, force=True)
+            self._attempt(workspace, "DeleteAllowList", request, policy.without_list(name))
+        elif text not in there:
+            request = admin.AddRangesRequest(allow_list=full, ranges=[text])
+            self._attempt(workspace, "AddRanges", request, policy.with_list(name, there | {text}))
+        elif len(there) > 1:
+            request = admin.RemoveRangesRequest(allow_list=full, ranges=[text])
+            self._attempt(
+                workspace, "RemoveRanges", request, policy.with_list(name, there - {text})
+            )
+
+    def _link(self, workspace: Workspace, policy: Policy) -> None:
+        if not policy.keys or not policy.lists:
+            return
+        name, allow_list = self._any(policy.keys), self._any(policy.lists)
+        key = policy.keys[name]
+        linked = allow_list in key.lists
+        kind: Any = admin.UnlinkApiKeysRequest if linked else admin.LinkApiKeysRequest
+        request = kind(
+            allow_list=f"{workspace.name}/allowLists/{allow_list}",
+            api_keys=[f"{workspace.name}/apiKeys/{name}"],
+        )
+        after = replace(key, lists=key.lists ^ {allow_list})
+        method = "UnlinkApiKeys" if linked else "LinkApiKeys"
+        self._attempt(workspace, method, request, policy.with_key(name, after))
+
+    def _default(self, workspace: Workspace, policy: Policy) -> None:
+        if not policy.lists:
+            return
+        default = "" if policy.default else self._any(policy.lists)
+        given: dict[str, Any] = {"enabled": bool(default)}
+        if default:
+            given["allow_list"] = f"{workspace.name}/allowLists/{default}"
+        request = admin.UpdateDefaultAllowListRequest(
+            workspace=workspace.name, default_allow_list=given
+        )
+        after = replace(policy, default=default)
+        self._attempt(workspace, "UpdateDefaultAllowList", request, after)
+
+    def _require(self, workspace: Workspace, policy: Policy) -> None:
+        given = {"name": workspace.name, "require_allow_list": not policy.required}
+        request = admin.UpdateWorkspaceRequest(workspace=given)
+        request.update_mask.paths.append("require_allow_list")
+        after = replace(policy, required=not policy.required)
+        self._attempt(workspace, "UpdateWorkspace", request, after)
+
+    def _toggle(self, workspace: Workspace, policy: Policy) -> None:
+        if not policy.keys:
+            return
+        name = self._any(policy.keys)
+        key = replace(policy.keys[name], disabled=not policy.keys[name].disabled)
+        given = {"name": f"{workspace.name}/apiKeys/{name}", "disabled": key.disabled}
+        request = admin.UpdateApiKeyRequest(api_key=given)
+        request.update_mask.paths.append("disabled")
+        self._attempt(workspace, "UpdateApiKey", request, policy.with_key(name, key))
+
+    def _any(self, choices: Any) -> str:
+        return self._random.choice(sorted(choices))
+
+    def _attempt(self, workspace: Workspace, method: str, request: Any, after: Policy) -> bool:
+        """Makes a change; records it unless it is certain that it was not made."""
+        began = now()
+        try:
+            answer = self._random.choice(self._clients).call(method, request, timeout=_TIMEOUT)
+        except Refused as refused:
+            self._history.refused(f"{method}: {refused.code} {_reason(refused)}")
+            if _reason(refused) in WITHOUT_EFFECT:
+                return False
+            assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), refused
+            workspace.changes.append(Change(began, now(), after, None))
+            workspace.given_up = True
+            return False
+        changed = getattr(answer, "api_key", answer)
+        workspace.changes.append(Change(began, now(), after, revision(changed.revision)))
+        return True
+
+
+class Reader:
+    """Asks about keys of all workspaces, at all servers, with and without `min_revision`."""
+
+    def __init__(self, history: History, clients: list[Client], seed: int) -> None:
+        self._history = history
+        self._clients = clients
+        self._random = random.Random(seed)
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            workspaces = self._history.workspaces[-12:]
+            if not workspaces:
+                stop.wait(0.05)
+                continue
+            self.ask(self._random.choice(workspaces), self._random.choice(self._clients))
+
+    def ask(self, workspace: Workspace, client: Client, *, current: bool | None = None) -> None:
+        """Asks one random question. `current`: with the revision of the last known change."""
+        choose = self._random
+        policy, key, ip = workspace.policy, choose.choice(KEYS), choose.choice(IPS)
+        with_revision = choose.random() < 0.3 if current is None else current
+        known = workspace.last_known() if with_revision else None
+        credential = ""
+        if key in policy.keys and choose.random() < 0.5:
+            credential = policy.keys[key].credential
+        subject = (
+            {"key": credential} if credential else {"api_key": f"{workspace.name}/apiKeys/{key}"}
+        )
+        # The token of a change is made anew: an answer is asked for by what the change returned.
+        wanted = known.revision if known else None
+        began = now()
+        try:
+            answer = client.ask(
+                ip, timeout=_TIMEOUT, min_revision=wanted.token() if wanted else "", **subject
+            )
+        except Refused as refused:
+            self._history.refused(f"Authorize: {refused.code} {_reason(refused)}")
+            assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), refused
+            return
+        reason = authorize.Reason.Name(answer.reason).removeprefix("REASON_")
+        said = (reason, answer.allow_list.rpartition("/")[2], answer.range)
+        self._history.answers.append(
+            Answer(
+                began,
+                now(),
+                workspace.name,
+                key,
+                credential,
+                ip,
+                wanted,
+                revision(answer.revision),
+                said,
+                client.address,
+            )  # fmt: skip
+        )
+
+
+class TokenUser:
+    """Creates access tokens, calls with them, and revokes them."""
+
+    def __init__(self, history: History, clients: list[Client], seed: int) -> None:
+        self._history = history
+        self._clients = clients
+        self._random = random.Random(seed)
+
+    def run(self, stop: threading.Event) -> None:
+        live: list[tuple[str, Client]] = []
+        revoked: list[tuple[float, Client]] = []
+        while not stop.is_set():
+            client = self._random.choice(self._clients)
+            try:
+                if len(live) < 3:
+                    made = client.access_token("AUTHORIZER")
+                    live.append((made.access_token.name, client.as_(made.token)))
+                elif self._random.random() < 0.05:
+                    name, user = live.pop(0)
+                    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name))
+                    revoked = [*revoked[-20:], (now(), user)]
+            except Refused as refused:
+                self._history.refused(f"tokens: {refused.code} {_reason(refused)}")
+            for at, user in [(None, user) for _, user in live] + revoked[-3:]:
+                began = now()
+                # Its token was made known at one server; here it is used at any of them.
+                other = self._random.choice(self._clients).as_(user.token)
+                try:
+                    other.ask("10.0.0.1", key="nobody", timeout=_TIMEOUT)
+                except Refused:
+                    continue
+                self._history.token_uses.append(TokenUse(began, at))
+            stop.wait(0.02)
+
+
+def _reason(refused: Refused) -> str:
+    return refused.reason if refused.status.details else ""
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

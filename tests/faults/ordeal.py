@@ -1,0 +1,113 @@
+"""Servers, load and faults together, and the check of what was seen."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ipgate.domain.revision import SHARDS
+from ipgate.store import keys
+
+from tests.faults.checker import Report, Streams, check
+from tests.faults.history import History
+from tests.faults.load import Reader, TokenUser, Writer
+from tests.faults.nemesis import Nemesis
+from tests.faults.proxy import Proxy
+from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.stores import StoreServer
+from tests.harness.waiting import eventually
+
+MAX_STALENESS = 2.0
+WRITERS = 3
+READERS = 3
+
+
+@dataclass
+class Ordeal:
+    """Two servers of two workers each on one store; one reaches it through a line that can be cut."""
+
+    history: History
+    store: StoreServer
+    servers: list[Server]
+    proxy: Proxy
+    recoveries: list[float] = field(default_factory=list)
+
+    def clients(self) -> list[Client]:
+        return [server.client() for server in self.servers]
+
+    def endure(
+        self, seconds: float, seed: int, *, faults: bool, tick: Callable[[], None] = lambda: None
+    ) -> Report:
+        """Runs load, and faults if told to, for so long; then heals all and checks what was seen."""
+        stop = threading.Event()
+        history = self.history
+        with ThreadPoolExecutor() as pool:
+            work = [
+                *(Writer(history, self.clients(), seed + each) for each in range(WRITERS)),
+                *(Reader(history, self.clients(), seed - each) for each in range(READERS)),
+                TokenUser(history, self.clients(), seed),
+            ]
+            running = [pool.submit(each.run, stop) for each in work]
+            if faults:
+                longest = MAX_STALENESS * 1.5
+                nemesis = Nemesis(history, self.store, self.servers, self.proxy, longest)
+                running.append(pool.submit(nemesis.run, stop, seed))
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and not any(each.done() for each in running):
+                time.sleep(0.1)
+                tick()
+            stop.set()
+            for each in running:
+                each.result()
+        self._healed(seed)
+        return check(history, self._streams(), MAX_STALENESS)
+
+    def _healed(self, seed: int) -> None:
+        """Waits until all works again, and asks once more about everything, with its revision."""
+        for client in self.clients():
+            eventually(lambda client=client: _works(client), "changes are made again")
+            reader = Reader(self.history, [client], seed)
+            for workspace in self.history.workspaces:
+                for _ in range(5):
+                    reader.ask(workspace, client, current=True)
+
+    def _streams(self) -> Streams:
+        with self.store.client() as client:
+            return {
+                shard: {
+                    int(identifier.partition("-")[0]): (fields["tip"], fields["workspace"])
+                    for identifier, fields in client.xrange(keys.changes(shard))
+                }
+                for shard in range(SHARDS)
+            }
+
+
+@contextmanager
+def ordeal(directory: Path, **environment: str) -> Iterator[Ordeal]:
+    """`environment`: variables of the servers."""
+    with ExitStack() as stack:
+        store = StoreServer(directory / "store", "--appendfsync", "always")
+        stack.callback(store.stop)
+        store.start()
+        proxy = Proxy(store.socket)
+        stack.callback(proxy.stop)
+        urls = [store.url, f"redis://127.0.0.1:{proxy.port}"]
+        options = ["--workers", "2", "--max-staleness", str(MAX_STALENESS)]
+        servers = [
+            stack.enter_context(
+                serving(directory / str(index), "--redis-url", url, *options, **environment)
+            )
+            for index, url in enumerate(urls)
+        ]
+        yield Ordeal(History(), store, servers, proxy)
+
+
+def _works(client: Client) -> bool:
+    try:
+        client.workspace()
+    except Refused:
+        return False
+    return True
