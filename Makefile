@@ -33,6 +33,11 @@ test: $(READY) ## Run all tests, on the embedded Valkey and on a real redis-serv
 	$(BIN)/python -m pytest $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest tests/integration tests/cases $(ARGS)
 
+DURATION ?= 10m
+.PHONY: soak
+soak: $(READY) ## Load and faults for DURATION (30s, 10m, 2h), checked against a model
+	@$(BIN)/python -m tests.faults $(DURATION) $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, import layers, protos and generated code
 	$(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ WITHOUT_EFFECT = {"STORE_UNAVAILABLE", "STALE", "NO_STORE"}
 """Reasons of errors that promise that nothing was changed."""
 
 _TIMEOUT = 3.0
+_READ_TIMEOUT = 0.7
 _LIFE = 40
 """Changes after which a writer goes on in a new workspace, so that there are always new ones."""
 
@@ -181,7 +182,7 @@ class Reader:
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            workspaces = self._history.workspaces[-12:]
+            workspaces = self._history.workspaces[-6:]
             if not workspaces:
                 stop.wait(0.05)
                 continue
@@ -199,12 +200,11 @@ class Reader:
         subject = (
             {"key": credential} if credential else {"api_key": f"{workspace.name}/apiKeys/{key}"}
         )
-        # The token of a change is made anew: an answer is asked for by what the change returned.
         wanted = known.revision if known else None
         began = now()
         try:
             answer = client.ask(
-                ip, timeout=_TIMEOUT, min_revision=wanted.token() if wanted else "", **subject
+                ip, timeout=_READ_TIMEOUT, min_revision=wanted.token() if wanted else "", **subject
             )
         except Refused as refused:
             self._history.refused(f"Authorize: {refused.code} {_reason(refused)}")
@@ -214,17 +214,17 @@ class Reader:
         said = (reason, answer.allow_list.rpartition("/")[2], answer.range)
         self._history.answers.append(
             Answer(
-                began,
-                now(),
-                workspace.name,
-                key,
-                credential,
-                ip,
-                wanted,
-                revision(answer.revision),
-                said,
-                client.address,
-            )  # fmt: skip
+                began=began,
+                ended=now(),
+                workspace=workspace.name,
+                key=key,
+                credential=credential,
+                ip=ip,
+                wanted=wanted,
+                revision=revision(answer.revision),
+                said=said,
+                server=client.address,
+            )
         )
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from tests.faults.history import History, now
 from tests.faults.proxy import Proxy
 from tests.harness.groups import freeze, thaw
-from tests.harness.servers import Server
+from tests.harness.servers import Client, Refused, Server
 from tests.harness.stores import StoreServer
+from tests.harness.waiting import eventually
 
 
 @dataclass
@@ -38,6 +39,15 @@ class Nemesis:
                 self.history.faults.append((now(), fault.__name__.strip("_")))
                 with fault(chance):
                     stop.wait(chance.uniform(0.2, self.longest))
+                self.history.recoveries.append(self._recovery())
+
+    def _recovery(self) -> float:
+        """Seconds until a change can be made at every server, and is answered by."""
+        began = now()
+        for server in self.servers:
+            client = server.client()
+            eventually(lambda client=client: _works(client), "the service works again")
+        return now() - began
 
     @contextmanager
     def _kill_store(self, _chance: random.Random) -> Iterator[None]:
@@ -97,3 +107,13 @@ class Nemesis:
         pid = chance.choice(workers)
         os.kill(pid, number)
         return pid
+
+
+def _works(client: Client) -> bool:
+    try:
+        workspace = client.workspace()
+        key = client.key(workspace, "k")
+        asked = client.ask("192.0.2.1", key=key.credential, min_revision=key.api_key.revision)
+    except Refused:
+        return False
+    return bool(asked.allowed)

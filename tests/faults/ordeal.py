@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ipgate.domain.revision import SHARDS
 from ipgate.store import keys
 
 from tests.faults.checker import Report, Streams, check
-from tests.faults.history import History
+from tests.faults.history import Answer, History, now
 from tests.faults.load import Reader, TokenUser, Writer
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy
@@ -22,7 +22,7 @@ from tests.harness.waiting import eventually
 
 MAX_STALENESS = 2.0
 WRITERS = 3
-READERS = 3
+READERS = 5
 
 
 @dataclass
@@ -33,7 +33,6 @@ class Ordeal:
     store: StoreServer
     servers: list[Server]
     proxy: Proxy
-    recoveries: list[float] = field(default_factory=list)
 
     def clients(self) -> list[Client]:
         return [server.client() for server in self.servers]
@@ -44,7 +43,7 @@ class Ordeal:
         """Runs load, and faults if told to, for so long; then heals all and checks what was seen."""
         stop = threading.Event()
         history = self.history
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(32) as pool:
             work = [
                 *(Writer(history, self.clients(), seed + each) for each in range(WRITERS)),
                 *(Reader(history, self.clients(), seed - each) for each in range(READERS)),
@@ -64,6 +63,25 @@ class Ordeal:
                 each.result()
         self._healed(seed)
         return check(history, self._streams(), MAX_STALENESS)
+
+    def answers_after_emptying(self, seconds: float, seed: int) -> list[Answer]:
+        """Empties the store, and asks for so long; the answers from what was before that came later
+        than they may."""
+        with self.store.client() as client:
+            client.flushall()
+        emptied = now()
+        stop = threading.Event()
+        before = len(self.history.answers)
+        with ThreadPoolExecutor(READERS) as pool:
+            for each in range(READERS):
+                pool.submit(Reader(self.history, self.clients(), seed + each).run, stop)
+            time.sleep(seconds)
+            stop.set()
+        return [
+            answer
+            for answer in self.history.answers[before:]
+            if answer.began > emptied + MAX_STALENESS and answer.said[0] != "KEY_UNKNOWN"
+        ]
 
     def _healed(self, seed: int) -> None:
         """Waits until all works again, and asks once more about everything, with its revision."""

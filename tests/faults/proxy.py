@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -11,13 +12,10 @@ class Proxy:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._loop = asyncio.new_event_loop()
-        self._open = asyncio.Event()
-        self._open.set()
-        started: Future[int] = Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._started: Future[int] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
-        self.port = started.result(timeout=10)
+        self.port = self._started.result(timeout=10)
 
     def cut(self) -> None:
         self._loop.call_soon_threadsafe(self._open.clear)
@@ -26,17 +24,22 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.set)
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
 
-    def _run(self, started: "Future[int]") -> None:
-        async def begin() -> None:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            started.set_result(server.sockets[0].getsockname()[1])
-
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(begin())
-        self._loop.run_forever()
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._open, self._stopping = asyncio.Event(), asyncio.Event()
+        self._open.set()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._started.set_result(server.sockets[0].getsockname()[1])
+        async with server:
+            await self._stopping.wait()
+            # The connections end with this task's loop.
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -49,11 +52,12 @@ class Proxy:
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
-            while data := await source.read(1 << 16):
-                await self._open.wait()
-                sink.write(data)
-                await sink.drain()
-        except OSError:
-            pass
+            with suppress(OSError):
+                while data := await source.read(1 << 16):
+                    await self._open.wait()
+                    sink.write(data)
+                    await sink.drain()
         finally:
             sink.close()
+            with suppress(OSError):
+                await sink.wait_closed()
