@@ -152,7 +152,7 @@ class Writer:
         self._attempt(workspace, "UpdateApiKey", request, policy.with_key(name, key))
 
     def _any(self, choices: Any) -> str:
-        return self._random.choice(sorted(choices))
+        return str(self._random.choice(sorted(choices)))
 
     def _attempt(self, workspace: Workspace, method: str, request: Any, after: Policy) -> bool:
         """Makes a change; records it unless it is certain that it was not made."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from tests.faults.history import History, now
 from tests.faults.proxy import Proxy
@@ -45,8 +46,7 @@ class Nemesis:
         """Seconds until a change can be made at every server, and is answered by."""
         began = now()
         for server in self.servers:
-            client = server.client()
-            eventually(lambda client=client: _works(client), "the service works again")
+            eventually(partial(_works, server.client()), "the service works again")
         return now() - began
 
     @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ipgate.domain.revision import SHARDS
@@ -44,7 +45,7 @@ class Ordeal:
         stop = threading.Event()
         history = self.history
         with ThreadPoolExecutor(32) as pool:
-            work = [
+            work: list[Writer | Reader | TokenUser] = [
                 *(Writer(history, self.clients(), seed + each) for each in range(WRITERS)),
                 *(Reader(history, self.clients(), seed - each) for each in range(READERS)),
                 TokenUser(history, self.clients(), seed),
@@ -86,7 +87,7 @@ class Ordeal:
     def _healed(self, seed: int) -> None:
         """Waits until all works again, and asks once more about everything, with its revision."""
         for client in self.clients():
-            eventually(lambda client=client: _works(client), "changes are made again")
+            eventually(partial(_works, client), "changes are made again")
             reader = Reader(self.history, [client], seed)
             for workspace in self.history.workspaces:
                 for _ in range(5):

@@ -4,6 +4,7 @@ Redis Cluster."""
 import signal
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +115,12 @@ class Cluster:
         for node in self.nodes[1:]:
             self.ask(self.nodes[0], "CLUSTER MEET", "127.0.0.1", node.port, self._bus[node.port])
         for node in self.nodes:
-            eventually(lambda node=node: self._knows_all(node), "the nodes know each other")
+            eventually(partial(self._knows_all, node), "the nodes know each other")
         for index, node in enumerate(self.nodes[len(self.primaries) :]):
             primary = self.primaries[index % len(self.primaries)]
             self.ask(node, "CLUSTER REPLICATE", self.id(primary))
         for node in self.nodes:
-            eventually(lambda node=node: self.is_up(node), "the cluster is up")
+            eventually(partial(self.is_up, node), "the cluster is up")
         return self
 
     def ask(self, node: StoreServer, command: str, *args: Any) -> Any:
@@ -133,7 +134,7 @@ class Cluster:
         state = self.ask(node, "CLUSTER INFO")
         slots = self.ask(node, "CLUSTER SLOTS")
         covered = sum(last - first + 1 for first, last, *_ in slots)
-        return state["cluster_state"] == "ok" and covered == SLOTS
+        return bool(state["cluster_state"] == "ok" and covered == SLOTS)
 
     def owner(self, key: str) -> StoreServer:
         """The primary that has a key's slot."""
@@ -172,5 +173,5 @@ def _info(client: redis.Redis) -> dict[str, Any]:
 
 
 def _knows_replica(client: redis.Redis) -> bool:
-    found: Any = client.execute_command("SENTINEL", "REPLICAS", "ipgate")
+    found: Any = client.sentinel_slaves("ipgate")
     return bool(found)

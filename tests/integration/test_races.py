@@ -374,7 +374,7 @@ def test_a_key_that_changes_while_its_credential_is_loaded_is_not_taken_for_unkn
                     asyncio.get_running_loop().call_soon(p.cache.drop_key, held.name)
                 return held
 
-            p.cache.add_key = add_and_change  # type: ignore[method-assign]
+            p.cache.add_key = add_and_change  # type: ignore[method-assign,assignment]
             assert await p.ask("8.8.8.8", secret=secret) == "UNRESTRICTED"
             assert not changes
 
