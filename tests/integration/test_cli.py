@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import typer
 from ipgate.cli.main import app
 
@@ -235,3 +236,38 @@ def test_completion_is_offered() -> None:
         check=False,
     )
     assert "_IPGATE_COMPLETE" in shown.stdout
+
+
+def test_wait_tells_when_a_change_is_in_force_everywhere(run: Run) -> None:
+    """Every change takes --wait; what it says goes to standard error, so that JSON stays JSON."""
+    assert "in force at every worker (1)" in run(
+        "list", "create", "l", "--name", "l", "--description", "d", "-r", "192.0.2.1", "--wait"
+    )
+    assert "in force at every worker (1)" in run("key", "create", "k", "--wait", "--json")
+    changes = [
+        ("key", "update", "k", "--disable"),
+        ("list", "link", "l", "k"),
+        ("list", "add", "l", "-r", "192.0.2.2"),
+        ("list", "remove", "l", "-r", "192.0.2.2"),
+        ("default", "set", "l"),
+        ("default", "off"),
+        ("list", "unlink", "l", "k"),
+        ("list", "delete", "l"),
+        ("key", "delete", "k"),
+    ]
+    for change in changes:
+        assert "in force at every worker (1)" in run(*change, "--wait"), change
+
+
+def test_a_new_credential_is_shown_even_if_the_wait_fails(run: Run, shared_url: str) -> None:
+    """What is shown only once must not be lost to a worker that is behind."""
+    behind = " ".join(["0" * 16 + ".0." + "0" * 16] * 16)
+    with redis.from_url(shared_url) as store:
+        store.hset("ipgate:workers", "behind", f"9999999999 {behind}")
+        try:
+            shown = run("--timeout", "1", "key", "create", "late", "--wait", code=2)
+        finally:
+            store.hdel("ipgate:workers", "behind")
+    assert "ipg_" in shown
+    assert "may not be in force yet" in shown
+    assert "1 of 2 workers" in shown

@@ -4,6 +4,9 @@ import logging
 import os
 import time
 
+INTERVAL = 5.0
+_REMEMBERED = 100
+
 
 class _OneLine(logging.Formatter):
     """Whatever a message holds, it cannot begin a line of its own; a traceback is indented."""
@@ -18,8 +21,28 @@ class _OneLine(logging.Formatter):
         return "\n".join(f"    {line}" for line in text.splitlines())
 
 
+class _NotAgain(logging.Filter):
+    """Lets a warning pass once in INTERVAL seconds: an outage says the same at every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        text = f"{record.name} {record.getMessage()}"
+        if record.created - self._last.get(text, 0) < INTERVAL:
+            return False
+        if len(self._last) >= _REMEMBERED:
+            self._last.clear()
+        self._last[text] = record.created
+        return True
+
+
 def set_up_logs(level: str) -> None:
     handler = logging.StreamHandler()
     form = f"%(asctime)s.%(msecs)03dZ %(levelname)s [{os.getpid()}] %(name)s: %(message)s"
     handler.setFormatter(_OneLine(form, datefmt="%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(_NotAgain())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

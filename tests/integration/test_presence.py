@@ -1,0 +1,122 @@
+"""WaitForRevision, and the register of live workers behind it."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from ipgate.v1 import admin_pb2 as admin
+
+from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.waiting import eventually
+
+STALENESS = 2.0
+LEASE = STALENESS + 2
+
+
+def in_force(client: Client, revision: str, *, timeout: float = 20) -> int:
+    request = admin.WaitForRevisionRequest(revision=revision)
+    return int(client.call("WaitForRevision", request, timeout=timeout).worker_count)
+
+
+def counts(client: Client, revision: str) -> int:
+    """As `in_force`, 0 if it is not everywhere within a second."""
+    try:
+        return in_force(client, revision, timeout=1)
+    except Refused as refused:
+        assert (refused.code, refused.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
+        return 0
+
+
+def change(client: Client, workspace: str) -> str:
+    update = admin.UpdateWorkspaceRequest(workspace={"name": workspace, "display_name": "x"})
+    update.update_mask.paths.append("display_name")
+    return str(client.call("UpdateWorkspace", update).revision)
+
+
+def test_after_the_wait_no_worker_answers_by_less(tmp_path: Path) -> None:
+    """All workers of both servers are counted, and each answers by the change without being told its
+    revision."""
+    with serving(tmp_path / "a", "--workers", "2") as server:
+        url = f"unix://{tmp_path}/a/store/valkey.sock"
+        with serving(tmp_path / "b", "--redis-url", url, "--workers", "2") as other:
+            clients = [each.client() for each in (server, other) for _ in range(6)]
+            workspace = clients[0].workspace()
+            key = clients[0].key(workspace, "k").api_key.name
+            name = clients[0].allow_list(workspace, "l", ["192.0.2.1"]).name
+            for client in clients:
+                assert client.ask("8.8.8.8", api_key=key).allowed
+            for index, writer in enumerate(clients):
+                linking = writer.unlink if index % 2 else writer.link
+                assert in_force(writer, linking(name, key)) == 4
+                for client in clients:
+                    assert client.ask("8.8.8.8", api_key=key).allowed == bool(index % 2)
+
+
+def test_workers_that_end_are_not_waited_for(tmp_path: Path) -> None:
+    """A killed worker is struck out by its supervisor, a server that stops by itself."""
+    with serving(tmp_path / "a", "--workers", "2") as server:
+        url = f"unix://{tmp_path}/a/store/valkey.sock"
+        client = server.client()
+        workspace = client.workspace()
+        with serving(tmp_path / "b", "--redis-url", url) as other:
+            eventually(lambda: counts(client, change(client, workspace)) == 3, "all are counted")
+            (worker,) = other.workers()
+            os.kill(worker, signal.SIGKILL)
+            eventually(lambda: other.workers() not in ([], [worker]), "it is replaced")
+            eventually(
+                lambda: counts(client, change(client, workspace)) == 3, "again", within=LEASE * 3
+            )
+        assert in_force(client, change(client, workspace)) == 2
+
+
+def _frozen(server: Server) -> int:
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGSTOP)
+    return worker
+
+
+def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> None:
+    """Until its lease runs out a revision is not in force; then it is, and the worker, thawed, does
+    not answer from what it had. One that stays frozen is killed and replaced."""
+    options = ("--max-staleness", str(STALENESS))
+    with serving(tmp_path / "a", *options) as server:
+        url = f"unix://{tmp_path}/a/store/valkey.sock"
+        with serving(tmp_path / "b", "--redis-url", url, *options) as other:
+            client, elsewhere = server.client(), other.client()
+            workspace = client.workspace()
+            key = client.key(workspace, "k").api_key.name
+            assert elsewhere.ask("8.8.8.8", api_key=key).allowed
+            worker = _frozen(other)
+            disable = admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True})
+            revision = client.call("UpdateApiKey", disable).revision
+            with pytest.raises(Refused, match="1 of 2 workers"):
+                in_force(client, revision, timeout=1)
+            eventually(lambda: counts(client, revision) == 1, "the lease runs out")
+            os.kill(worker, signal.SIGCONT)
+
+            def answered() -> bool:
+                try:
+                    assert not elsewhere.ask("8.8.8.8", api_key=key).allowed
+                except Refused as refused:
+                    assert refused.reason == "STALE"
+                    return False
+                return True
+
+            eventually(answered, "the thawed worker answers")
+            eventually(partial(_counted, client, revision, 2), "it is counted again")
+            worker = _frozen(other)
+            eventually(lambda: other.workers() not in ([], [worker]), "it is replaced", within=60)
+
+
+def _counted(client: Client, revision: str, count: int) -> bool:
+    return counts(client, revision) == count
+
+
+def test_a_revision_that_is_none_is_refused(client: Client) -> None:
+    """The violation names the field."""
+    for text in ("", "x", "r1.0.0"):
+        with pytest.raises(Refused) as refused:
+            in_force(client, text)
+        assert list(refused.value.fields) == ["revision"]
