@@ -34,7 +34,12 @@ _STORE_PATIENCE = 5.0
 SILENCE = 20
 """Seconds without a sign of life after which a worker is killed; it gives one each second."""
 
-_NOT_YET = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError)
+_NOT_YET = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.RedisClusterException,
+    OSError,
+)
 
 
 class Supervisor:
@@ -144,7 +149,8 @@ class Supervisor:
                     log.error("worker %d ended with code %s", process.pid, process.returncode)
             finally:
                 await self._end(process)
-                await _strike_out(orders.store_url, name)
+                if process.returncode:
+                    await _strike_out(orders.store_url, name)
 
         await self._again_and_again(once)
 
@@ -206,7 +212,7 @@ async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.St
 
 
 async def _strike_out(url: str, worker: str) -> None:
-    """Takes a worker that has ended out of the register, so that nobody waits for its lease."""
+    """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
     store = connect(url, connections=1)
     try:
         await WorkerRegister(store).leave(worker)
