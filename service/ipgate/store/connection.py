@@ -6,6 +6,7 @@ from typing import Any
 from redis import exceptions as errors
 from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import NoBackoff
 
 from ipgate.domain.errors import Unavailable
@@ -130,4 +131,6 @@ def unavailable(fault: Exception, *, writing: bool) -> Unavailable:
 
 def cause(fault: BaseException) -> str:
     """A fault in one line for logs and start-up errors."""
+    if isinstance(fault, MasterNotFoundError):
+        return "no sentinel that can be reached knows a primary of that service"
     return f"{type(fault).__name__}: {str(fault) or 'no details'}".replace("\n", " ")
