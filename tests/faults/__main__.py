@@ -62,10 +62,7 @@ def _print(history: History, report: Report) -> None:
         "uses of access tokens": f"{len(history.token_uses):,}",
         "calls refused": f"{refused:,}",
         "faults survived": f"{len(history.faults)} ({_listed(kinds)})",
-        "recovery": f"median {statistics.median(history.recoveries):.2f} s, "
-        f"longest {max(history.recoveries):.2f} s"
-        if history.recoveries
-        else "none",
+        "recovery": _recovery(history),
         "longest staleness": f"{report.longest_staleness:.2f} s",
         "violations": str(len(report.violations)),
     }
@@ -73,6 +70,14 @@ def _print(history: History, report: Report) -> None:
         print(f"{name:<22} {value}")
     for violation in report.violations[:20]:
         print(f"  {violation}")
+
+
+def _recovery(history: History) -> str:
+    if not history.recoveries:
+        return "none"
+    median = statistics.median(seconds for seconds, _ in history.recoveries)
+    longest, kind = max(history.recoveries)
+    return f"median {median:.2f} s, longest {longest:.2f} s after {kind}"
 
 
 def _listed(kinds: Counter[str]) -> str:

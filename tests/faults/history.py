@@ -73,7 +73,7 @@ class History:
         self.answers: list[Answer] = []
         self.refusals: dict[str, int] = {}
         self.faults: list[tuple[float, str]] = []
-        self.recoveries: list[float] = []
+        self.recoveries: list[tuple[float, str]] = []
         self.token_uses: list[TokenUse] = []
         self._lock = threading.Lock()
 

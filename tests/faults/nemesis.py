@@ -37,10 +37,11 @@ class Nemesis:
             for fault in chance.sample(faults, len(faults)):
                 if stop.wait(chance.uniform(0.3, 1.2)):
                     return
-                self.history.faults.append((now(), fault.__name__.strip("_")))
+                kind = fault.__name__.strip("_")
+                self.history.faults.append((now(), kind))
                 with fault(chance):
                     stop.wait(chance.uniform(0.2, self.longest))
-                self.history.recoveries.append(self._recovery())
+                self.history.recoveries.append((self._recovery(), kind))
 
     def _recovery(self) -> float:
         """Seconds until a change can be made at every server, and is answered by."""
