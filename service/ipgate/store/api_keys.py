@@ -124,6 +124,37 @@ class ApiKeyStore:
             await self._change("key_forget", workspace, key, deleted=tip)
         return "" if validate_only else outcome.revision.token()
 
+    async def drop_entry(self, digest: str, entry: str) -> None:
+        """Removes an index entry that leads to no key. Raises AlreadyExists if one stands behind it."""
+        if entry.count("/") != 2 or await self._check_free(digest) == entry:
+            await self._replace(digest, entry, "")
+
+    async def restore_entry(self, key: ApiKey, digest: str, indexed: str) -> None:
+        """Puts the index entry of a live key back, the creation `indexed` of which is given. Raises
+        AlreadyExists if another key has the digest."""
+        entry = f"{key.workspace}/{key.id}/{indexed}"
+        await self._claim(digest, entry)
+        outcome = await self._change(
+            "key_announce", key.workspace, key.id, indexed=indexed, digest=digest
+        )
+        if not outcome.view["live"]:
+            await self._replace(digest, entry, "")
+
+    async def abandon(self, workspace: str, key: str, *, digest: str, reserved: str) -> None:
+        """Cleans up after a creation that was cut off."""
+        await self._replace(digest, f"{workspace}/{key}/{reserved}", "")
+        await self._change("key_abandon", workspace, key, reserved=reserved)
+
+    async def forget(self, workspace: str, key: str, *, digest: str, deleted: str) -> None:
+        """Cleans up after a deletion that was cut off."""
+        try:
+            former = await self._check_free(digest)
+        except AlreadyExists:
+            former = None  # the credential was registered anew
+        if former is not None:
+            await self._replace(digest, former, "")
+        await self._change("key_forget", workspace, key, deleted=deleted)
+
     async def _claim(self, digest: str, entry: str) -> None:
         """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""
         while True:
