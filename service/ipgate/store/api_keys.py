@@ -8,12 +8,13 @@ is registered anew.
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from ipgate.domain.errors import AlreadyExists
+from ipgate.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound, Unavailable
 from ipgate.domain.names import key_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
 from ipgate.store import keys
@@ -48,16 +49,23 @@ class ApiKeyStore:
         if validate_only:
             await self._check_free(digest)
             return key
-        await self._claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
-        outcome = await self._change(
-            "key_activate",
-            key.workspace,
-            key.id,
-            display_name=key.display_name,
-            disabled="1" if key.disabled else "0",
-            expire=_instant(key.expire_time),
-            **reservation,
-        )
+        try:
+            await self._claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
+            outcome = await self._change(
+                "key_activate",
+                key.workspace,
+                key.id,
+                display_name=key.display_name,
+                disabled="1" if key.disabled else "0",
+                expire=_instant(key.expire_time),
+                **reservation,
+            )
+        except (AlreadyExists, Conflict, LimitExceeded, NotFound):
+            with suppress(Unavailable):
+                await self.abandon(
+                    key.workspace, key.id, digest=digest, reserved=reservation["tip"], mine=True
+                )
+            raise
         return read_key(outcome, key.workspace, outcome.view)
 
     async def get(self, workspace: str, key: str) -> ApiKey:
@@ -140,10 +148,13 @@ class ApiKeyStore:
         if not outcome.view["live"]:
             await self._replace(digest, entry, "")
 
-    async def abandon(self, workspace: str, key: str, *, digest: str, reserved: str) -> None:
-        """Cleans up after a creation that was cut off."""
+    async def abandon(
+        self, workspace: str, key: str, *, digest: str, reserved: str, mine: bool = False
+    ) -> None:
+        """Cleans up after a creation that was cut off or refused. `mine`: it is the caller's own,
+        and need not be old."""
         await self._replace(digest, f"{workspace}/{key}/{reserved}", "")
-        await self._change("key_abandon", workspace, key, reserved=reserved)
+        await self._change("key_abandon", workspace, key, reserved=reserved, mine=mine)
 
     async def forget(self, workspace: str, key: str, *, digest: str, deleted: str) -> None:
         """Cleans up after a deletion that was cut off."""

@@ -16,6 +16,8 @@ from ipgate.store.upkeep.reading import Reading
 from ipgate.store.upkeep.resource_checks import ResourceChecks
 from ipgate.store.upkeep.shard_checks import ShardChecks
 
+_PRESENCE = {"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}
+
 Whole = Callable[[Place], AsyncIterator[Finding]]
 Member = Callable[[Place, str], Awaitable[Finding | None]]
 
@@ -75,12 +77,14 @@ class Checks:
                 yield found
             return
         check = self._members[at.kind]
-        pages = _one(member) if member else self._reading.members(at.key, TYPES[at.kind])
+        kind = TYPES[at.kind]
+        pages = self._one(at.key, kind, member) if member else self._reading.members(at.key, kind)
         async for page in pages:
             for each in await asyncio.gather(*(check(at, each) for each in page)):
                 if each is not None:
                     yield each
 
-
-async def _one(member: str) -> AsyncIterator[list[str]]:
-    yield [member]
+    async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
+        """The member, if it is still there."""
+        if await self._reading.ask(_PRESENCE[kind], key, member) not in (None, 0, False):
+            yield [member]

@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 _PAUSE = 1.0
 """Seconds before the second look: what a server is just doing is over by then."""
 
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
