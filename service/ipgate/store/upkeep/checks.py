@@ -86,5 +86,6 @@ class Checks:
 
     async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
         """The member, if it is still there."""
-        if await self._reading.ask(_PRESENCE[kind], key, member) not in (None, 0, False):
+        found = await self._reading.ask(_PRESENCE[kind], key, member)
+        if found is not None if kind == "zset" else found:
             yield [member]
