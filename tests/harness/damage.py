@@ -12,7 +12,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
 from tests.harness.servers import Client, serving
-from tests.harness.stores import StoreServer
+from tests.harness.stores import StoreServer, running
 
 CREDENTIAL = "a credential that the test registers, with a digest it knows"
 SHA256 = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
@@ -41,13 +41,10 @@ def fill(client: Client) -> None:
 @contextmanager
 def filled(directory: Path) -> Iterator[StoreServer]:
     """A store of the test's own with `fill` in it, and no server running on it."""
-    store = StoreServer(directory / "store").start()
-    try:
+    with running(directory / "store") as store:
         with serving(directory / "data", "--redis-url", store.url) as server:
             fill(server.client())
         yield store
-    finally:
-        store.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.damage import BEYOND_MENDING, CREDENTIAL, MENDABLE, SHA256, Damage, W, filled
 from tests.harness.servers import IPGATE, Refused, serving
-from tests.harness.stores import StoreServer
+from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import KeyTraffic, disturbed
 from tests.harness.waiting import eventually
 
@@ -147,18 +147,17 @@ def test_every_problem_is_provoked_and_documented() -> None:
 
 def test_a_store_in_use_has_no_findings(tmp_path: Path) -> None:
     """While four callers create, link, unlink and delete, and afterwards, nobody is accused."""
-    store = StoreServer(tmp_path / "s").start()
-    try:
-        with serving(tmp_path / "d", "--redis-url", store.url) as server:
-            client = server.client()
-            workspace = client.workspace()
-            with disturbed(client, workspace):
-                for _ in range(3):
-                    assert not examined(store).remaining
-            assert not examined(store).remaining
-            assert examined(store).examined > 40
-    finally:
-        store.stop()
+    with (
+        running(tmp_path / "s") as store,
+        serving(tmp_path / "d", "--redis-url", store.url) as server,
+    ):
+        client = server.client()
+        workspace = client.workspace()
+        with disturbed(client, workspace):
+            for _ in range(3):
+                assert not examined(store).remaining
+        assert not examined(store).remaining
+        assert examined(store).examined > 40
 
 
 def test_a_refused_creation_leaves_nothing_behind(tmp_path: Path) -> None:

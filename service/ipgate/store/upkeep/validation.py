@@ -74,7 +74,7 @@ class _Validation:
             if len(self._found.faults) >= MOST_FAULTS:
                 return self._found
         self._end_of_workspace()
-        if not ended and self._found.header:
+        if not ended and (self._found.header or not self._number):
             self._number += 1
             self._fault("the trailer is missing: the file was cut off")
         elif self._found.header and self._counts != Counter(self._found.header["counts"]):
