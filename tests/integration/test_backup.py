@@ -24,7 +24,7 @@ from tests.harness.backups import (
     large,
     write,
 )
-from tests.harness.damage import CREDENTIAL, W, fill, filled
+from tests.harness.damage import CREDENTIAL, OWN, W, fill, filled
 from tests.harness.servers import IPGATE, Client, Refused, serving
 from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import disturbed
@@ -295,13 +295,13 @@ def allowed(client: Client, ip: str, key: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6])
 def test_a_killed_import_never_serves_a_part(
     tmp_path: Path, empty: StoreServer, share: float
 ) -> None:
     """The server that runs goes on knowing nothing, none starts, changes are refused, and the
     import is refused but for --restart, which makes it whole."""
-    count = 3000
+    count = 6000
     write(tmp_path / "x", large(count, 10))
     url = ("--redis-url", empty.url)
     with serving(tmp_path / "d", *url) as server, empty.client() as plain:
@@ -383,6 +383,8 @@ def test_an_export_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
         said = ipgate("export", target / "x", *url, code=2)
         assert "line 3: ranges: is empty" in said
         assert "ipgate doctor" in said
+        plain.hdel(f"{OWN}:list:spare", "description")
+        assert "shard 3 is damaged" in ipgate("export", target / "x", *url, code=2)
         assert (target / "x").read_bytes() == kept
         assert list(target.iterdir()) == [target / "x"]
         assert "No such file" in ipgate("export", tmp_path / "none" / "x", *url, code=2)

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 from ipgate.domain.errors import Unavailable
 from ipgate.store import keys
+from ipgate.store.connection import cause
 from ipgate.store.rules import Head
-from ipgate.store.scripts import SCHEMA
+from ipgate.store.scripts import IMPORTS, SCHEMA
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.reading import PAGE, Reading
+from ipgate.store.upkeep.refused import Refused
 
 _ROUNDS = 200
 _COUNT = 500
@@ -49,8 +51,14 @@ class Snapshot:
         self._progress = progress
 
     async def take(self) -> None:
-        """Raises Unavailable when the shard never stands still, and KeyError or ValueError when it
-        is damaged."""
+        """Raises Unavailable when the shard never stands still, and Refused when it is damaged."""
+        try:
+            await self._take()
+        except (KeyError, ValueError) as fault:
+            text = f"shard {self.shard} is damaged ({cause(fault)}); see ipgate doctor"
+            raise Refused(text) from fault
+
+    async def _take(self) -> None:
         self.head, _ = await self._since(0, 1)
         await self._read_all()
         for _ in range(_ROUNDS):
@@ -72,8 +80,10 @@ class Snapshot:
     async def _since(self, number: int, count: int) -> tuple[Head, list[Any]]:
         where = (keys.meta(self.shard), keys.changes(self.shard))
         (schema, *meta), entries = await self._reading.ask("EVAL", _SINCE, 2, *where, number, count)
+        if schema in IMPORTS:
+            raise Refused("an import into the store was cut off; finish it with --restart first")
         if schema not in (None, SCHEMA):
-            raise Unavailable("an import into the store was cut off; finish it first")
+            raise Refused(f"the store holds data of schema {schema}, and not {SCHEMA}")
         head = Head(meta[0] or "", int(meta[1] or 0), meta[2] or "")
         pairs = [(each, dict(zip(flat[::2], flat[1::2], strict=True))) for each, flat in entries]
         return head, pairs
