@@ -54,7 +54,7 @@ def test_an_import_of_an_export_is_the_same_store(tmp_path: Path, empty: StoreSe
             client = server.client()
             fill(client)
             token = client.access_token("AUTHORIZER", f"workspaces/{W}").token
-            workspace = client.workspace(display_name="[b]Ünïcode", require_allow_list=True)
+            workspace = client.workspace(display_name="[b]Ünïcode 🚪", require_allow_list=True)
             with disturbed(client, workspace):
                 threading.Event().wait(1)
             many = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(6000)]
@@ -343,6 +343,27 @@ def test_a_restart_empties_what_another_file_left(
         importing.wait()
     ipgate("import", tmp_path / "y", "--restart", *url)
     assert exported(empty.url, tmp_path / "z")[1:-1] == lines[1:-1]
+    ipgate("doctor", *url)
+
+
+def test_an_import_that_finds_a_writer_leaves_all_as_it_was(
+    tmp_path: Path, lines: Lines, empty: StoreServer
+) -> None:
+    """A shard that is not empty when it is to be marked: the marks of the others are taken back, those
+    of a cut off import stay, and it can be begun again when the shard is empty."""
+    write(tmp_path / "x", lines)
+    url = ("--redis-url", empty.url)
+    with empty.client() as plain:
+        for shard in range(15):
+            fields = {"schema": "importing", "import": f"{'0' * 64}.x"}
+            plain.hset(meta(shard), mapping=fields)
+        plain.zadd("ipgate:{s15}:workspaces", {"late": 0})
+        before = contents(empty)
+        said = ipgate("import", tmp_path / "x", "--restart", *url, code=2)
+        assert "somebody writes to it" in said
+        assert contents(empty) == before
+        plain.delete("ipgate:{s15}:workspaces")
+    ipgate("import", tmp_path / "x", "--restart", *url)
     ipgate("doctor", *url)
 
 

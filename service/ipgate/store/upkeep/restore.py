@@ -33,7 +33,7 @@ _BATCH = 2000
 # Puts the mark ARGV[1] on a shard that holds nothing, or only what a former import wrote. Answers with
 # the meta as it was before, false for a shard that holds something else. ARGV[2]: its prefix.
 _MARK = """
-local former = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip')
+local former = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip', 'import')
 local marked = redis.call('HEXISTS', KEYS[1], 'import') == 1
 if not marked and redis.call('EXISTS', ARGV[2] .. 'workspaces', ARGV[2] .. 'tokens') > 0 then return false end
 redis.call('DEL', KEYS[1])
@@ -129,7 +129,7 @@ class Restore:
                 marked.append((shard, former))
                 continue
             for done, meta in marked:
-                fields = zip(("schema", "epoch", "rev", "tip"), meta, strict=True)
+                fields = zip(("schema", "epoch", "rev", "tip", "import"), meta, strict=True)
                 back = [word for name, value in fields if value for word in (name, value)]
                 key = keys.meta(done)
                 again = [["HSET", key, *back]] if back else []

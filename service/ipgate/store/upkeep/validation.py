@@ -90,7 +90,7 @@ class _Validation:
         """The object of a line whose fields are as they must be, else None."""
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._fault("is not JSON")
             return None
         if not isinstance(record, dict):
