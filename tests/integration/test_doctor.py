@@ -157,7 +157,7 @@ def test_a_store_in_use_has_no_findings(tmp_path: Path) -> None:
             for _ in range(3):
                 assert not examined(store).remaining
         assert not examined(store).remaining
-        assert examined(store).examined > 40
+        assert examined(store).examined > 18, "there is more than the metas"
 
 
 def test_a_refused_creation_leaves_nothing_behind(tmp_path: Path) -> None:
