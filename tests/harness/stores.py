@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -59,6 +61,16 @@ class StoreServer:
         if self.process is not None and self.is_running():
             self.process.terminate()
             self.process.wait()
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[StoreServer]:
+    """A store of the test's own in which nothing is."""
+    store = StoreServer(directory).start()
+    try:
+        yield store
+    finally:
+        store.stop()
 
 
 def binary(program: str) -> str:

@@ -15,7 +15,7 @@ from ipgate.authorizer.flights import Flights
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import Revision
-from ipgate.store.connection import cause
+from ipgate.store.connection import UnusableStore, cause
 from ipgate.store.feed import COUNT, Change, Feed
 from ipgate.store.rules import Head
 from ipgate.store.scripts import Scripts
@@ -92,7 +92,7 @@ class Follower:
                 await self._follow(feed)
             except Exception as fault:
                 # Nothing may end the following; until it works, what is held grows stale.
-                expected = isinstance(fault, (*FAULTS, Unavailable))
+                expected = isinstance(fault, (*FAULTS, Unavailable, UnusableStore))
                 if not delay:
                     log.warning(
                         "changes cannot be followed: %s", cause(fault), exc_info=not expected
@@ -157,8 +157,8 @@ class Follower:
             {shard: self.histories[shard].head.number for shard in feed.shards}
         )
         if any(not head.epoch for head in heads.values()):
-            log.error("the store was emptied; it is set up anew")
-            self._distrust(feed)
+            if self._distrust(feed):
+                log.error("the store was emptied, or an import into it is under way")
             await self._scripts.initialize()
             return
         for shard, head in heads.items():
@@ -209,13 +209,16 @@ class Follower:
             self.histories[shard] = History(head, tips, shard, began)
         self._wake()
 
-    def _distrust(self, feed: Feed) -> None:
-        """Nothing held decides any more, nor is anything answered until the history is taken up."""
+    def _distrust(self, feed: Feed) -> bool:
+        """Nothing held decides any more, nor is anything answered until the history is taken up. False
+        if that was so before."""
+        trusted = any(self.histories[shard].fresh_at > -inf for shard in feed.shards)
         self._broke_at = self._clock.steady()
         self._flights.touch_all()
         self._cache.clear()
         for shard in feed.shards:
             self.histories[shard].fresh_at = -inf
+        return trusted
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.get_running_loop().create_future()

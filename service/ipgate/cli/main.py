@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate import __version__
-from ipgate.cli import authorize, defaults, health, keys, lists, tokens, workspaces
+from ipgate.cli import authorize, defaults, health, keys, lists, tokens, upkeep, workspaces
 from ipgate.cli.client import Connection, Failure
 from ipgate.cli.serve import serve
 
@@ -23,6 +23,9 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(authorize.authorize)
 app.command()(health.health)
+app.command()(upkeep.doctor)
+app.command("export")(upkeep.export_store)
+app.command("import")(upkeep.import_store)
 app.add_typer(workspaces.app, name="workspace")
 app.add_typer(lists.app, name="list")
 app.add_typer(keys.app, name="key")

@@ -8,10 +8,11 @@ is registered anew.
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ipgate.domain.errors import AlreadyExists
+from ipgate.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound, Unavailable
 from ipgate.domain.names import key_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
 from ipgate.store import keys
@@ -47,16 +48,23 @@ class ApiKeyStore:
         if validate_only:
             await self._check_free(digest)
             return key
-        await self._claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
-        outcome = await self._change(
-            "key_activate",
-            key.workspace,
-            key.id,
-            display_name=key.display_name,
-            disabled="1" if key.disabled else "0",
-            expire=_instant(key.expire_time),
-            **reservation,
-        )
+        try:
+            await self._claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
+            outcome = await self._change(
+                "key_activate",
+                key.workspace,
+                key.id,
+                display_name=key.display_name,
+                disabled="1" if key.disabled else "0",
+                expire=_instant(key.expire_time),
+                **reservation,
+            )
+        except (AlreadyExists, Conflict, LimitExceeded, NotFound):
+            with suppress(Unavailable):
+                await self.abandon(
+                    key.workspace, key.id, digest=digest, reserved=reservation["tip"], mine=True
+                )
+            raise
         return read_key(outcome, key.workspace, outcome.view)
 
     async def get(self, workspace: str, key: str) -> ApiKey:
@@ -122,6 +130,40 @@ class ApiKeyStore:
             await self._replace(outcome.view["digest"], entry, "")
             await self._change("key_forget", workspace, key, deleted=tip)
         return "" if validate_only else outcome.revision.token()
+
+    async def drop_entry(self, digest: str, entry: str) -> None:
+        """Removes an index entry that leads to no key. Raises AlreadyExists if one stands behind it."""
+        if entry.count("/") != 2 or await self._check_free(digest) == entry:
+            await self._replace(digest, entry, "")
+
+    async def restore_entry(self, key: ApiKey, digest: str, indexed: str) -> None:
+        """Puts the index entry of a live key back, the creation `indexed` of which is given. Raises
+        AlreadyExists if another key has the digest."""
+        entry = f"{key.workspace}/{key.id}/{indexed}"
+        await self._claim(digest, entry)
+        outcome = await self._change(
+            "key_announce", key.workspace, key.id, indexed=indexed, digest=digest
+        )
+        if not outcome.view["live"]:
+            await self._replace(digest, entry, "")
+
+    async def abandon(
+        self, workspace: str, key: str, *, digest: str, reserved: str, mine: bool = False
+    ) -> None:
+        """Cleans up after a creation that was cut off or refused. `mine`: it is the caller's own,
+        and need not be old."""
+        await self._replace(digest, f"{workspace}/{key}/{reserved}", "")
+        await self._change("key_abandon", workspace, key, reserved=reserved, mine=mine)
+
+    async def forget(self, workspace: str, key: str, *, digest: str, deleted: str) -> None:
+        """Cleans up after a deletion that was cut off."""
+        try:
+            former = await self._check_free(digest)
+        except AlreadyExists:
+            former = None  # the credential was registered anew
+        if former is not None:
+            await self._replace(digest, former, "")
+        await self._change("key_forget", workspace, key, deleted=deleted)
 
     async def _claim(self, digest: str, entry: str) -> None:
         """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipgate.domain.addresses import parse_range
+from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import Steps
 from ipgate.domain.resources import Caller, Role
 from ipgate.pacing import in_steps
@@ -161,4 +162,7 @@ def _parse(members: Sequence[Any]) -> Steps[list[int]]:
 
 def _head(head: Iterable[str | None]) -> Head:
     epoch, number, tip = head
-    return Head(epoch or "", int(number or 0), tip or "")
+    if not epoch:
+        # What is read from a shard that was emptied, or is being imported, must not be used.
+        raise Unavailable("the store is being set up; try again")
+    return Head(epoch, int(number or 0), tip or "")

@@ -18,6 +18,9 @@ from ipgate.store.topology import FAULTS, Store
 from ipgate.store.writes import Writer
 
 SCHEMA = "1"
+IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
+"""In place of the schema while an import is under way: before, and after all data are written."""
+
 HISTORY = 100_000
 """Changes kept in each shard's stream, about; a follower further behind starts afresh."""
 
@@ -82,6 +85,9 @@ class Scripts:
                 }
             )
             schema, *_ = await self._run("initialize", shard, arguments, "", writing=False)
+            if schema in IMPORTS:
+                text = "an import into the store was cut off; run ipgate import with --restart"
+                raise UnusableStore(text)
             if schema != SCHEMA:
                 text = f"the store holds data of schema {schema}; this ipgate reads schema {SCHEMA}"
                 raise UnusableStore(text)

@@ -1,7 +1,8 @@
--- Sets up a shard that has no epoch yet; leaves any other alone. Changes of a former life go, since
--- the numbers begin anew. Needs `initial`, which lets it run
--- where the other scripts refuse to.
-if not meta[1] then
+-- Sets up a shard that has no epoch yet; leaves any other alone, also one of another schema, such as
+-- one into which an import is under way. Changes of a former life go, since the numbers begin anew.
+-- Needs `initial`, which lets it run where the other scripts refuse to.
+local schema = call('HGET', KEYS[1], 'schema')
+if not meta[1] and (not schema or schema == args.schema) then
   call('DEL', KEYS[2])
   call('HSET', KEYS[1], 'schema', args.schema, 'epoch', args.epoch, 'rev', '0', 'tip', args.tip)
 end

@@ -1,0 +1,200 @@
+"""`ipgate doctor`, `ipgate export` and `ipgate import`: the commands that work on the store itself."""
+
+import asyncio
+import json as jsons
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from ipgate.cli.client import Failure
+from ipgate.cli.options import Json
+from ipgate.cli.output import print_table
+
+FOUND = 1
+
+T = TypeVar("T")
+RedisUrl = Annotated[
+    str,
+    typer.Option(envvar="IPGATE_REDIS_URL", help="The store; if not given, the embedded one."),
+]
+DataDir = Annotated[
+    Path, typer.Option(envvar="IPGATE_DATA_DIR", help="Directory of the embedded store.")
+]
+_DATA_DIR = Path(".ipgate")
+
+
+def doctor(
+    redis_url: RedisUrl = "",
+    data_dir: DataDir = _DATA_DIR,
+    mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended safely.")] = False,
+    json: Json = False,
+) -> None:
+    """Examine the store itself; exit with 0 if all is well, 1 if something is wrong, 2 for an error.
+
+    Example: ipgate doctor --mend
+    """
+    from ipgate.store.upkeep.doctor import Report, examine  # noqa: PLC0415
+
+    async def run(redis: Any) -> Report:
+        with _progress("Examining keys") as progress:
+            return await examine(redis, mend=mend, progress=progress)
+
+    report = _on_store(redis_url, data_dir, run)
+    rows = [(each, "mended") for each in report.mended]
+    rows += [(each, _state(each)) for each in report.remaining]
+    if json:
+        findings = [
+            {
+                "key": each.key,
+                "problem": each.problem.name,
+                "detail": each.detail,
+                "remedy": each.problem.value.remedy,
+                "state": state,
+            }
+            for each, state in rows
+        ]
+        print(jsons.dumps({"examined": report.examined, "findings": findings}, indent=2))
+    else:
+        if rows:
+            print_table(
+                ("KEY", "PROBLEM", "WHAT IS WRONG", "STATE", "REMEDY"),
+                (
+                    (each.key, each.problem.name, each.detail, state, each.problem.value.remedy)
+                    for each, state in rows
+                ),
+            )
+        wrong, mended = len(report.remaining), len(report.mended)
+        print(f"{report.examined} keys examined, {mended} findings mended, {wrong} remain")
+    if report.remaining:
+        raise typer.Exit(FOUND)
+
+
+def export_store(
+    file: Annotated[str, typer.Argument(help="File to write, '-' for standard output.")] = "-",
+    redis_url: RedisUrl = "",
+    data_dir: DataDir = _DATA_DIR,
+) -> None:
+    """Write everything in the store to one file, while servers run. It holds digests, no secrets.
+
+    Example: ipgate export backup.jsonl
+    """
+    from ipgate.store.upkeep.export import export  # noqa: PLC0415
+
+    async def run(redis: Any) -> dict[str, int]:
+        with _written(file) as target, _progress("Reading") as progress:
+            return await export(redis, target, progress)
+
+    print(f"exported {_counted(_on_store(redis_url, data_dir, run))}", file=sys.stderr)
+
+
+def import_store(
+    file: Annotated[Path, typer.Argument(help="File that ipgate export wrote.")],
+    redis_url: RedisUrl = "",
+    data_dir: DataDir = _DATA_DIR,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin an import again that was cut off.")
+    ] = False,
+) -> None:
+    """Restore an export into an empty store; all of it, or nothing that is ever served.
+
+    Example: ipgate import backup.jsonl --redis-url redis://localhost:6379
+    """
+    from ipgate.store.upkeep.restore import restore  # noqa: PLC0415
+
+    async def run(redis: Any) -> dict[str, int]:
+        try:
+            with file.open("rb") as source, _progress("Writing") as progress:
+                return await restore(redis, source, restart=restart, progress=progress)
+        except OSError as fault:
+            raise Failure(f"{file}: {fault.strerror}") from fault
+
+    counts = _on_store(redis_url, data_dir, run, create=True)
+    print(f"imported {_counted(counts)}", file=sys.stderr)
+
+
+@contextmanager
+def _written(file: str) -> Iterator[IO[bytes]]:
+    """A new file that takes its name when it is whole; for "-", what is copied to standard output
+    then. Raises Failure."""
+    if file == "-":
+        with tempfile.TemporaryFile() as draft:
+            yield draft
+            draft.seek(0)
+            shutil.copyfileobj(draft, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return
+    path = Path(file)
+    draft_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(draft_path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w+b") as named:
+                yield named
+                named.flush()
+                os.fsync(named.fileno())
+            draft_path.replace(path)
+            _sync_directory(path.parent)
+        finally:
+            draft_path.unlink(missing_ok=True)
+    except OSError as fault:
+        raise Failure(f"{file}: {fault.strerror}") from fault
+
+
+def _sync_directory(directory: Path) -> None:
+    """So that the new name survives a crash of the machine."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    names = {"workspace": "workspaces", "list": "lists", "key": "API keys", "token": "tokens"}
+    return ", ".join(f"{counts.get(kind, 0)} {name}" for kind, name in names.items())
+
+
+def _state(finding: Any) -> str:
+    return "can be mended" if finding.problem.value.mend else "needs you"
+
+
+def _on_store(
+    redis_url: str, data_dir: Path, run: Callable[[Any], Awaitable[T]], *, create: bool = False
+) -> T:
+    """Runs something on the store. Raises Failure."""
+    # The client commands start faster without these.
+    from ipgate.domain.errors import IpgateError  # noqa: PLC0415
+    from ipgate.store.connection import UnusableStore, cause  # noqa: PLC0415
+    from ipgate.store.topology import FAULTS  # noqa: PLC0415
+    from ipgate.store.upkeep.opening import opened  # noqa: PLC0415
+    from ipgate.store.upkeep.refused import Refused  # noqa: PLC0415
+
+    async def main() -> T:
+        async with opened(redis_url, data_dir, create=create) as redis:
+            return await run(redis)
+
+    try:
+        return asyncio.run(main())
+    except (UnusableStore, IpgateError, Refused) as fault:
+        raise Failure(str(fault)) from fault
+    except FAULTS as fault:
+        raise Failure(f"the store failed: {cause(fault)}") from fault
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A display on standard error, where that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

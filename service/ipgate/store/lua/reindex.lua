@@ -1,0 +1,19 @@
+-- Puts a live resource back into the indexes of its `kind` in which it is missing. Decisions do not
+-- depend on these, so it is no change.
+if args.kind == 'workspace' and is_live(workspace_key()) then
+  call('ZADD', args.prefix .. 'workspaces', 0, args.workspace)
+elseif args.kind == 'list' and is_live(list_key(args.id)) then
+  call('ZADD', workspace_key() .. ':lists', 0, args.id)
+  call('HSETNX', workspace_key() .. ':list-names', call('HGET', list_key(args.id), 'folded'), args.id)
+elseif args.kind == 'key' and is_live(api_key(args.id)) then
+  call('ZADD', workspace_key() .. ':keys', 0, args.id)
+elseif args.kind == 'link' and is_live(list_key(args.list)) and is_live(api_key(args.id))
+  and call('SISMEMBER', api_key(args.id) .. ':lists', args.list) == 1 then
+  call('ZADD', list_key(args.list) .. ':keys', 0, args.id)
+elseif args.kind == 'token' and is_live(token_key(args.digest)) then
+  local id, workspace = unpack(call('HMGET', token_key(args.digest), 'id', 'workspace'))
+  call('HSETNX', args.prefix .. 'token-ids', id, args.digest)
+  call('ZADD', args.prefix .. 'tokens', 0, id)
+  call('ZADD', token_index(workspace), 0, id)
+end
+return done()

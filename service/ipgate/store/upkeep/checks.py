@@ -1,0 +1,93 @@
+"""The rules between the keys of the store, as checks of one key each.
+
+A check reads with several commands, between which the store may change: what it finds counts only
+if a second look finds it again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from redis.exceptions import ResponseError
+
+from ipgate.store.upkeep.findings import Finding, Problem
+from ipgate.store.upkeep.index_checks import IndexChecks
+from ipgate.store.upkeep.places import TYPES, Place, place_of
+from ipgate.store.upkeep.reading import Reading
+from ipgate.store.upkeep.resource_checks import ResourceChecks
+from ipgate.store.upkeep.shard_checks import ShardChecks
+
+_PRESENCE = {"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}
+
+Whole = Callable[[Place], AsyncIterator[Finding]]
+Member = Callable[[Place, str], Awaitable[Finding | None]]
+
+
+class Checks:
+    """`now`: seconds of the store's clock, by which reservations are judged."""
+
+    def __init__(self, reading: Reading, now: int) -> None:
+        self._reading = reading
+        shards, indexes = ShardChecks(reading), IndexChecks(reading, now)
+        resources = ResourceChecks(reading, now)
+        self._whole: dict[str, Whole] = {
+            "meta": shards.meta,
+            "changes": shards.changes,
+            "workspace": resources.workspace,
+            "list": resources.allow_list,
+            "list-ranges": resources.ranges,
+            "key": resources.api_key,
+            "token": resources.token,
+            "digest": indexes.entry,
+        }
+        self._members: dict[str, Member] = {
+            "workspaces": indexes.workspace,
+            "lists": indexes.allow_list,
+            "keys": indexes.api_key,
+            "list-names": indexes.list_name,
+            "list-keys": indexes.list_key,
+            "key-lists": indexes.key_list,
+            "token-ids": indexes.token_id,
+            "tokens": indexes.token,
+            "ws-tokens": indexes.workspace_token,
+        }
+
+    async def look(self, key: str, member: str = "") -> list[Finding]:
+        """What is wrong with a key, or with one member of it. Raises redis's errors."""
+        at = place_of(key)
+        kind = await self._reading.ask("TYPE", key)
+        if kind == "none" and (at is None or at.kind != "meta"):
+            return []
+        if at is None:
+            return [Finding(key, Problem.UNKNOWN_KEY, "no rule knows this key")]
+        if kind not in (TYPES[at.kind], "none"):
+            detail = f"is a {kind}, and should be a {TYPES[at.kind]}"
+            return [Finding(key, Problem.WRONG_TYPE, detail)]
+        if not at.rightly():
+            return [Finding(key, Problem.WRONG_SHARD, "is in a shard where nobody looks for it")]
+        try:
+            return [each async for each in self._findings(at, member)]
+        except ResponseError as fault:
+            if "WRONGTYPE" in str(fault):
+                return []  # a key that it refers to, which has a finding of its own
+            raise
+
+    async def _findings(self, at: Place, member: str) -> AsyncIterator[Finding]:
+        if at.kind in self._whole:
+            async for found in self._whole[at.kind](at):
+                yield found
+            return
+        if at.kind == "workers":
+            return  # what servers keep while they run
+        check = self._members[at.kind]
+        kind = TYPES[at.kind]
+        pages = self._one(at.key, kind, member) if member else self._reading.members(at.key, kind)
+        async for page in pages:
+            for each in await asyncio.gather(*(check(at, each) for each in page)):
+                if each is not None:
+                    yield each
+
+    async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
+        """The member, if it is still there."""
+        found = await self._reading.ask(_PRESENCE[kind], key, member)
+        if found is not None if kind == "zset" else found:
+            yield [member]

@@ -1,0 +1,105 @@
+"""What a Redis key is, by its name: `docs/redis-keys.md` read the other way round."""
+
+import re
+from dataclasses import dataclass
+
+from ipgate.domain.revision import SHARDS
+from ipgate.store.keys import TOKEN_SHARD, WORKERS, shard_of, shard_prefix
+
+_ID = "[a-z][a-z0-9-]{0,62}"
+_SHA256 = "[0-9a-f]{64}"
+_KEY = re.compile(r"ipgate:\{s([0-9]{2})\}:(.*)", re.DOTALL)
+_DIGEST = re.compile(f"ipgate:digest:({_SHA256})")
+
+TYPES = {
+    "meta": "hash",
+    "changes": "stream",
+    "workspaces": "zset",
+    "workspace": "hash",
+    "lists": "zset",
+    "keys": "zset",
+    "list-names": "hash",
+    "list": "hash",
+    "list-ranges": "set",
+    "list-keys": "zset",
+    "key": "hash",
+    "key-lists": "set",
+    "token": "hash",
+    "token-ids": "hash",
+    "tokens": "zset",
+    "ws-tokens": "zset",
+    "digest": "string",
+    "workers": "hash",
+}
+"""Each kind of key, and its type."""
+
+_FORMS = [
+    (re.compile(form), kind)
+    for form, kind in (
+        ("(meta|changes|workspaces|token-ids|tokens)", ""),
+        (f"ws:(?P<workspace>{_ID})", "workspace"),
+        (f"ws:(?P<workspace>{_ID}):(lists|keys|list-names)", ""),
+        (f"ws:(?P<workspace>{_ID}):list:(?P<id>{_ID})", "list"),
+        (f"ws:(?P<workspace>{_ID}):list:(?P<id>{_ID}):ranges", "list-ranges"),
+        (f"ws:(?P<workspace>{_ID}):list:(?P<id>{_ID}):keys", "list-keys"),
+        (f"ws:(?P<workspace>{_ID}):key:(?P<id>{_ID})", "key"),
+        (f"ws:(?P<workspace>{_ID}):key:(?P<id>{_ID}):lists", "key-lists"),
+        (f"token:(?P<id>{_SHA256})", "token"),
+        (f"ws-tokens:(?P<workspace>{_ID}|)", "ws-tokens"),
+    )
+]
+_OF_TOKENS = ("token", "token-ids", "tokens", "ws-tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`kind`: one of TYPES. `id`: of the list or key, or the digest. `shard`: -1 for one outside of them."""
+
+    key: str
+    kind: str
+    shard: int = -1
+    workspace: str = ""
+    id: str = ""
+
+    @property
+    def prefix(self) -> str:
+        return shard_prefix(self.shard)
+
+    @property
+    def owner(self) -> str:
+        """The key of the workspace."""
+        return f"{self.prefix}ws:{self.workspace}"
+
+    def allow_list(self, allow_list: str) -> str:
+        return f"{self.owner}:list:{allow_list}"
+
+    def api_key(self, key: str) -> str:
+        return f"{self.owner}:key:{key}"
+
+    def rightly(self) -> bool:
+        """Whether the key is in the shard where it is looked for."""
+        if self.kind in _OF_TOKENS:
+            return self.shard == TOKEN_SHARD
+        return not self.workspace or self.shard == shard_of(self.workspace)
+
+
+def place_of(key: str) -> Place | None:
+    """None for a key that no rule knows."""
+    if key == WORKERS:
+        return Place(key, "workers")
+    if found := _DIGEST.fullmatch(key):
+        return Place(key, "digest", id=found[1])
+    parts = _KEY.fullmatch(key)
+    if not parts or int(parts[1]) >= SHARDS:
+        return None
+    for form, kind in _FORMS:
+        if found := form.fullmatch(parts[2]):
+            named = found.groupdict()
+            return Place(
+                key,
+                kind or str(found[found.re.groups]),
+                int(parts[1]),
+                named.get("workspace") or "",
+                named.get("id") or "",
+            )
+    return None

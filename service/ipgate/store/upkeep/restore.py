@@ -1,0 +1,204 @@
+"""Writes an export into an empty store.
+
+While it does, every shard is marked in its meta: it has no epoch, so that a server that runs on the
+store serves nothing of it, and another schema, so that none starts. The marks are taken off when
+all is written: first each shard is said to be whole, then each gets a new epoch, on which all
+servers drop what they hold. So what is marked "importing" was never served, and may be emptied.
+"""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from typing import IO
+
+from ipgate.domain.errors import shown
+from ipgate.domain.revision import SHARDS
+from ipgate.store import keys
+from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA
+from ipgate.store.topology import Store
+from ipgate.store.upkeep import records
+from ipgate.store.upkeep.places import place_of
+from ipgate.store.upkeep.reading import PAGE, Reading
+from ipgate.store.upkeep.refused import Refused
+from ipgate.store.upkeep.validation import Validated, validate
+
+Progress = Callable[[int, int], None]
+
+_BATCH = 2000
+"""Words of commands that are sent to a shard at once."""
+
+# Puts the mark ARGV[1] on a shard that holds nothing, or only what a former import wrote. Answers with
+# the meta as it was before, false for a shard that holds something else. ARGV[2]: its prefix.
+_MARK = """
+local former = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip', 'import')
+local marked = redis.call('HEXISTS', KEYS[1], 'import') == 1
+if not marked and redis.call('EXISTS', ARGV[2] .. 'workspaces', ARGV[2] .. 'tokens') > 0 then return false end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'schema', 'importing', 'import', ARGV[1])
+return former
+"""
+
+# Runs commands on a shard, if the mark is still ours.
+_WRITE = """
+if redis.call('HGET', KEYS[1], 'import') ~= ARGV[1] then return 0 end
+for _, command in ipairs(cjson.decode(ARGV[2])) do redis.call(unpack(command)) end
+return 1
+"""
+
+
+async def restore(
+    redis: Store, file: IO[bytes], *, restart: bool, progress: Progress
+) -> dict[str, int]:
+    """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
+    written if any of it is wrong, or if the store is not empty: that is Refused. With
+    `restart`, goes on after an import that was cut off. Raises redis's errors."""
+    found = validate(file)
+    if found.faults:
+        raise Refused("the file cannot be imported; nothing was written", found.lines())
+    await Restore(redis, found, progress).run(file, restart=restart)
+    counts: dict[str, int] = found.header["counts"]
+    return counts
+
+
+class Restore:
+    """One import of a file that was found good."""
+
+    def __init__(self, redis: Store, found: Validated, progress: Progress) -> None:
+        self._redis = redis
+        self._reading = Reading(redis)
+        self._header = found.header
+        self._sha256 = found.sha256
+        self._mark = f"{found.sha256}.{secrets.token_hex(8)}"
+        self._progress = progress
+        self._total = sum(found.header["counts"].values())
+
+    async def run(self, file: IO[bytes], *, restart: bool) -> None:
+        states = [await self._state(shard) for shard in range(SHARDS)]
+        schemas = {schema for schema, _ in states}
+        if not restart and schemas & set(IMPORTS):
+            raise Refused("an import into the store was cut off; give --restart to begin it again")
+        if restart and not schemas & set(IMPORTS):
+            raise Refused("no import into the store was cut off; import without --restart")
+        if IMPORTED in schemas and IMPORTING not in schemas:
+            await self._open_rest(states)
+            return
+        if not restart:
+            await self._check_empty()
+        await self._mark_all()
+        if restart:
+            await self._clear()
+        await self._write_all(file)
+        for shard in range(SHARDS):
+            await self._write(shard, [["HSET", keys.meta(shard), "schema", IMPORTED]])
+        for shard in range(SHARDS):
+            await self._open(shard)
+
+    async def _open_rest(self, states: list[tuple[str | None, str]]) -> None:
+        """All was written, and a part may be served already: what is left is to serve the rest."""
+        for shard, (schema, mark) in enumerate(states):
+            if schema == IMPORTED:
+                if not mark.startswith(self._sha256):
+                    text = "the import of another file was all but finished; restart that one"
+                    raise Refused(text)
+                self._mark = mark
+                await self._open(shard)
+
+    async def _state(self, shard: int) -> tuple[str | None, str]:
+        """The schema and the mark of a shard."""
+        schema, mark = await self._reading.ask("HMGET", keys.meta(shard), "schema", "import")
+        return schema, mark or ""
+
+    async def _check_empty(self) -> None:
+        async for page in self._reading.keys():
+            for key in page:
+                at = place_of(key)
+                if at is None or at.kind not in ("meta", "changes", "workers"):
+                    raise Refused(f"the store is not empty: it has the key {shown(key)}")
+
+    async def _mark_all(self) -> None:
+        """Marks all shards; if one is not empty, the others are as before."""
+        marked: list[tuple[int, list[str | None]]] = []
+        for shard in range(SHARDS):
+            former = await self._reading.ask(
+                "EVAL", _MARK, 1, keys.meta(shard), self._mark, keys.shard_prefix(shard)
+            )
+            if former is not None:
+                marked.append((shard, former))
+                continue
+            for done, meta in marked:
+                fields = zip(("schema", "epoch", "rev", "tip", "import"), meta, strict=True)
+                back = [word for name, value in fields if value for word in (name, value)]
+                key = keys.meta(done)
+                again = [["HSET", key, *back]] if back else []
+                await self._write(done, [["DEL", key], *again])
+            raise Refused("the store is not empty: somebody writes to it")
+
+    async def _clear(self) -> None:
+        """Removes what an import wrote: it began with an empty store, which nobody else can write
+        to while it is marked."""
+        async for page in self._reading.keys():
+            for key in page:
+                at = place_of(key)
+                if at is not None and at.kind not in ("meta", "changes", "workers"):
+                    await self._reading.ask("UNLINK", key)
+
+    async def _write_all(self, file: IO[bytes]) -> None:
+        waiting: dict[int, list[records.Command]] = {shard: [] for shard in range(SHARDS)}
+        words = dict.fromkeys(range(SHARDS), 0)
+        entries: list[records.Record] = []
+        sha256 = hashlib.sha256()
+        file.seek(0)
+        for number, text in enumerate(file):
+            record = json.loads(text)
+            if record["kind"] == "trailer":
+                break
+            sha256.update(text)
+            if record["kind"] == "header":
+                continue
+            shard = records.shard(record)
+            for command in records.commands(record):
+                waiting[shard].append(command)
+                words[shard] += len(command)
+                if words[shard] >= _BATCH:
+                    await self._write(shard, waiting[shard])
+                    waiting[shard], words[shard] = [], 0
+            if record["kind"] == "key":
+                entries.append(record)
+            if len(entries) >= PAGE:
+                await self._index(entries)
+                entries = []
+            self._progress(number, self._total)
+        for shard, commands in waiting.items():
+            await self._write(shard, commands)
+        await self._index(entries)
+        if sha256.hexdigest() != self._sha256:
+            raise Refused("the file changed while it was imported; give --restart to begin again")
+
+    async def _write(self, shard: int, commands: list[records.Command]) -> None:
+        words = json.dumps(commands)
+        if commands and not await self._reading.ask(
+            "EVAL", _WRITE, 1, keys.meta(shard), self._mark, words
+        ):
+            raise Refused("another import has taken over")
+
+    async def _index(self, entries: list[records.Record]) -> None:
+        await asyncio.gather(
+            *(
+                self._reading.ask("SET", keys.digest(each["digest"]), records.entry(each))
+                for each in entries
+            )
+        )
+
+    async def _open(self, shard: int) -> None:
+        """Lets a shard be served, as a new history that begins after the latest `rev` in it."""
+        meta = keys.meta(shard)
+        fields = ("schema", SCHEMA, "epoch", secrets.token_hex(8), "tip", secrets.token_hex(8))
+        rev = str(self._header["shards"][shard]["rev"] + 1)
+        commands = [
+            ["DEL", keys.changes(shard)],
+            ["DEL", meta],
+            ["HSET", meta, *fields, "rev", rev],
+        ]
+        await self._write(shard, commands)

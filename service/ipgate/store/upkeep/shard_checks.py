@@ -1,0 +1,63 @@
+"""Checks of a shard's meta and of its history."""
+
+import re
+from collections.abc import AsyncIterator
+
+from ipgate.store import keys
+from ipgate.store.scripts import IMPORTS, SCHEMA
+from ipgate.store.upkeep.findings import Finding, Problem
+from ipgate.store.upkeep.places import Place
+from ipgate.store.upkeep.reading import Reading
+
+_FORMS = {"epoch": "[0-9a-f]{16}", "rev": "[0-9]{1,15}", "tip": "[0-9a-f]{16}"}
+_PAGE = 1000
+
+# The last entry's number and tip, as of the same moment as the meta.
+_END = """
+local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+return { redis.call('HGET', KEYS[1], 'rev'), redis.call('HGET', KEYS[1], 'tip'), last }
+"""
+
+
+class ShardChecks:
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def meta(self, at: Place) -> AsyncIterator[Finding]:
+        fields = await self._reading.ask("HGETALL", at.key)
+        if not fields:
+            if await self._reading.ask("EXISTS", at.prefix + "workspaces"):
+                yield Finding(at.key, Problem.BAD_META, "is missing, though the shard holds data")
+            return
+        if fields.get("schema") in IMPORTS:
+            yield Finding(at.key, Problem.IMPORT_CUT_OFF, "an import was begun and not finished")
+            return
+        if fields.get("schema") != SCHEMA:
+            detail = f"has schema {fields.get('schema')}, and should have {SCHEMA}"
+            yield Finding(at.key, Problem.BAD_META, detail)
+        for field, form in _FORMS.items():
+            if not re.fullmatch(form, fields.get(field, "")):
+                yield Finding(at.key, Problem.BAD_META, f"{field} is not one", field)
+
+    async def changes(self, at: Place) -> AsyncIterator[Finding]:
+        """The chain of the entries that are there, and whether it ends where the meta says."""
+        meta = keys.meta(at.shard)
+        rev, tip, last = await self._reading.ask("EVAL", _END, 2, meta, at.key)
+        if last is not None:
+            identifier, flat = last
+            fields = dict(zip(flat[::2], flat[1::2], strict=True))
+            if (identifier, fields.get("tip")) != (f"{rev}-0", tip):
+                detail = (
+                    f"ends with entry {identifier}, which is not the change that the meta names"
+                )
+                yield Finding(at.key, Problem.BAD_HISTORY, detail)
+        first, former = "-", ("", "")
+        while page := await self._reading.ask("XRANGE", at.key, first, "+", "COUNT", _PAGE):
+            for identifier, fields in page:
+                number = int(identifier.partition("-")[0])
+                expected = (f"{number}-0", fields.get("prev"))
+                if (former[0] and expected != former) or identifier != f"{number}-0":
+                    detail = f"entry {identifier} does not follow on the one before it"
+                    yield Finding(at.key, Problem.BAD_HISTORY, detail)
+                former = (f"{number + 1}-0", fields.get("tip", ""))
+            first = f"({page[-1][0]}"
