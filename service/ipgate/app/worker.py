@@ -116,7 +116,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     sys.stdout.buffer.flush()
     await stopping.wait()
     reporting.cancel()
-    await engine.drain()
+    engine.health.stop()
     await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
     follower.stop()
@@ -146,9 +146,9 @@ async def _report_health(
 ) -> None:
     while True:
         age = follower.oldest()
-        await engine.report("", serving=age <= max_staleness)
-        await engine.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
-        await engine.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
+        engine.health.report("", serving=age <= max_staleness)
+        engine.health.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
+        engine.health.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
         await asyncio.sleep(_HEALTH_INTERVAL)
 
 
