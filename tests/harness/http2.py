@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -99,7 +100,8 @@ class Wire:
         self.send(HEADERS, END_HEADERS, stream, header_block(path, token=token, extra=named))
 
     def frames(self) -> Iterator[Frame]:
-        """What the server sends, until it closes the connection. Raises TimeoutError."""
+        """What the server sends, until it closes the connection; pings and settings are answered.
+        Raises TimeoutError."""
         while True:
             while len(self._read) < 9 or len(self._read) < 9 + self._size():
                 try:
@@ -113,6 +115,11 @@ class Wire:
             kind, flags = self._read[3:5]
             (stream,) = struct.unpack(">I", self._read[5:9])
             payload, self._read = self._read[9 : 9 + size], self._read[9 + size :]
+            if kind in (PING, SETTINGS) and not flags & ACK:
+                with suppress(
+                    ConnectionError
+                ):  # the server may close it; there may be more to read
+                    self.send(kind, ACK, 0, payload if kind == PING else b"")
             yield Frame(kind, flags, stream, payload)
 
     def first(self, kind: int, stream: int | None = None) -> Frame | None:

@@ -4,6 +4,10 @@ import logging
 import os
 import time
 
+_NOISE = ("Invalid encoding on ", "ExecuteBatchError raised in core by ")
+"""What gRPC writes, with a traceback, of each header that is not UTF-8, with the header, which may be
+a token, and of each caller that goes away while it is answered."""
+
 
 class _OneLine(logging.Formatter):
     """Whatever a message holds, it cannot begin a line of its own; a traceback is indented."""
@@ -18,8 +22,14 @@ class _OneLine(logging.Formatter):
         return "\n".join(f"    {line}" for line in text.splitlines())
 
 
+def _tells_something(record: logging.LogRecord) -> bool:
+    """False for what any stranger could fill the log with."""
+    return not (record.name == "grpc._cython.cygrpc" and str(record.msg).startswith(_NOISE))
+
+
 def set_up_logs(level: str) -> None:
     handler = logging.StreamHandler()
     form = f"%(asctime)s.%(msecs)03dZ %(levelname)s [{os.getpid()}] %(name)s: %(message)s"
     handler.setFormatter(_OneLine(form, datefmt="%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(_tells_something)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
