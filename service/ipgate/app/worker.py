@@ -27,7 +27,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.identity import Identity
-from ipgate.authorizer.loading import AT_ONCE, Loading
+from ipgate.authorizer.loading import AT_ONCE, TOKENS_AT_ONCE, Loading
 from ipgate.clock import Clock
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio
@@ -79,7 +79,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     settings = orders.settings
     # Apart, so that neither many changes nor many unknown keys keep the others waiting.
     admin_redis = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
-    rules_redis = connect(orders.store_url, connections=AT_ONCE)
+    rules_redis = connect(orders.store_url, connections=AT_ONCE + TOKENS_AT_ONCE)
     feed_redis = connect(orders.store_url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
     scripts = Scripts(admin_redis, clock)
     rules = RuleStore(Scripts(rules_redis, clock))
