@@ -113,6 +113,22 @@ def test_headers_that_are_no_text_leave_no_trace_in_the_log(target: Server) -> N
     assert "s3cret" not in target.log.read_text()
 
 
+@pytest.mark.parametrize("path", [b"/x\xff/y", b"\xff", b"", b"/ipgate.v1.AuthorizeService/\xc3"])
+def test_no_path_stops_the_server(target: Server, path: bytes) -> None:
+    """A call of whatever path is refused with UNIMPLEMENTED, also where it is no text at all."""
+    with Wire(target.address) as wire:
+        wire.settings()
+        fields = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b"te", b"trailers"),
+                  (b"content-type", b"application/grpc"), (b":authority", b"x"))  # fmt: skip
+        block = b"".join(
+            b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+            for name, value in fields
+        )
+        wire.send(HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, block)
+        assert "grpc-status\x0212" in wire.trailers(1)
+        assert answered(wire, 3)
+
+
 def test_calls_that_are_reset_at_once_leave_nothing(target: Server) -> None:
     """Rapid reset: thousands of calls, each cancelled when it has begun, and then an answer."""
     with Wire(target.address) as wire:

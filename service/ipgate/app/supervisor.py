@@ -119,7 +119,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name != VARIABLE},
+                env=_environment(),
             )
             assert process.stdin is not None
             assert process.stdout is not None
@@ -177,6 +177,13 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _environment() -> dict[str, str]:
+    """What workers get: not the root token. gRPC's core would write what strangers send it to the
+    log, byte for byte."""
+    passed = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return {"GRPC_VERBOSITY": "NONE"} | passed
 
 
 def _reserved(settings: Settings) -> socket.socket:

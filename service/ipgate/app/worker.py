@@ -109,16 +109,22 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     following = asyncio.create_task(follower.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
     await engine.start()
+    serving = asyncio.create_task(engine.server.wait_for_termination())
+    # A server that ends by itself would leave a worker that serves nobody: better a new one.
+    serving.add_done_callback(lambda _: stopping.set())
     # What was built so far stays; the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
     await stopping.wait()
+    if serving.done():
+        log.error("the gRPC server ended by itself")
     reporting.cancel()
     engine.health.stop()
     await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
+    await asyncio.gather(serving, return_exceptions=True)
     follower.stop()
     following.cancel()
     for redis in (feed_redis, rules_redis, admin_redis):

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import grpc.aio
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
+from ipgate.engines.unfazed import Server
 from ipgate.rpc.guard import guarded_stream, handlers
 from ipgate.settings import Settings
 from ipgate.v1 import admin_pb2, authorize_pb2
@@ -49,7 +50,7 @@ _LIMITS = (
 class GrpcioEngine:
     """A server that is built and bound, but not started. `port`: where it listens."""
 
-    server: grpc.aio.Server
+    server: Server
     health: Health
     port: int
 
@@ -70,22 +71,29 @@ def build(
     authorize: list[object],
 ) -> GrpcioEngine:
     """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
-    server = grpc.aio.server(
-        options=(
+    server = Server(
+        (
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_allowed_incoming_connections", _connections(settings.max_connections)),
             *_LIMITS,
         ),
-        maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        settings.max_concurrent_calls,
+    )
+    services = [
+        admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+        authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"],
+        health_pb2.DESCRIPTOR.services_by_name["Health"],
+        reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+    ]
+    server.add_paths(
+        *(f"/{each.full_name}/{method.name}" for each in services for method in each.methods)
     )
     server.add_generic_rpc_handlers(
         (
-            handlers(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], admin, identity),
-            handlers(
-                authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"], authorize, identity
-            ),
+            handlers(services[0], admin, identity),
+            handlers(services[1], authorize, identity),
         )
     )
     health = Health()
