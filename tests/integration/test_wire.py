@@ -155,8 +155,8 @@ def test_a_peer_that_pings_without_need_is_told_to_calm_down(target: Server) -> 
     """The third ping too many is answered with GOAWAY, ENHANCE_YOUR_CALM, too_many_pings."""
     with Wire(target.address) as wire:
         wire.settings()
-        for _ in range(10):
-            wire.send(http2.PING, 0, 0, bytes(8))
+        assert wire.first(http2.SETTINGS) is not None
+        wire.send(http2.PING, 0, 0, bytes(8), times=4)
         goaway = wire.first(http2.GOAWAY)
         assert goaway is not None
         assert int.from_bytes(goaway.payload[4:8], "big") == http2.ENHANCE_YOUR_CALM

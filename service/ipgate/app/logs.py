@@ -15,11 +15,18 @@ class _OneLine(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+        return _printable(super().formatMessage(record))
 
     def formatException(self, ei: object) -> str:  # noqa: N802  logging's name
         text = super().formatException(ei)  # type: ignore[arg-type]
-        return "\n".join(f"    {line}" for line in text.splitlines())
+        return "\n".join(f"    {_printable(line)}" for line in text.splitlines())
+
+
+def _printable(text: str) -> str:
+    """`text` with everything escaped that would end a line or command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _tells_something(record: logging.LogRecord) -> bool:
