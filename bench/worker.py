@@ -20,6 +20,7 @@ def _with_floor(build: Any) -> Any:
         engine: grpcio.GrpcioEngine = build(*args, **kwargs)
         methods: dict[str, Any] = {"Empty": grpc.unary_unary_rpc_method_handler(_empty)}
         floor = grpc.method_handlers_generic_handler("bench.Floor", methods)
+        engine.server.add_paths(EMPTY)
         engine.server.add_generic_rpc_handlers((floor,))
         return engine
 

@@ -55,6 +55,14 @@ class Settings:
     max_lists_per_key: int = _setting(1000, "Allow lists linked to one API key.", min=1, max=65_535)
     max_keys_per_workspace: int = _setting(1_000_000, "API keys of one workspace.", min=1)
     max_message_bytes: int = _setting(4 << 20, "Size of a request.", min=1024)
+    max_concurrent_calls: int = _setting(
+        2000, "Calls under way in one worker; more are refused at once.", min=1
+    )
+    max_connections: int = _setting(
+        1000,
+        "Connections to one worker; fewer if its limit of open files leaves no room for them.",
+        min=1,
+    )
     drain_delay: float = _setting(
         0.0, "Seconds between NOT_SERVING and the stop, for callers to turn away.", min=0
     )

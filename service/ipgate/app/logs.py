@@ -7,6 +7,10 @@ import time
 INTERVAL = 5.0
 _REMEMBERED = 100
 
+_NOISE = ("Invalid encoding on ", "ExecuteBatchError raised in core by ")
+"""What gRPC writes, with a traceback, of each header that is not UTF-8, with the header, which may be
+a token, and of each caller that goes away while it is answered."""
+
 
 class _OneLine(logging.Formatter):
     """Whatever a message holds, it cannot begin a line of its own; a traceback is indented."""
@@ -14,11 +18,23 @@ class _OneLine(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+        return _printable(super().formatMessage(record))
 
     def formatException(self, ei: object) -> str:  # noqa: N802  logging's name
         text = super().formatException(ei)  # type: ignore[arg-type]
-        return "\n".join(f"    {line}" for line in text.splitlines())
+        return "\n".join(f"    {_printable(line)}" for line in text.splitlines())
+
+
+def _printable(text: str) -> str:
+    """`text` with everything escaped that would end a line or command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    """False for what any stranger could fill the log with."""
+    return not (record.name == "grpc._cython.cygrpc" and str(record.msg).startswith(_NOISE))
 
 
 class _NotAgain(logging.Filter):
@@ -45,4 +61,5 @@ def set_up_logs(level: str) -> None:
     form = f"%(asctime)s.%(msecs)03dZ %(levelname)s [{os.getpid()}] %(name)s: %(message)s"
     handler.setFormatter(_OneLine(form, datefmt="%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(_NotAgain())
+    handler.addFilter(_tells_something)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

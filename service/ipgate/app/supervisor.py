@@ -131,7 +131,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name != VARIABLE},
+                env=_environment(),
             )
             assert process.stdin is not None
             assert process.stdout is not None
@@ -220,6 +220,13 @@ async def _strike_out(url: str, worker: str) -> None:
         log.warning("worker %s counts as live until its lease runs out", worker)
     finally:
         await store.aclose()
+
+
+def _environment() -> dict[str, str]:
+    """What workers get: not the root token. gRPC's core would write what strangers send it to the
+    log, byte for byte."""
+    passed = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return {"GRPC_VERBOSITY": "NONE"} | passed
 
 
 def _reserved(settings: Settings) -> socket.socket:

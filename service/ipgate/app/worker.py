@@ -29,7 +29,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.identity import Identity
-from ipgate.authorizer.loading import AT_ONCE, Loading
+from ipgate.authorizer.loading import AT_ONCE, TOKENS_AT_ONCE, Loading
 from ipgate.authorizer.presence import Presence
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
@@ -87,7 +87,7 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     settings = orders.settings
     # Apart, so that neither many changes nor many unknown keys keep the others waiting.
     admin_store = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
-    rules_store = connect(orders.store_url, connections=AT_ONCE)
+    rules_store = connect(orders.store_url, connections=AT_ONCE + TOKENS_AT_ONCE)
     feed_store = connect(orders.store_url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT)
     scripts = Scripts(admin_store, clock, replicas=settings.min_replicas_ack)
     rules = RuleStore(Scripts(rules_store, clock))
@@ -122,6 +122,9 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     present = asyncio.create_task(presence.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
     await engine.start()
+    serving = asyncio.create_task(engine.server.wait_for_termination())
+    # A server that ends by itself would leave a worker that serves nobody: better a new one.
+    serving.add_done_callback(lambda _: stopping.set())
     # What was built so far stays; the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -129,10 +132,13 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     sys.stdout.buffer.flush()
     signs = asyncio.create_task(_give_signs_of_life())
     await stopping.wait()
+    if serving.done():
+        log.error("the gRPC server ended by itself")
     reporting.cancel()
-    await engine.drain()
+    engine.health.stop()
     await asyncio.sleep(settings.drain_delay)
     await engine.stop(settings.shutdown_grace)
+    await asyncio.gather(serving, return_exceptions=True)
     follower.stop()
     following.cancel()
     present.cancel()
@@ -164,9 +170,9 @@ async def _report_health(
 ) -> None:
     while True:
         age = follower.oldest()
-        await engine.report("", serving=age <= max_staleness)
-        await engine.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
-        await engine.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
+        engine.health.report("", serving=age <= max_staleness)
+        engine.health.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
+        engine.health.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
         await asyncio.sleep(_HEALTH_INTERVAL)
 
 

@@ -17,6 +17,9 @@ from ipgate.store.keys import shard_of
 LONGEST_WAIT = 5.0
 """Seconds that a call without a deadline waits for its `min_revision`."""
 
+UTMOST_WAIT = 30.0
+"""Seconds that any call waits for it: revisions can be made up, and a call that waits takes room."""
+
 _ROUNDS = 50
 
 
@@ -59,7 +62,7 @@ class Authorizer:
         address = _address(ip)
         if min_revision:
             revision = parse_revision("min_revision", min_revision)
-            wait = LONGEST_WAIT if timeout is None else timeout * 0.9
+            wait = LONGEST_WAIT if timeout is None else min(timeout * 0.9, UTMOST_WAIT)
             await self._follower.wait_for(revision, wait)
         for _ in range(_ROUNDS):
             verdict = self._verdict(caller, subject, address)
@@ -74,6 +77,9 @@ class Authorizer:
 
     def _verdict(self, caller: Caller, subject: Subject, address: int | None) -> Verdict | None:
         """The verdict from what is held now, without a pause; None if something is missing."""
+        if _is_foreign(subject, caller):
+            # Neither what is held nor a load: either would tell, by the time it takes.
+            return self._not_visible(subject)
         key = self._held(subject)
         if key is None:
             # What is not known to be unknown must be loaded.
@@ -125,6 +131,13 @@ class Authorizer:
             f"nothing was heard from the store for more than {self._max_staleness:g} s; try again",
             reason="STALE",
         )
+
+
+def _is_foreign(subject: Subject, caller: Caller) -> bool:
+    """Whether a caller who is confined to a workspace names a key of another one."""
+    if not caller.workspace or not isinstance(subject, str) or not subject:
+        return False
+    return not subject.startswith(f"workspaces/{caller.workspace}/")
 
 
 def _address(ip: str) -> int | None:

@@ -21,7 +21,8 @@ T = TypeVar("T")
 class Flight:
     """A load under way. `touched`: the number of the last change that touched what is loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: Name) -> None:
+        self.name = name
         self.touched: float = -1
         self.task: asyncio.Task[Any] | None = None
 
@@ -37,7 +38,7 @@ class Flights:
         Unavailable."""
         flight = self._flights.get(name)
         if flight is None:
-            flight = self._flights[name] = Flight()
+            flight = self._flights[name] = Flight(name)
             flight.task = asyncio.create_task(self._fly(name, flight, load))
             flight.task.add_done_callback(_retrieve)
         assert flight.task is not None

@@ -13,6 +13,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flight, Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.held import HeldIntervals, HeldKey, HeldList, HeldUnion, HeldWorkspace
+from ipgate.authorizer.slots import Slots
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import compile_list, compile_union
 from ipgate.domain.names import key_name
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Reads that may be under way at a time: strangers with made-up keys cannot flood the store."""
+
+TOKENS_AT_ONCE = 16
+"""The same for access tokens, apart: strangers with made-up tokens cannot hold up known callers."""
 
 _FOLLOWING = 3.0
 """Seconds that the follower may be behind what was read."""
@@ -44,7 +48,8 @@ class Loading:
         self._cache = cache
         self._flights = flights
         self._follower = follower
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = Slots(AT_ONCE)
+        self._token_slots = Slots(TOKENS_AT_ONCE)
 
     async def credential(self, digest: bytes) -> None:
         """Loads the key of a credential, or learns that there is none."""
@@ -52,7 +57,7 @@ class Loading:
         async def load(flight: Flight) -> None:
             for _ in range(_ATTEMPTS):
                 flight.touched = -1
-                async with self._slots:
+                async with self._slots.taken():
                     owner = await self._store.credential(digest.hex())
                 if owner is not None:
                     name = key_name(*owner)
@@ -170,7 +175,8 @@ class Loading:
         `flight.touched` is -1, and counts what comes from here on."""
         for attempt in range(_ATTEMPTS):
             flight.touched = -1
-            async with self._slots:
+            slots = self._token_slots if flight.name[0] == "token" else self._slots
+            async with slots.taken():
                 head, facts = await read()
             if await self._reached(shard, head) and flight.touched <= head.number:
                 flight.touched = -1

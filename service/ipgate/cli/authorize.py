@@ -7,7 +7,7 @@ import typer
 
 from ipgate.cli.client import Failure
 from ipgate.cli.options import Json, connection
-from ipgate.cli.output import last, print_json
+from ipgate.cli.output import last, print_json, visible
 from ipgate.domain.names import key_name
 from ipgate.v1 import authorize_pb2 as authorize_pb
 
@@ -50,6 +50,6 @@ def authorize(
     else:
         reason = authorize_pb.Reason.Name(answer.reason).removeprefix("REASON_")
         where = f" ({answer.range} in {last(answer.allow_list)})" if answer.allow_list else ""
-        print(f"{'ALLOWED' if answer.allowed else 'DENIED'} {reason}{where}")
+        print(visible(f"{'ALLOWED' if answer.allowed else 'DENIED'} {reason}{where}"))
     if not answer.allowed:
         raise typer.Exit(DENIED)

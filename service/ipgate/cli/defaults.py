@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.options import DryRun, Etag, In, Json, Wait, change, connection
-from ipgate.cli.output import print_json
+from ipgate.cli.output import print_json, visible
 from ipgate.cli.workspaces import default_text
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
@@ -92,4 +92,4 @@ def _show(workspace: Any, *, json: bool) -> None:
     if json:
         print_json(workspace.default_allow_list)
     else:
-        print(f"default of {workspace.name}: {default_text(workspace)}")
+        print(visible(f"default of {workspace.name}: {default_text(workspace)}"))

@@ -7,7 +7,7 @@ import typer
 from ipgate.cli.client import Failure
 from ipgate.cli.keys import print_keys
 from ipgate.cli.options import DryRun, Etag, In, Json, Name, Wait, change, connection
-from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.output import last, print_fields, print_json, print_table, time, visible
 from ipgate.cli.ranges import Column, File, Ranges, gather
 from ipgate.cli.workspaces import done
 from ipgate.domain.names import key_name, list_name, workspace_name
@@ -282,4 +282,4 @@ def _show(allow_list: Any, *, json: bool) -> None:
         )
     )
     for each in allow_list.ranges:
-        print(f"  {each}")
+        print(f"  {visible(each)}")

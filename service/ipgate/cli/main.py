@@ -10,6 +10,7 @@ import typer
 from ipgate import __version__
 from ipgate.cli import authorize, defaults, health, keys, lists, tokens, upkeep, workspaces
 from ipgate.cli.client import Connection, Failure
+from ipgate.cli.output import visible
 from ipgate.cli.serve import serve
 
 ERROR = 2
@@ -81,5 +82,5 @@ def main() -> None:
     try:
         app()
     except Failure as failure:
-        print(f"ipgate: {failure}", file=sys.stderr)
+        print(f"ipgate: {visible(str(failure))}", file=sys.stderr)
         sys.exit(ERROR)

@@ -30,7 +30,16 @@ def print_json(value: Message | Iterable[Message] | dict[str, Any]) -> None:
         shown = to_dict(value)
     else:
         shown = [to_dict(each) for each in value]
-    print(json.dumps(shown, indent=2, ensure_ascii=False))
+    # In JSON such characters stand in strings alone, where the escape means the same.
+    print(visible(json.dumps(shown, indent=2, ensure_ascii=False)))
+
+
+def visible(text: str) -> str:
+    """`text` with everything escaped, but for line breaks, that would command the terminal or
+    reorder what is shown: the server's word is not trusted with that."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text
+    )
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -40,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         # Text, since a name with square brackets is not markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell).replace("\n", "\\n")) for cell in row))
     _console().print(table)
 
 
@@ -48,7 +57,7 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     """The fields of one resource, one a line."""
     grid = Table.grid(padding=(0, 2))
     for name, value in fields:
-        grid.add_row(Text(name, style="bold"), Text(value))
+        grid.add_row(Text(name, style="bold"), Text(visible(value)))
     _console().print(grid)
 
 

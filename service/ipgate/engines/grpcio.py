@@ -1,16 +1,19 @@
 """The grpc.aio engine."""
 
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
-import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from ipgate.authorizer.identity import Identity
+from ipgate.engines.health import SERVICE as HEALTH
+from ipgate.engines.health import Health
+from ipgate.engines.unfazed import Server
 from ipgate.rpc.guard import guarded_stream, handlers
 from ipgate.settings import Settings
 from ipgate.v1 import admin_pb2, authorize_pb2
@@ -20,28 +23,39 @@ AUTHORIZE = "ipgate.v1.AuthorizeService"
 _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 
 _MAX_METADATA = 16 << 10
-_MAX_STREAMS = 1000
+
+_OTHER_FILES = 200
+"""Files that a worker needs open aside from its connections; those to the store are most of them."""
+
+_LIMITS = (
+    ("grpc.max_metadata_size", _MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", _MAX_METADATA),
+    ("grpc.max_concurrent_streams", 256),
+    # A connection that does not get as far as HTTP/2.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    # One whose peer is gone without a word, or has nothing to ask. Age ends calls that never would.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 600_000),
+    ("grpc.max_connection_age_ms", 3_600_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+    # Clients may ping every 10 s, in calls or between them; the third ping too many ends it.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 2),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcioEngine:
     """A server that is built and bound, but not started. `port`: where it listens."""
 
-    server: grpc.aio.Server
-    health: health.aio.HealthServicer
+    server: Server
+    health: Health
     port: int
 
     async def start(self) -> None:
         await self.server.start()
-
-    async def report(self, service: str, *, serving: bool) -> None:
-        """Sets the health of a service, "" for all together."""
-        status = health_pb2.HealthCheckResponse
-        await self.health.set(service, status.SERVING if serving else status.NOT_SERVING)
-
-    async def drain(self) -> None:
-        """NOT_SERVING for good, while calls are still answered."""
-        await self.health.enter_graceful_shutdown()
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls; those under way get `grace` seconds."""
@@ -57,37 +71,58 @@ def build(
     authorize: list[object],
 ) -> GrpcioEngine:
     """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
-    server = grpc.aio.server(
-        options=(
+    server = Server(
+        (
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.max_metadata_size", _MAX_METADATA),
-            ("grpc.max_concurrent_streams", _MAX_STREAMS),
-        )
+            ("grpc.max_allowed_incoming_connections", _connections(settings.max_connections)),
+            *_LIMITS,
+        ),
+        settings.max_concurrent_calls,
+    )
+    services = [
+        admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+        authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"],
+        health_pb2.DESCRIPTOR.services_by_name["Health"],
+        reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+    ]
+    server.add_paths(
+        *(f"/{each.full_name}/{method.name}" for each in services for method in each.methods)
     )
     server.add_generic_rpc_handlers(
         (
-            handlers(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], admin, identity),
-            handlers(
-                authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"], authorize, identity
-            ),
+            handlers(services[0], admin, identity),
+            handlers(services[1], authorize, identity),
         )
     )
-    health_servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflected = ReflectionServicer((ADMIN, AUTHORIZE, health.SERVICE_NAME, reflection.SERVICE_NAME))
-    reflected.ServerReflectionInfo = guarded_stream(
-        f"{_REFLECTION}/ServerReflectionInfo", reflected.ServerReflectionInfo, identity
+    health = Health()
+    reflected = ReflectionServicer((ADMIN, AUTHORIZE, HEALTH, reflection.SERVICE_NAME))
+    reflect = guarded_stream(
+        f"{_REFLECTION}/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest,
+        reflected.ServerReflectionInfo,
+        identity,
     )
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, server)
+    methods: dict[str, Any] = {
+        "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(reflect)
+    }
+    server.add_generic_rpc_handlers(
+        (health.handlers(), grpc.method_handlers_generic_handler(_REFLECTION, methods))
+    )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{port}"
     if settings.tls_cert:
         bound = server.add_secure_port(address, _credentials(settings))
     else:
         bound = server.add_insecure_port(address)
-    return GrpcioEngine(server, health_servicer, bound)
+    return GrpcioEngine(server, health, bound)
+
+
+def _connections(wanted: int) -> int:
+    """How many connections there may be, so that there are always files left for the store."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
 
 
 def _credentials(settings: Settings) -> Any:

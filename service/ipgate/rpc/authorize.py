@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ipgate.authorizer.authorizer import (
+    LONGEST_WAIT,
     Authorizer,
     Subject,
     Verdict,
@@ -11,7 +12,7 @@ from ipgate.authorizer.authorizer import (
     subject_of_name,
 )
 from ipgate.domain.credential import digest
-from ipgate.domain.errors import InvalidArgument, IpgateError
+from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
 from ipgate.rpc.convert import verdict_out
 from ipgate.rpc.guard import Context
@@ -19,6 +20,9 @@ from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import authorize_pb2 as authorize
 
 MAX_BATCH = 1000
+
+AT_ONCE = 16
+"""Requests of a batch that are worked on at a time, where something must be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class AuthorizeServicer:
     async def Authorize(
         self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
     ) -> bytes:
-        return verdict_out(await self._answer(request, caller, context))
+        timeout = context.time_remaining() if request.min_revision else None
+        return verdict_out(await self._answer(request, caller, timeout))
 
     def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
         """The answer to an encoded request if nothing must be waited for."""
@@ -44,10 +49,24 @@ class AuthorizeServicer:
         # Most are answered from memory at once; only the others are worth a task each.
         answers = [self._result_at_once(each, caller) for each in request.requests]
         open_ones = [index for index, answer in enumerate(answers) if answer is None]
-        found = await asyncio.gather(
-            *(self._answer(request.requests[index], caller, context) for index in open_ones),
-            return_exceptions=True,
-        )
+        time = asyncio.get_running_loop().time
+        timeout = context.time_remaining()
+        deadline = time() + (LONGEST_WAIT if timeout is None else timeout)
+        found: list[Verdict | BaseException] = []
+        for start in range(0, len(open_ones), AT_ONCE):
+            # Not all together: others would wait for them, here and at the store.
+            left = deadline - time()
+            if left <= 0:
+                late = Unavailable("the batch takes long to load; try again", reason="OVERLOADED")
+                found += [late] * (len(open_ones) - start)
+                break
+            found += await asyncio.gather(
+                *(
+                    self._answer(request.requests[index], caller, left)
+                    for index in open_ones[start : start + AT_ONCE]
+                ),
+                return_exceptions=True,
+            )
         results = dict(zip(open_ones, found, strict=True))
         return authorize.BatchAuthorizeResponse(
             results=[
@@ -73,15 +92,14 @@ class AuthorizeServicer:
             return error
 
     async def _answer(
-        self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
+        self, request: authorize.AuthorizeRequest, caller: Caller, timeout: float | None
     ) -> Verdict:
-        min_revision = request.min_revision
         return await self.authorizer.authorize(
             caller,
             _subject(request),
             request.ip,
-            min_revision=min_revision,
-            timeout=context.time_remaining() if min_revision else None,
+            min_revision=request.min_revision,
+            timeout=timeout,
         )
 
 

@@ -1,0 +1,156 @@
+"""What one worker takes on at a time, and what becomes of the rest."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from ipgate.engines import health
+from ipgate.rpc import guard
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness import http2
+from tests.harness.http2 import AUTHORIZE, DATA, Wire, grpc_message
+from tests.harness.servers import Refused, Server, serving
+from tests.harness.waiting import eventually
+
+WATCH = f"/{health.SERVICE}/Watch"
+REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+QUESTION = grpc_message(authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString())
+CALLS, CONNECTIONS = 30, 8
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with room for few calls and connections."""
+    options = ["--max-concurrent-calls", str(CALLS), "--max-connections", str(CONNECTIONS)]
+    with serving(tmp_path_factory.mktemp("l"), *options) as running:
+        yield running
+
+
+def refused(wire: Wire, stream: int) -> str:
+    """The code with which a question on that stream is refused, "" for an answer."""
+    wire.call(stream)
+    wire.send(DATA, http2.END_STREAM, stream, QUESTION)
+    return wire.trailers(stream).rpartition("grpc-status")[2][:2].strip("\x01\x020")
+
+
+def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) -> None:
+    """RESOURCE_EXHAUSTED, while the calls under way go on and end well; then there is room again."""
+    with Wire(small.address) as wire:
+        wire.settings()
+        for stream in range(1, CALLS * 2, 2):
+            wire.call(stream)
+        eventually(lambda: _code(small) == "RESOURCE_EXHAUSTED", "there is no room")
+        wire.send(DATA, http2.END_STREAM, 1, QUESTION)
+        assert "grpc-status\x010" in wire.trailers(1)
+    eventually(lambda: _code(small) == "OK", "there is room again")
+
+
+def _code(server: Server) -> str:
+    try:
+        server.client().ask("1.2.3.4", key="x")
+    except Refused as failed:
+        return failed.code
+    return "OK"
+
+
+def test_more_connections_than_there_is_room_for_are_closed(small: Server) -> None:
+    """The connection too many ends without an answer, those that are there go on."""
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(small.address)) for _ in range(CONNECTIONS * 2)]
+        served = []
+        for wire in wires:
+            try:
+                wire.settings()
+                served.append(refused(wire, 1) == "")
+            except ConnectionError:
+                served.append(False)
+        assert 0 < sum(served) <= CONNECTIONS
+    eventually(lambda: _code(small) == "OK", "there is room again")
+
+
+def test_a_watcher_that_reads_nothing_stops_neither_health_nor_the_server(tmp_path: Path) -> None:
+    """Others learn that the server stops, and it does, in time."""
+    with serving(tmp_path, "--drain-delay", "1", "--shutdown-grace", "1") as server:
+        with Wire(server.address) as wire:
+            wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
+            for stream in range(1, 20, 2):
+                wire.call(stream, WATCH, token=None)
+                wire.send(DATA, http2.END_STREAM, stream, grpc_message(b""))
+            assert wire.first(http2.HEADERS) is not None
+            stub = health_pb2_grpc.HealthStub(server.client().channel)
+            seen = stub.Watch(health_pb2.HealthCheckRequest(), timeout=20)
+            assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
+            server.process.terminate()
+            assert next(seen).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert server.stop() == 0
+        assert "killed" not in server.log.read_text()
+
+
+def test_watchers_and_reflection_streams_are_counted(server: Server) -> None:
+    """A stream over the limit is refused, and the streams of a connection that ended count no more."""
+    for path, most in ((WATCH, health.MOST_WATCHERS), (REFLECT, guard.MOST_STREAMS)):
+        with ExitStack() as stack:
+            wires = [stack.enter_context(Wire(server.address)) for _ in range(2)]
+            for wire in wires:
+                wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
+                for stream in range(1, most + 1, 2):
+                    wire.call(stream, path)
+                    wire.send(DATA, 0, stream, grpc_message(b""))
+            eventually(partial(_is_full, server, path), "no more are let in")
+        eventually(lambda: not _is_full(server, path), "there is room again")  # noqa: B023
+
+
+def _is_full(server: Server, path: str) -> bool:
+    """Whether a stream is refused with RESOURCE_EXHAUSTED."""
+    with Wire(server.address) as wire:
+        wire.settings()
+        wire.call(1, path)
+        wire.send(DATA, 0, 1, grpc_message(b""))
+        found = wire.first(http2.HEADERS)
+        return found is not None and b"grpc-status\x018" in found.payload
+
+
+def test_a_health_check_that_never_comes_is_given_up(server: Server) -> None:
+    """A stranger has 2 s for its request."""
+    with Wire(server.address, timeout=15) as wire:
+        wire.settings()
+        wire.call(1, f"/{health.SERVICE}/Check", token=None)
+        began = time.monotonic()
+        assert "grpc-status\x0214" in wire.trailers(1)
+        assert time.monotonic() - began >= health.LONGEST_READ - 0.1
+
+
+def test_damaged_requests_to_health_and_reflection_are_refused(server: Server) -> None:
+    """INVALID_ARGUMENT, and no traceback in the log, which a stranger could fill with it."""
+    for path in (WATCH, REFLECT, f"/{health.SERVICE}/Check"):
+        with Wire(server.address) as wire:
+            wire.settings()
+            wire.call(1, path)
+            wire.send(DATA, http2.END_STREAM, 1, grpc_message(b"\xff\xff\xff"))
+            assert "grpc-status\x013" in wire.trailers(1), path
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_the_first_and_the_later_calls_of_a_token_are_alike(server: Server) -> None:
+    """A token is served before and after it is known, and not once it is revoked."""
+    client = server.client()
+    made = client.access_token("AUTHORIZER", client.workspace())
+    for _ in range(3):
+        assert not client.as_(made.token).ask("1.2.3.4", key="x").allowed
+    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=made.access_token.name))
+
+    def gone() -> bool:
+        with pytest.raises(grpc.RpcError) as error:
+            client.channel.unary_unary(AUTHORIZE)(
+                b"", metadata=[("authorization", f"Bearer {made.token}")], timeout=10
+            )
+        return error.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+    eventually(gone, "the token is refused")
