@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.ordeal import MAX_STALENESS, ordeal
 
-SECONDS = 20.0
+SECONDS = 16.0
 SEEDED = str(Path(__file__).parent / "seeded")
 
 
@@ -26,7 +26,7 @@ def test_no_answer_is_wrong_or_too_old_whatever_fails(tmp_path: Path) -> None:
 def test_the_checker_finds_a_seeded_bug(tmp_path: Path, bug: str) -> None:
     """Servers with a known bug are found out, by load alone."""
     with ordeal(tmp_path, IPGATE_TEST_BUG=bug, PYTHONPATH=SEEDED) as run:
-        assert run.endure(8, seed=2, faults=False).violations
+        assert run.endure(5, seed=2, faults=False).violations
 
 
 @pytest.mark.parametrize("bug", ["", "ignore_epoch"])

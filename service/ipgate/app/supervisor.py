@@ -99,6 +99,9 @@ class Supervisor:
                     await check_server(redis, allow_eviction=self._settings.allow_eviction)
                     await Scripts(redis, Clock()).initialize()
                     return
+                except redis_errors.ResponseError as fault:
+                    text = f"the store refuses what ipgate needs: {cause(fault)}"
+                    raise UnusableStore(text) from fault
                 except UnusableStore as fault:
                     late = asyncio.get_running_loop().time() > deadline
                     if late or not isinstance(fault.__cause__, _NOT_YET):
