@@ -22,7 +22,9 @@ from bench.worker import EMPTY
 from tests.harness.servers import ROOT_TOKEN, Client, Server, serving
 
 AUTHORIZE = "/ipgate.v1.AuthorizeService/Authorize"
+BATCH = "/ipgate.v1.AuthorizeService/BatchAuthorize"
 _CALLS = 20_000
+_BATCH = 100
 _ROUNDS = 7
 _CHANGES = 400
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -98,20 +100,37 @@ def against_the_floor(pid: int, address: str, directory: Path) -> list[Figure]:
     token = client.access_token("AUTHORIZER", workspace).token
     question = authorize.AuthorizeRequest(key=made.credential, ip="10.1.2.3")
     assert client.as_(token).call("Authorize", question).allowed
-    floor, hits, ratios = [], [], []
+    batch = authorize.BatchAuthorizeRequest(requests=[question] * _BATCH)
+    floor, hits, ratios, batches = [], [], [], []
     for _ in range(_ROUNDS):
         floor.append(cpu(pid, address, EMPTY, b"", token, directory))
         hits.append(cpu(pid, address, AUTHORIZE, question.SerializeToString(), token, directory))
         ratios.append(hits[-1] / floor[-1])
+        body = batch.SerializeToString()
+        batches.append(cpu(pid, address, BATCH, body, token, directory, calls=_CALLS // _BATCH))
     assert client.as_(token).call("Authorize", question).allowed
     return [
         Figure("empty handler, CPU per call", statistics.median(floor), "µs"),
         Figure("Authorize on a hit, CPU per call", statistics.median(hits), "µs"),
         Figure("Authorize on a hit : empty handler", statistics.median(ratios), "x", 1.15),
+        Figure(
+            f"BatchAuthorize of {_BATCH}, CPU per decision",
+            statistics.median(batches) / _BATCH,
+            "µs",
+        ),
     ]
 
 
-def cpu(pid: int, address: str, path: str, message: bytes, token: str, directory: Path) -> float:
+def cpu(
+    pid: int,
+    address: str,
+    path: str,
+    message: bytes,
+    token: str,
+    directory: Path,
+    *,
+    calls: int = _CALLS,
+) -> float:
     """µs of CPU that the server spends on a call, under load from 4 connections x 32 streams."""
     body = directory / "body"
     body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
@@ -119,7 +138,7 @@ def cpu(pid: int, address: str, path: str, message: bytes, token: str, directory
     done = subprocess.run(
         [
             "h2load",
-            *("-n", str(_CALLS), "-c", "4", "-m", "32", "-d", str(body)),
+            *("-n", str(calls), "-c", "4", "-m", "32", "-d", str(body)),
             *("-H", "content-type: application/grpc", "-H", "te: trailers"),
             *("-H", f"authorization: Bearer {token}", f"http://{address}{path}"),
         ],
@@ -127,8 +146,8 @@ def cpu(pid: int, address: str, path: str, message: bytes, token: str, directory
         text=True,
         check=True,
     )
-    assert f"{_CALLS} succeeded, 0 failed" in done.stdout, done.stdout
-    return (spent(pid) - before) / _CALLS * 1e6
+    assert f"{calls} succeeded, 0 failed" in done.stdout, done.stdout
+    return (spent(pid) - before) / calls * 1e6
 
 
 def spent(pid: int) -> float:

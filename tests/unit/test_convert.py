@@ -1,10 +1,13 @@
 """The answers of AuthorizeService, encoded in parts."""
 
+from typing import Any
+
+from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
-from ipgate.rpc.convert import verdict_out
+from ipgate.rpc.convert import batch_out, verdict_out
 from ipgate.v1 import authorize_pb2 as authorize
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=200)
@@ -26,3 +29,21 @@ def test_an_answer_in_parts_is_the_answer_as_a_message(
         range="" if decision.range is None else format_range(decision.range),
         revision=revision,
     )
+
+
+STATUSES = st.builds(Status, code=st.integers(0, 16), message=NAMES)
+
+
+@given(st.lists(st.tuples(DECISIONS, NAMES, NAMES) | STATUSES, max_size=20))
+def test_a_batch_in_parts_is_the_batch_as_a_message(results: list[Any]) -> None:
+    """The bytes of a batch of answers and errors decode to them, in their order."""
+    wanted = [
+        authorize.BatchAuthorizeResult(
+            response=authorize.AuthorizeResponse.FromString(verdict_out(each))
+        )
+        if isinstance(each, tuple)
+        else authorize.BatchAuthorizeResult(error=each)
+        for each in results
+    ]
+    said = authorize.BatchAuthorizeResponse.FromString(batch_out(results))
+    assert said == authorize.BatchAuthorizeResponse(results=wanted)

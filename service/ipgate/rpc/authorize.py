@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from google.rpc.status_pb2 import Status
+
 from ipgate.authorizer.authorizer import (
     LONGEST_WAIT,
     Authorizer,
@@ -14,7 +16,7 @@ from ipgate.authorizer.authorizer import (
 from ipgate.domain.credential import digest
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
-from ipgate.rpc.convert import verdict_out
+from ipgate.rpc.convert import batch_out, verdict_out
 from ipgate.rpc.guard import Context
 from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import authorize_pb2 as authorize
@@ -42,7 +44,7 @@ class AuthorizeServicer:
 
     async def BatchAuthorize(
         self, request: authorize.BatchAuthorizeRequest, caller: Caller, context: Context
-    ) -> authorize.BatchAuthorizeResponse:
+    ) -> bytes:
         if not 1 <= len(request.requests) <= MAX_BATCH:
             count = len(request.requests)
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
@@ -68,11 +70,9 @@ class AuthorizeServicer:
                 return_exceptions=True,
             )
         results = dict(zip(open_ones, found, strict=True))
-        return authorize.BatchAuthorizeResponse(
-            results=[
-                _result(results[index] if answer is None else answer)
-                for index, answer in enumerate(answers)
-            ]
+        return batch_out(
+            _result(results[index] if answer is None else answer)
+            for index, answer in enumerate(answers)
         )
 
     def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
@@ -103,14 +103,12 @@ class AuthorizeServicer:
         )
 
 
-def _result(answer: Verdict | BaseException) -> authorize.BatchAuthorizeResult:
+def _result(answer: Verdict | BaseException) -> Verdict | Status:
     if isinstance(answer, tuple):
-        return authorize.BatchAuthorizeResult(
-            response=authorize.AuthorizeResponse.FromString(verdict_out(answer))
-        )
+        return answer
     if isinstance(answer, IpgateError):
-        return authorize.BatchAuthorizeResult(error=to_status(answer))
-    return authorize.BatchAuthorizeResult(error=internal("BatchAuthorize", answer))
+        return to_status(answer)
+    return internal("BatchAuthorize", answer)
 
 
 def _subject(request: authorize.AuthorizeRequest) -> Subject:

@@ -1,12 +1,13 @@
 """The only bridge between protobuf messages and the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.status_pb2 import Status
 
 from ipgate.authorizer.authorizer import Verdict
 from ipgate.domain.addresses import format_range
@@ -22,6 +23,13 @@ _MIN_SECONDS, _MAX_SECONDS = -62135596800, 253402300799  # years 1 to 9999, as T
 
 _REMEMBERED = 8192
 """Encoded parts of answers that are remembered, some 300 bytes each."""
+
+_EMBEDDED = 2
+"""The wire type of a field that is a message."""
+
+_RESULT = authorize.BatchAuthorizeResponse.RESULTS_FIELD_NUMBER
+_RESPONSE = authorize.BatchAuthorizeResult.RESPONSE_FIELD_NUMBER
+_ERROR = authorize.BatchAuthorizeResult.ERROR_FIELD_NUMBER
 
 _REASONS: dict[Reason, Any] = {
     each: authorize.Reason.Value(f"REASON_{each.value}") for each in Reason
@@ -42,6 +50,31 @@ def verdict_out(verdict: Verdict) -> bytes:
     remembered in their encoded form: one after the other they are the encoding of the whole."""
     decision, api_key, revision = verdict
     return _decision_out(decision) + _key_out(api_key) + _revision_out(revision)
+
+
+def batch_out(results: Iterable[Verdict | Status]) -> bytes:
+    """An encoded BatchAuthorizeResponse: what it holds is framed as bytes, too."""
+    parts: list[bytes] = []
+    for result in results:
+        if isinstance(result, tuple):
+            body = verdict_out(result)
+            prefix = _prefix(_RESPONSE, len(body))
+        else:
+            body = result.SerializeToString()
+            prefix = _prefix(_ERROR, len(body))
+        parts += (_prefix(_RESULT, len(prefix) + len(body)), prefix, body)
+    return b"".join(parts)
+
+
+@lru_cache(_REMEMBERED)
+def _prefix(field: int, length: int) -> bytes:
+    """What stands before an embedded message: field number and type, and length as a varint."""
+    prefix = bytearray((field << 3 | _EMBEDDED,))
+    while length > 0x7F:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix)
 
 
 @lru_cache(_REMEMBERED)
