@@ -91,7 +91,8 @@ def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> No
             finally:
                 p.rules.gates["credential"].open()
             for each in batches:
-                assert len((await each).results) == MAX_BATCH
+                answer = authorize.BatchAuthorizeResponse.FromString(await each)
+                assert len(answer.results) == MAX_BATCH
 
     asyncio.run(run())
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
@@ -21,7 +21,7 @@ from ipgate.domain.errors import (
     shown,
 )
 from ipgate.domain.resources import Caller
-from ipgate.rpc.access import RULES, Rule, check_role, confine, named
+from ipgate.rpc.access import RULES, check_role, confine, named
 from ipgate.rpc.status import internal, to_status
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ Method = Callable[[Any, Caller, Context], Awaitable[Message | bytes]]
 AtOnce = Callable[[bytes, Caller], bytes | None]
 """Beside a method, with `AtOnce` after its name: answers an encoded request if nothing must be waited
 for, else None. Nothing else stands between it and its callers but their token and role."""
+
+MOST_SHORT = 1000
+"""Tokens for which the short way is remembered."""
 
 LONGEST_READ = 30.0
 """Seconds in which the message of a call must arrive."""
@@ -53,7 +56,7 @@ def handlers(
 
     Raises LookupError if a method has no implementation or no access rule.
     """
-    methods: dict[str, _Ways] = {}
+    methods: dict[str, _Method] = {}
     for method in service.methods:
         name = f"{service.full_name}/{method.name}"
         found = [getattr(each, method.name) for each in servicers if hasattr(each, method.name)]
@@ -62,38 +65,102 @@ def handlers(
         at_once = next((getattr(each, f"{method.name}AtOnce", None) for each in servicers), None)
         request_type = GetMessageClass(method.input_type)
         # It decodes and encodes by itself, and answers damaged bytes with INVALID_ARGUMENT.
-        call = _guarded(_Guarded(name, RULES[name], request_type, found[0], at_once), identity)
-        methods[f"/{name}"] = _Ways(
-            short=grpc.unary_unary_rpc_method_handler(call) if at_once else None,
-            long=grpc.stream_unary_rpc_method_handler(call),
+        methods[f"/{name}"] = _Method(
+            name, identity, request_type=request_type, method=found[0], at_once=at_once
         )
-    return _Door(methods, identity)
+    return _Door(methods)
 
 
-class _Ways(NamedTuple):
-    """How a method is called. gRPC reads the message before it takes the short way; the long way
-    reads it when the caller is known."""
+class _Method:
+    """A method behind its guard. It decodes and encodes by itself, so that damaged bytes end with
+    INVALID_ARGUMENT.
 
-    short: Any
-    long: Any
+    gRPC reads the message before it takes the `short` way, which is there for tokens that were good
+    before; the `long` way reads it when the caller is known.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        identity: Identity,
+        *,
+        request_type: type[Message],
+        method: Method,
+        at_once: AtOnce | None,
+    ) -> None:
+        self._name = name
+        self._rule = RULES[name]
+        self._identity = identity
+        self._request_type = request_type
+        self._method = method
+        self._at_once = at_once
+        self.short: dict[str, Any] = {}
+        self.long: Any = grpc.stream_unary_rpc_method_handler(self._answered)
+
+    async def _answered(self, message: bytes | AsyncIterator[bytes], context: Context) -> bytes:
+        try:
+            authorization = _authorization(context.invocation_metadata())
+            caller = await self._identity.caller(authorization)
+            check_role(self._rule, caller, self._name)
+            self._shorten(authorization)
+            raw = message if isinstance(message, bytes) else await first(message, LONGEST_READ)
+            request = self._request_type.FromString(raw)
+            confine(self._rule, caller, request)
+            response = await self._method(request, caller, context)
+            if isinstance(response, bytes):
+                return response
+            if self._rule.changes:
+                about = _name(response) or named(self._rule, request)
+                log.info("%s %s by %s", self._name, shown(about), caller.token)
+            return response.SerializeToString()
+        except IpgateError as error:
+            status = to_status(error)
+        except DecodeError:
+            status = _not_well_formed(self._request_type)
+        except Exception as fault:  # noqa: BLE001  whatever it is, the caller gets a status
+            status = internal(self._name, fault)
+        await _abort(context, status)
+
+    def _shorten(self, authorization: str) -> None:
+        """Opens the short way for a token, if the method has one. What cannot be answered on it takes
+        the long one."""
+        at_once, known, roles = self._at_once, self._identity.at_once, self._rule.roles
+        if at_once is None or authorization in self.short:
+            return
+
+        async def call(message: bytes, context: Context) -> bytes:
+            caller = known(authorization)
+            if caller is None:
+                self.short.pop(authorization, None)
+            elif caller.role in roles:
+                try:
+                    answer = at_once(message, caller)
+                    if answer is not None:
+                        return answer
+                except (IpgateError, DecodeError):
+                    pass  # the long way says what is wrong
+            return await self._answered(message, context)
+
+        if len(self.short) >= MOST_SHORT:
+            self.short.clear()
+        self.short[authorization] = grpc.unary_unary_rpc_method_handler(call)
 
 
 class _Door(grpc.GenericRpcHandler):
     """Looks at the headers of a call before its message is read: a stranger who begins many calls
     with large messages must not have them kept here."""
 
-    def __init__(self, methods: dict[str, _Ways], identity: Identity) -> None:
+    def __init__(self, methods: dict[str, _Method]) -> None:
         self._methods = methods
-        self._identity = identity
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        ways = self._methods.get(handler_call_details.method)
-        if ways is None:
+        method = self._methods.get(handler_call_details.method)
+        if method is None:
             return None
+        if not method.short:
+            return method.long
         authorization = _authorization(handler_call_details.invocation_metadata)
-        if ways.short is not None and self._identity.at_once(authorization) is not None:
-            return ways.short
-        return ways.long
+        return method.short.get(authorization, method.long)
 
 
 def guarded_stream(
@@ -127,51 +194,6 @@ def guarded_stream(
         await _abort(context, status)
 
     return stream
-
-
-class _Guarded(NamedTuple):
-    name: str
-    rule: Rule
-    request_type: type[Message]
-    method: Method
-    at_once: AtOnce | None
-
-
-def _guarded(
-    guarded: _Guarded, identity: Identity
-) -> Callable[[bytes | AsyncIterator[bytes], Context], Awaitable[bytes]]:
-    name, rule, request_type, method, at_once = guarded
-
-    async def call(message: bytes | AsyncIterator[bytes], context: Context) -> bytes:
-        authorization = _authorization(context.invocation_metadata())
-        try:
-            if at_once is not None and isinstance(message, bytes):
-                known = identity.at_once(authorization)
-                if known is not None and known.role in rule.roles:
-                    answer = at_once(message, known)
-                    if answer is not None:
-                        return answer
-            caller = await identity.caller(authorization)
-            check_role(rule, caller, name)
-            raw = message if isinstance(message, bytes) else await first(message, LONGEST_READ)
-            request = request_type.FromString(raw)
-            confine(rule, caller, request)
-            response = await method(request, caller, context)
-            if isinstance(response, bytes):
-                return response
-            if rule.changes:
-                about = _name(response) or named(rule, request)
-                log.info("%s %s by %s", name, shown(about), caller.token)
-            return response.SerializeToString()
-        except IpgateError as error:
-            status = to_status(error)
-        except DecodeError:
-            status = _not_well_formed(request_type)
-        except Exception as fault:  # noqa: BLE001  whatever it is, the caller gets a status
-            status = internal(name, fault)
-        await _abort(context, status)
-
-    return call
 
 
 async def first(messages: AsyncIterator[bytes], within: float) -> bytes:
