@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ipgate.engines import health
+from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
@@ -217,6 +218,22 @@ def test_a_small_message_that_inflates_is_refused(target: Server, path: str) -> 
 @pytest.mark.parametrize("path", [AUTHORIZE, CREATE, REFLECT, CHECK])
 def test_a_stranger_cannot_make_the_server_hold_messages(target: Server, path: str) -> None:
     """Without a token, many calls with a large message that never ends take no memory."""
+    hold_messages(target, path, token=None)
+
+
+def test_a_revoked_token_cannot_make_the_server_hold_messages(target: Server) -> None:
+    """Not even one that was used before, so that its calls took the short way."""
+    client = target.client()
+    made = client.access_token("AUTHORIZER")
+    for _ in range(3):
+        client.as_(made.token).ask("1.2.3.4", key="x")
+    name = made.access_token.name
+    revoked = client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name)).revision
+    client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revoked))
+    hold_messages(target, AUTHORIZE, token=made.token)
+
+
+def hold_messages(target: Server, path: str, *, token: str | None) -> None:
     (worker,) = target.workers()
     before = resident(worker)
     with ExitStack() as stack:
@@ -224,7 +241,7 @@ def test_a_stranger_cannot_make_the_server_hold_messages(target: Server, path: s
         for wire in wires:
             wire.settings()
             for stream in range(1, 64, 2):
-                wire.call(stream, path, token=None)
+                wire.call(stream, path, token=token)
         for wire in wires:
             stuff(wire, range(1, 64, 2))
         assert resident(worker) < before + GROWTH

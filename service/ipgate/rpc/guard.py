@@ -68,7 +68,7 @@ def handlers(
         methods[f"/{name}"] = _Method(
             name, identity, request_type=request_type, method=found[0], at_once=at_once
         )
-    return _Door(methods)
+    return _Door(methods, identity)
 
 
 class _Method:
@@ -130,9 +130,7 @@ class _Method:
 
         async def call(message: bytes, context: Context) -> bytes:
             caller = known(authorization)
-            if caller is None:
-                self.short.pop(authorization, None)
-            elif caller.role in roles:
+            if caller is not None and caller.role in roles:
                 try:
                     answer = at_once(message, caller)
                     if answer is not None:
@@ -150,8 +148,9 @@ class _Door(grpc.GenericRpcHandler):
     """Looks at the headers of a call before its message is read: a stranger who begins many calls
     with large messages must not have them kept here."""
 
-    def __init__(self, methods: dict[str, _Method]) -> None:
+    def __init__(self, methods: dict[str, _Method], identity: Identity) -> None:
         self._methods = methods
+        self._identity = identity
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         method = self._methods.get(handler_call_details.method)
@@ -160,6 +159,9 @@ class _Door(grpc.GenericRpcHandler):
         if not method.short:
             return method.long
         authorization = _authorization(handler_call_details.invocation_metadata)
+        if self._identity.at_once(authorization) is None:
+            # A token that is good no more must not have messages read either.
+            method.short.pop(authorization, None)
         return method.short.get(authorization, method.long)
 
 
