@@ -4,6 +4,7 @@ Redis Cluster."""
 import signal
 import socket
 import subprocess
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,12 +146,23 @@ class Cluster:
                 return next(node for node in self.nodes if node.port == primary[1])
         raise AssertionError("no node has the slot")
 
-    def move(self, key: str, target: StoreServer) -> None:
-        """Moves a key's slot to another primary, key by key, as resharding does."""
+    def move(
+        self,
+        key: str,
+        target: StoreServer,
+        *,
+        first: Sequence[str] = (),
+        midway: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Moves a key's slot to another primary, key by key, as resharding does; calls `midway` when
+        the keys `first` have moved."""
         source = self.owner(key)
         slot = self.ask(source, "CLUSTER KEYSLOT", key)
         self.ask(target, "CLUSTER SETSLOT", slot, "IMPORTING", self.id(source))
         self.ask(source, "CLUSTER SETSLOT", slot, "MIGRATING", self.id(target))
+        if first:
+            self.ask(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *first)
+        midway()
         while names := self.ask(source, "CLUSTER GETKEYSINSLOT", slot, 3):
             self.ask(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *names)
         for node in (target, source, *self.primaries):

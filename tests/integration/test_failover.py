@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ipgate.store.keys import meta, shard_of
+from ipgate.store.keys import changes, meta, shard_of, shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import Cluster, SentinelGroup, freeze, thaw
@@ -210,6 +210,36 @@ def test_a_slot_moves_under_load(tmp_path: Path) -> None:
         assert answer.allowed
         waited = admin.WaitForRevisionRequest(revision=last)
         assert client.call("WaitForRevision", waited, timeout=60).worker_count == 2
+
+
+def test_half_a_shard_decides_nothing(tmp_path: Path) -> None:
+    """When a key has moved and its links have not, it is not taken for one that is linked to nothing,
+    and a list does not get ranges where its others are not."""
+    with (
+        cluster(tmp_path / "c", replicas=0) as nodes,
+        serving(tmp_path / "a", "--redis-url", nodes.url) as server,
+        serving(tmp_path / "b", "--redis-url", nodes.url) as other,
+    ):
+        client, fresh = server.client(), other.client()
+        workspace = client.workspace()
+        allow_list = client.allow_list(workspace, "l", ["10.0.0.0/8"]).name
+        key = client.key(workspace, "k").api_key.name
+        client.link(allow_list, key)
+        shard = shard_of(workspace.removeprefix("workspaces/"))
+        owner = f"{shard_prefix(shard)}ws:{workspace.removeprefix('workspaces/')}"
+
+        def midway() -> None:
+            for ip in ("192.0.2.1", "10.0.0.1"):
+                with pytest.raises(Refused, match="UNAVAILABLE"):
+                    fresh.ask(ip, api_key=key)
+            assert not works(client, workspace, allow_list, "192.0.2.1")
+
+        target = next(node for node in nodes.primaries if node is not nodes.owner(meta(shard)))
+        first = [meta(shard), changes(shard), owner, f"{owner}:key:k", f"{owner}:list:l"]
+        nodes.move(meta(shard), target, first=first, midway=midway)
+        eventually(partial(works, client, workspace, allow_list, "10.9.9.9"), "changes are made")
+        assert not fresh.ask("192.0.2.1", api_key=key).allowed
+        assert fresh.ask("10.0.0.1", api_key=key).allowed
 
 
 def test_a_lost_primary_of_a_cluster_is_replaced(tmp_path: Path) -> None:

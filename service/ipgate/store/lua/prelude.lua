@@ -10,9 +10,10 @@ local function api_key(id) return workspace_key() .. ':key:' .. id end
 local function token_key(digest) return args.prefix .. 'token:' .. digest end
 local function token_index(workspace) return args.prefix .. 'ws-tokens:' .. workspace end
 
--- While its slot is moved from node to node key by key, a script may find a part of its keys gone. This
--- one never exists, so a node that gives the slot away lets no script go beyond this line.
-call('EXISTS', args.prefix .. 'nothing')
+-- While its slot is moved from node to node key by key, a script would find a part of its keys gone:
+-- on the node that gives them away, and on the one that takes them. For two keys that never exist both
+-- refuse, so no script goes beyond this line.
+call('EXISTS', args.prefix .. 'nothing', args.prefix .. 'nowhere')
 
 local meta = call('HMGET', KEYS[1], 'epoch', 'rev', 'tip')
 
