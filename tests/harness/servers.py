@@ -45,7 +45,9 @@ class Refused(Exception):
 
     @property
     def reason(self) -> str:
-        return str(self.detail(ErrorInfo).reason)
+        """The reason that ipgate gave; "" if the failure is not its own, as of a lost connection."""
+        info = self.detail(ErrorInfo)
+        return str(info.reason) if info is not None else ""
 
     @property
     def fields(self) -> dict[str, str]:
