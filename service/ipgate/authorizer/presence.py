@@ -58,9 +58,12 @@ class Presence:
             try:
                 await self.renew()
                 failing = False
-            except Unavailable:
+            except Exception as fault:
+                # Nothing may end the renewing: a worker that answers without a row is waited for by
+                # nobody.
                 if not failing:
-                    log.warning("the register of workers cannot be written")
+                    expected = isinstance(fault, Unavailable)
+                    log.warning("the register of workers cannot be written", exc_info=not expected)
                 failing = True
                 await asyncio.sleep(_RENEWAL)
 
