@@ -1,14 +1,22 @@
 """WaitForRevision, and the register of live workers behind it."""
 
+import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
+from ipgate.authorizer.presence import Presence
+from ipgate.store.rules import Head
+from ipgate.store.workers import WorkerRegister
 from ipgate.v1 import admin_pb2 as admin
 
+from tests.harness.parts import parts
 from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
 STALENESS = 2.0
@@ -120,3 +128,40 @@ def test_a_revision_that_is_none_is_refused(client: Client) -> None:
         with pytest.raises(Refused) as refused:
             in_force(client, text)
         assert list(refused.value.fields) == ["revision"]
+
+
+def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> None:
+    """Be it that one shard is out of reach, or that a renewal failed in a way nobody thought of."""
+    store = StoreServer(tmp_path / "s").start()
+
+    async def run() -> None:
+        async with parts(store.url) as p:
+            register = Failing(p.scripts.store)
+            presence = Presence(register, p.follower, worker="w", max_staleness=30)
+            p.feed_gate.shut()
+            await p.feed_gate.reached.wait()
+            p.follower.histories[3].fresh_at = -inf
+            renewing = asyncio.create_task(presence.run())
+            async with asyncio.timeout(20):
+                while "w" not in await register.live():
+                    await asyncio.sleep(0.01)
+            assert register.failures == 0
+            renewing.cancel()
+            p.feed_gate.open()
+
+    try:
+        asyncio.run(run())
+    finally:
+        store.stop()
+
+
+class Failing(WorkerRegister):
+    """Fails once, by a fault that is none of the store's."""
+
+    failures = 1
+
+    async def renew(self, worker: str, applied: Sequence[Head], lease: float) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ValueError("unheard of")
+        await super().renew(worker, applied, lease)

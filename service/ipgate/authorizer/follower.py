@@ -117,6 +117,10 @@ class Follower:
         """The greatest age of all shards."""
         return self._clock.steady() - min(history.fresh_at for history in self.histories.values())
 
+    def youngest(self) -> float:
+        """The least age of all shards."""
+        return self._clock.steady() - max(history.fresh_at for history in self.histories.values())
+
     async def reached(self, shard: int, head: Head) -> bool:
         """Waits until the changes up to `head` are applied. False if `head` is not, or not any
         more known to be, of the history that the follower follows."""

@@ -53,8 +53,8 @@ class Presence:
             await self._follower.moved(_RENEWAL)
             # Changes that come close together are told of together.
             await asyncio.sleep(_PAUSE)
-            if self._follower.oldest() > self._max_staleness:
-                continue
+            if self._follower.youngest() > self._max_staleness:
+                continue  # nothing is answered of any shard
             try:
                 await self.renew()
                 failing = False
