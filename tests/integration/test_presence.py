@@ -31,7 +31,7 @@ def in_force(client: Client, revision: str, *, timeout: float = 20) -> int:
 def counts(client: Client, revision: str) -> int:
     """As `in_force`, 0 if it is not everywhere within a second."""
     try:
-        return in_force(client, revision, timeout=1)
+        return in_force(client, revision, timeout=2.5)
     except Refused as refused:
         assert (refused.code, refused.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
         return 0
@@ -100,7 +100,7 @@ def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> No
             disable = admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True})
             revision = client.call("UpdateApiKey", disable).revision
             with pytest.raises(Refused, match="1 of 2 workers"):
-                in_force(client, revision, timeout=1)
+                in_force(client, revision, timeout=2.5)
             eventually(lambda: counts(client, revision) == 1, "the lease runs out")
             os.kill(worker, signal.SIGCONT)
 
