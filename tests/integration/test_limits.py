@@ -9,8 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from ipgate.engines import health
-from ipgate.rpc import guard
+from ipgate.engines import health, reflection
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -95,7 +94,7 @@ def test_a_watcher_that_reads_nothing_stops_neither_health_nor_the_server(tmp_pa
 
 def test_watchers_and_reflection_streams_are_counted(server: Server) -> None:
     """A stream over the limit is refused, and the streams of a connection that ended count no more."""
-    for path, most in ((WATCH, health.MOST_WATCHERS), (REFLECT, guard.MOST_STREAMS)):
+    for path, most in ((WATCH, health.MOST_WATCHERS), (REFLECT, reflection.MOST_STREAMS)):
         with ExitStack() as stack:
             wires = [stack.enter_context(Wire(server.address)) for _ in range(2)]
             for wire in wires:

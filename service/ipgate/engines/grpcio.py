@@ -6,21 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from ipgate.authorizer.identity import Identity
+from ipgate.engines.calls import Door
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
+from ipgate.engines.reflection import reflecting
 from ipgate.engines.unfazed import Server
-from ipgate.rpc.guard import guarded_stream, handlers
+from ipgate.rpc.guard import guarded
 from ipgate.settings import Settings
 from ipgate.v1 import admin_pb2, authorize_pb2
 
 ADMIN = "ipgate.v1.AdminService"
 AUTHORIZE = "ipgate.v1.AuthorizeService"
-_REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 
 _MAX_METADATA = 16 << 10
 
@@ -81,35 +79,15 @@ def build(
         ),
         settings.max_concurrent_calls,
     )
-    services = [
-        admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-        authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"],
-        health_pb2.DESCRIPTOR.services_by_name["Health"],
-        reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
-    ]
-    server.add_paths(
-        *(f"/{each.full_name}/{method.name}" for each in services for method in each.methods)
+    methods = guarded(admin_pb2.DESCRIPTOR.services_by_name["AdminService"], admin, identity)
+    methods |= guarded(
+        authorize_pb2.DESCRIPTOR.services_by_name["AuthorizeService"], authorize, identity
     )
-    server.add_generic_rpc_handlers(
-        (
-            handlers(services[0], admin, identity),
-            handlers(services[1], authorize, identity),
-        )
-    )
+    reflection = reflecting((ADMIN, AUTHORIZE, HEALTH), identity)
+    methods[f"/{reflection.name}"] = reflection
     health = Health()
-    reflected = ReflectionServicer((ADMIN, AUTHORIZE, HEALTH, reflection.SERVICE_NAME))
-    reflect = guarded_stream(
-        f"{_REFLECTION}/ServerReflectionInfo",
-        reflection_pb2.ServerReflectionRequest,
-        reflected.ServerReflectionInfo,
-        identity,
-    )
-    methods: dict[str, Any] = {
-        "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(reflect)
-    }
-    server.add_generic_rpc_handlers(
-        (health.handlers(), grpc.method_handlers_generic_handler(_REFLECTION, methods))
-    )
+    server.add_paths(*methods, f"/{HEALTH}/Check", f"/{HEALTH}/Watch")
+    server.add_generic_rpc_handlers((Door(methods, identity), health.handlers()))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{port}"
     if settings.tls_cert:

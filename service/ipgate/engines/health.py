@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from ipgate.domain.errors import InvalidArgument, IpgateError, LimitExceeded, NotFound
-from ipgate.rpc.guard import Context, first, refuse
+from ipgate.engines.calls import Context, first, refuse
 
 SERVICE = "grpc.health.v1.Health"
 

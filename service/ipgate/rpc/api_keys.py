@@ -6,7 +6,7 @@ from ipgate.admin.api_keys import ApiKeys
 from ipgate.domain.names import API_KEYS, parse_child, parse_workspace
 from ipgate.domain.resources import ApiKey, Caller
 from ipgate.rpc.convert import changes_in, key_out, time_in
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -17,7 +17,7 @@ class ApiKeyServicer:
     api_keys: ApiKeys
 
     async def CreateApiKey(
-        self, request: admin.CreateApiKeyRequest, _caller: Caller, _context: Context
+        self, request: admin.CreateApiKeyRequest, _caller: Caller, _call: Call
     ) -> admin.CreateApiKeyResponse:
         given = request.api_key
         key, credential = await self.api_keys.create(
@@ -34,12 +34,12 @@ class ApiKeyServicer:
         return admin.CreateApiKeyResponse(api_key=key_out(key), credential=credential)
 
     async def GetApiKey(
-        self, request: admin.GetApiKeyRequest, _caller: Caller, _context: Context
+        self, request: admin.GetApiKeyRequest, _caller: Caller, _call: Call
     ) -> resources.ApiKey:
         return key_out(await self.api_keys.get(*parse_child("name", request.name, API_KEYS)))
 
     async def ListApiKeys(
-        self, request: admin.ListApiKeysRequest, _caller: Caller, _context: Context
+        self, request: admin.ListApiKeysRequest, _caller: Caller, _call: Call
     ) -> admin.ListApiKeysResponse:
         workspace = parse_workspace("parent", request.parent)
         listing = f"keys:{workspace}"
@@ -51,7 +51,7 @@ class ApiKeyServicer:
         )
 
     async def UpdateApiKey(
-        self, request: admin.UpdateApiKeyRequest, _caller: Caller, _context: Context
+        self, request: admin.UpdateApiKeyRequest, _caller: Caller, _call: Call
     ) -> resources.ApiKey:
         given = request.api_key
         permitted = ("display_name", "disabled", "expire_time")
@@ -64,7 +64,7 @@ class ApiKeyServicer:
         return key_out(updated)
 
     async def DeleteApiKey(
-        self, request: admin.DeleteApiKeyRequest, _caller: Caller, _context: Context
+        self, request: admin.DeleteApiKeyRequest, _caller: Caller, _call: Call
     ) -> admin.DeleteApiKeyResponse:
         revision = await self.api_keys.delete(
             *parse_child("name", request.name, API_KEYS),

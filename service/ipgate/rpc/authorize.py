@@ -17,7 +17,7 @@ from ipgate.domain.credential import digest
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
 from ipgate.rpc.convert import batch_out, verdict_out
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -32,9 +32,9 @@ class AuthorizeServicer:
     authorizer: Authorizer
 
     async def Authorize(
-        self, request: authorize.AuthorizeRequest, caller: Caller, context: Context
+        self, request: authorize.AuthorizeRequest, caller: Caller, call: Call
     ) -> bytes:
-        timeout = context.time_remaining() if request.min_revision else None
+        timeout = call.time_remaining() if request.min_revision else None
         return verdict_out(await self._answer(request, caller, timeout))
 
     def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
@@ -43,7 +43,7 @@ class AuthorizeServicer:
         return None if verdict is None else verdict_out(verdict)
 
     async def BatchAuthorize(
-        self, request: authorize.BatchAuthorizeRequest, caller: Caller, context: Context
+        self, request: authorize.BatchAuthorizeRequest, caller: Caller, call: Call
     ) -> bytes:
         if not 1 <= len(request.requests) <= MAX_BATCH:
             count = len(request.requests)
@@ -52,7 +52,7 @@ class AuthorizeServicer:
         answers = [self._result_at_once(each, caller) for each in request.requests]
         open_ones = [index for index, answer in enumerate(answers) if answer is None]
         time = asyncio.get_running_loop().time
-        timeout = context.time_remaining()
+        timeout = call.time_remaining()
         deadline = time() + (LONGEST_WAIT if timeout is None else timeout)
         found: list[Verdict | BaseException] = []
         for start in range(0, len(open_ones), AT_ONCE):

@@ -8,7 +8,7 @@ from ipgate.domain.errors import InvalidArgument, Violation, shown
 from ipgate.domain.names import ALLOW_LISTS, API_KEYS, parse_child, parse_workspace, workspace_name
 from ipgate.domain.resources import AllowList, Caller
 from ipgate.rpc.convert import changes_in, key_out, list_out
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -19,7 +19,7 @@ class ListServicer:
     lists: Lists
 
     async def CreateAllowList(
-        self, request: admin.CreateAllowListRequest, _caller: Caller, _context: Context
+        self, request: admin.CreateAllowListRequest, _caller: Caller, _call: Call
     ) -> resources.AllowList:
         given = request.allow_list
         created = await self.lists.create(
@@ -36,12 +36,12 @@ class ListServicer:
         return list_out(created)
 
     async def GetAllowList(
-        self, request: admin.GetAllowListRequest, _caller: Caller, _context: Context
+        self, request: admin.GetAllowListRequest, _caller: Caller, _call: Call
     ) -> resources.AllowList:
         return list_out(await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS)))
 
     async def ListAllowLists(
-        self, request: admin.ListAllowListsRequest, _caller: Caller, _context: Context
+        self, request: admin.ListAllowListsRequest, _caller: Caller, _call: Call
     ) -> admin.ListAllowListsResponse:
         workspace = parse_workspace("parent", request.parent)
         listing = f"lists:{workspace}"
@@ -54,7 +54,7 @@ class ListServicer:
         )
 
     async def UpdateAllowList(
-        self, request: admin.UpdateAllowListRequest, _caller: Caller, _context: Context
+        self, request: admin.UpdateAllowListRequest, _caller: Caller, _call: Call
     ) -> resources.AllowList:
         given = request.allow_list
         permitted = ("display_name", "description", "ranges")
@@ -68,7 +68,7 @@ class ListServicer:
         return list_out(updated)
 
     async def DeleteAllowList(
-        self, request: admin.DeleteAllowListRequest, _caller: Caller, _context: Context
+        self, request: admin.DeleteAllowListRequest, _caller: Caller, _call: Call
     ) -> admin.DeleteAllowListResponse:
         revision = await self.lists.delete(
             *parse_child("name", request.name, ALLOW_LISTS),
@@ -79,7 +79,7 @@ class ListServicer:
         return admin.DeleteAllowListResponse(revision=revision)
 
     async def AddRanges(
-        self, request: admin.AddRangesRequest, _caller: Caller, _context: Context
+        self, request: admin.AddRangesRequest, _caller: Caller, _call: Call
     ) -> resources.AllowList:
         changed = await self.lists.add_ranges(
             *parse_child("allow_list", request.allow_list, ALLOW_LISTS),
@@ -91,7 +91,7 @@ class ListServicer:
         return list_out(changed)
 
     async def RemoveRanges(
-        self, request: admin.RemoveRangesRequest, _caller: Caller, _context: Context
+        self, request: admin.RemoveRangesRequest, _caller: Caller, _call: Call
     ) -> resources.AllowList:
         changed = await self.lists.remove_ranges(
             *parse_child("allow_list", request.allow_list, ALLOW_LISTS),
@@ -102,17 +102,17 @@ class ListServicer:
         return list_out(changed)
 
     async def LinkApiKeys(
-        self, request: admin.LinkApiKeysRequest, _caller: Caller, _context: Context
+        self, request: admin.LinkApiKeysRequest, _caller: Caller, _call: Call
     ) -> admin.LinkApiKeysResponse:
         return admin.LinkApiKeysResponse(revision=await self._link(request, link=True))
 
     async def UnlinkApiKeys(
-        self, request: admin.UnlinkApiKeysRequest, _caller: Caller, _context: Context
+        self, request: admin.UnlinkApiKeysRequest, _caller: Caller, _call: Call
     ) -> admin.UnlinkApiKeysResponse:
         return admin.UnlinkApiKeysResponse(revision=await self._link(request, link=False))
 
     async def ListLinkedApiKeys(
-        self, request: admin.ListLinkedApiKeysRequest, _caller: Caller, _context: Context
+        self, request: admin.ListLinkedApiKeysRequest, _caller: Caller, _call: Call
     ) -> admin.ListLinkedApiKeysResponse:
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
         listing = f"linked:{workspace}/{allow_list}"

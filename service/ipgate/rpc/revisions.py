@@ -6,7 +6,7 @@ from ipgate.authorizer.presence import LONGEST_WAIT, Presence
 from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.resources import Caller
 from ipgate.domain.revision import parse_revision
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.v1 import admin_pb2 as admin
 
 
@@ -15,12 +15,12 @@ class RevisionServicer:
     presence: Presence
 
     async def WaitForRevision(
-        self, request: admin.WaitForRevisionRequest, _caller: Caller, context: Context
+        self, request: admin.WaitForRevisionRequest, _caller: Caller, call: Call
     ) -> admin.WaitForRevisionResponse:
         if not request.revision:
             raise InvalidArgument.of("revision", "is required; send one as a change returned it")
         revision = parse_revision("revision", request.revision)
-        left = context.time_remaining()
+        left = call.time_remaining()
         timeout = LONGEST_WAIT if left is None else min(left * 0.9, LONGEST_WAIT)
         count = await self.presence.everywhere(revision, timeout)
         return admin.WaitForRevisionResponse(worker_count=count)

@@ -6,7 +6,7 @@ from ipgate.admin.tokens import Tokens, check_role
 from ipgate.domain.names import parse_token, parse_workspace
 from ipgate.domain.resources import AccessToken, Caller
 from ipgate.rpc.convert import role_in, time_in, token_out
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.v1 import admin_pb2 as admin
 
@@ -16,7 +16,7 @@ class TokenServicer:
     tokens: Tokens
 
     async def CreateAccessToken(
-        self, request: admin.CreateAccessTokenRequest, caller: Caller, _context: Context
+        self, request: admin.CreateAccessTokenRequest, caller: Caller, _call: Call
     ) -> admin.CreateAccessTokenResponse:
         given = request.access_token
         workspace = given.workspace
@@ -34,7 +34,7 @@ class TokenServicer:
         return admin.CreateAccessTokenResponse(access_token=token_out(token), token=secret)
 
     async def ListAccessTokens(
-        self, request: admin.ListAccessTokensRequest, caller: Caller, _context: Context
+        self, request: admin.ListAccessTokensRequest, caller: Caller, _call: Call
     ) -> admin.ListAccessTokensResponse:
         workspace = parse_workspace("workspace", request.workspace) if request.workspace else ""
         listing = f"tokens:{workspace or caller.workspace}"
@@ -50,7 +50,7 @@ class TokenServicer:
         )
 
     async def RevokeAccessToken(
-        self, request: admin.RevokeAccessTokenRequest, caller: Caller, _context: Context
+        self, request: admin.RevokeAccessTokenRequest, caller: Caller, _call: Call
     ) -> admin.RevokeAccessTokenResponse:
         revision = await self.tokens.revoke(
             caller, parse_token("name", request.name), validate_only=request.validate_only

@@ -7,7 +7,7 @@ from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
 from ipgate.domain.resources import Caller, Workspace
 from ipgate.rpc.convert import changes_in, workspace_out
-from ipgate.rpc.guard import Context
+from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -18,7 +18,7 @@ class WorkspaceServicer:
     workspaces: Workspaces
 
     async def CreateWorkspace(
-        self, request: admin.CreateWorkspaceRequest, _caller: Caller, _context: Context
+        self, request: admin.CreateWorkspaceRequest, _caller: Caller, _call: Call
     ) -> resources.Workspace:
         given = request.workspace
         workspace = Workspace(
@@ -33,12 +33,12 @@ class WorkspaceServicer:
         )
 
     async def GetWorkspace(
-        self, request: admin.GetWorkspaceRequest, _caller: Caller, _context: Context
+        self, request: admin.GetWorkspaceRequest, _caller: Caller, _call: Call
     ) -> resources.Workspace:
         return workspace_out(await self.workspaces.get(parse_workspace("name", request.name)))
 
     async def ListWorkspaces(
-        self, request: admin.ListWorkspacesRequest, caller: Caller, _context: Context
+        self, request: admin.ListWorkspacesRequest, caller: Caller, _call: Call
     ) -> admin.ListWorkspacesResponse:
         listing = "workspaces"
         page = await self.workspaces.page(
@@ -52,7 +52,7 @@ class WorkspaceServicer:
         )
 
     async def UpdateWorkspace(
-        self, request: admin.UpdateWorkspaceRequest, _caller: Caller, _context: Context
+        self, request: admin.UpdateWorkspaceRequest, _caller: Caller, _call: Call
     ) -> resources.Workspace:
         given = request.workspace
         permitted = ("display_name", "require_allow_list")
@@ -65,7 +65,7 @@ class WorkspaceServicer:
         return workspace_out(updated)
 
     async def UpdateDefaultAllowList(
-        self, request: admin.UpdateDefaultAllowListRequest, _caller: Caller, _context: Context
+        self, request: admin.UpdateDefaultAllowListRequest, _caller: Caller, _call: Call
     ) -> resources.Workspace:
         workspace = parse_workspace("workspace", request.workspace)
         if not request.HasField("default_allow_list"):
@@ -81,7 +81,7 @@ class WorkspaceServicer:
         return workspace_out(updated)
 
     async def DeleteWorkspace(
-        self, request: admin.DeleteWorkspaceRequest, _caller: Caller, _context: Context
+        self, request: admin.DeleteWorkspaceRequest, _caller: Caller, _call: Call
     ) -> admin.DeleteWorkspaceResponse:
         revision = await self.workspaces.delete(
             parse_workspace("name", request.name),

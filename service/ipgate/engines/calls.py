@@ -1,0 +1,149 @@
+"""Calls of grpc.aio, brought to the guarded methods and back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from google.rpc.status_pb2 import Status
+from grpc._cython import cygrpc
+
+from ipgate.authorizer.identity import Identity
+from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
+from ipgate.rpc.guard import Gone, Method, Refusal, Stream
+from ipgate.rpc.status import to_status
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MOST_SHORT = 1000
+"""Tokens for which the short way is remembered, for each method."""
+
+LONGEST_READ = 30.0
+"""Seconds in which the message of a call must arrive."""
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Door(grpc.GenericRpcHandler):
+    """Looks at the headers of a call before its message is read: a stranger who begins many calls
+    with large messages must not have them kept here.
+
+    The core reads the message of a call whose token was good before; only such calls take the short
+    way, on which nothing is waited for if nothing must be.
+    """
+
+    def __init__(self, methods: Mapping[str, Method | Stream], identity: Identity) -> None:
+        self._identity = identity
+        self._handlers = {path: _handler(method) for path, method in methods.items()}
+        self._short: dict[str, tuple[Method, dict[str, Any]]] = {
+            path: (method, {})
+            for path, method in methods.items()
+            if isinstance(method, Method) and method.at_once
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        path = handler_call_details.method
+        if path in self._short:
+            authorization = _authorization(handler_call_details.invocation_metadata)
+            if self._identity.at_once(authorization) is not None:
+                method, known = self._short[path]
+                found = known.get(authorization)
+                if found is None:
+                    if len(known) >= MOST_SHORT:
+                        known.clear()
+                    found = known[authorization] = _short(method, authorization)
+                return found
+        return self._handlers.get(path)
+
+
+def _short(method: Method, authorization: str) -> Any:
+    async def call(message: bytes, context: Context) -> bytes:
+        answer = method.answer_at_once(authorization, message)
+        if answer is not None:
+            return answer
+
+        async def read() -> bytes:
+            return message
+
+        return await _answered(method, authorization, read, context)
+
+    return grpc.unary_unary_rpc_method_handler(call)
+
+
+def _handler(method: Method | Stream) -> Any:
+    # Messages are taken as they are encoded, so that damaged ones end with INVALID_ARGUMENT.
+    if isinstance(method, Stream):
+        return grpc.stream_stream_rpc_method_handler(_stream(method))
+
+    async def call(messages: AsyncIterator[bytes], context: Context) -> bytes:
+        authorization = _authorization(context.invocation_metadata())
+        return await _answered(
+            method, authorization, lambda: first(messages, LONGEST_READ), context
+        )
+
+    return grpc.stream_unary_rpc_method_handler(call)
+
+
+async def _answered(method: Method, authorization: str, read: Any, context: Context) -> bytes:
+    try:
+        return await method.answer(authorization, read, context)
+    except Refusal as refusal:
+        status = refusal.status
+    await _abort(context, status)
+
+
+def _stream(method: Stream) -> Any:
+    """A streaming method as grpc.aio calls it."""
+
+    async def call(messages: AsyncIterator[bytes], context: Context) -> None:
+        async def write(message: bytes) -> None:
+            try:
+                await context.write(message)
+            except cygrpc.ExecuteBatchError:
+                raise Gone from None
+
+        try:
+            authorization = _authorization(context.invocation_metadata())
+            await method.answer(authorization, messages, write)
+            return
+        except Gone:
+            return
+        except Refusal as refusal:
+            status = refusal.status
+        await _abort(context, status)
+
+    return call
+
+
+async def first(messages: AsyncIterator[bytes], within: float) -> bytes:
+    """The first message of a call. Raises InvalidArgument if there is none, and Unavailable if it
+    does not arrive within so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            async for message in messages:
+                return message
+    except TimeoutError:
+        text = f"the request did not arrive within {within:g} s; try again"
+        raise Unavailable(text, reason="REQUEST_TOO_SLOW") from None
+    raise InvalidArgument.of("request", "is missing; send one message")
+
+
+async def refuse(context: Context, error: IpgateError) -> NoReturn:
+    """Ends a call with the status of an error."""
+    await _abort(context, to_status(error))
+
+
+def _authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    for key, value in metadata or ():
+        if key == "authorization":
+            return str(value)
+    return ""
+
+
+async def _abort(context: Context, status: Status) -> NoReturn:
+    await context.abort(
+        _CODES[status.code],
+        status.message,
+        trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
+    )
