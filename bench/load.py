@@ -76,7 +76,9 @@ def bench_worker(url: str, directory: str) -> Iterator[tuple[int, str]]:
     """A worker with the floor in it; its process id and address."""
     port = 50911
     settings = Settings(listen=f"127.0.0.1:{port}", data_dir=Path(directory), log_level="ERROR")
-    orders = Orders(settings, url, port, hashlib.sha256(ROOT_TOKEN.encode()).hexdigest(), "bench")
+    orders = Orders(
+        settings, url, port, hashlib.sha256(ROOT_TOKEN.encode()).hexdigest(), "bench", ""
+    )
     command = [sys.executable, "-m", "bench.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

@@ -12,6 +12,7 @@ class BadSetting(Exception):
     """A setting that cannot be used; the message names it, the value and the remedy."""
 
 
+ENGINES = ("grpcio", "envoy")
 _DATA_DIR = Path(".ipgate")
 
 
@@ -32,6 +33,9 @@ class Settings:
     data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
     workers: int = _setting(
         0, "Worker processes that share the port; 0 for one per core.", min=0, max=256
+    )
+    engine: str = _setting(
+        "grpcio", "How calls come in: grpcio, or envoy, which is faster and comes as ipgate[envoy]."
     )
     tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")
     tls_key: str = _setting("", "Private key of the certificate, a PEM file.")
@@ -96,6 +100,8 @@ class Settings:
                 f"--listen {self.listen} would carry tokens and credentials over the network in "
                 "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
             )
+        if self.engine not in ENGINES:
+            raise BadSetting(f"--engine {self.engine!r}: use {' or '.join(ENGINES)}")
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
             raise BadSetting(text)

@@ -1,6 +1,7 @@
 """Real servers for tests: `ipgate serve` as a process, and a plain gRPC client of it."""
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -21,7 +22,12 @@ from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 ROOT_TOKEN = "root-token-of-the-test-suite-0123456789"
 TIMEOUT = 20.0
+ENGINE = os.environ.get("IPGATE_TEST_ENGINE", "grpcio")
+"""The engine of all servers that do not ask for another."""
 IPGATE = Path(sys.executable).with_name("ipgate")
+
+
+_WORKER = re.compile(r"ipgate\.app\.worker|/envoy\0--config-path")
 
 
 class Refused(Exception):
@@ -179,7 +185,7 @@ class Server:
         return [int(pid) for pid in path.read_text().split()]
 
     def workers(self) -> list[int]:
-        return [pid for pid in self.children() if "ipgate.app.worker" in _command_line(pid)]
+        return [pid for pid in self.children() if _WORKER.search(_command_line(pid))]
 
     def stores(self) -> list[int]:
         return [pid for pid in self.children() if "valkey-server" in _command_line(pid)]
@@ -204,6 +210,8 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
         str(directory),
         *options,
     ]
+    if "--engine" not in options:
+        command += ["--engine", ENGINE]
     if "--workers" not in options:
         command += ["--workers", "1"]
     variables = os.environ | {"IPGATE_ROOT_TOKEN": ROOT_TOKEN} | environment

@@ -6,20 +6,21 @@ itself, so that there is little in it that could fail.
 
 import asyncio
 import logging
-import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 from redis import exceptions as redis_errors
 
-from ipgate.app.root_token import VARIABLE, root_digest
+from ipgate.app.launch import launched
+from ipgate.app.root_token import root_digest
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
+from ipgate.engines import envoy_config
 from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import UnusableStore, cause, check_server, connect
 from ipgate.store.embedded import EmbeddedStore
@@ -56,6 +57,8 @@ class Supervisor:
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
         self._settings.check()
+        if self._settings.engine == "envoy":
+            envoy_config.check_installed()
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stopping.set)
@@ -69,7 +72,7 @@ class Supervisor:
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
                 await self._prepare(url)
-                orders = Orders(self._settings, url, port, digest.hex(), worker="")
+                orders = Orders(self._settings, url, port, digest.hex(), worker="", directory="")
                 ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
                 tasks += [asyncio.create_task(self._keep_worker(orders, each)) for each in ready]
                 await self._first_of(asyncio.gather(*(each.wait() for each in ready)))
@@ -129,33 +132,32 @@ class Supervisor:
         async def once() -> None:
             if self._stopping.is_set():
                 return
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ipgate.app.worker"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                env=_environment(),
-            )
-            assert process.stdin is not None
-            assert process.stdout is not None
-            name = f"{process.pid}-{secrets.token_hex(8)}"
-            try:
-                process.stdin.write(f"{replace(orders, worker=name).to_json()}\n".encode())
-                if await process.stdout.readline() == READY:
-                    ready.set()
-                elif not self._serving and not self._stopping.is_set():
-                    # It would not start the next time either.
-                    self._broken = True
-                    self._stopping.set()
-                await self._first_of(_end_or_silence(process, process.stdout))
-                if not self._stopping.is_set():
-                    log.error("worker %d ended with code %s", process.pid, process.returncode)
-            finally:
-                await self._end(process)
-                if process.returncode:
-                    await _strike_out(orders.store_url, name)
+            with TemporaryDirectory(prefix="ipgate-") as directory:
+                await self._watch_over(replace(orders, directory=directory), ready)
 
         await self._again_and_again(once)
+
+    async def _watch_over(self, orders: Orders, ready: asyncio.Event) -> None:
+        """One worker, from its start to its end."""
+        process = await launched(orders)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        name = f"{process.pid}-{secrets.token_hex(8)}"
+        try:
+            process.stdin.write(f"{replace(orders, worker=name).to_json()}\n".encode())
+            if await process.stdout.readline() == READY:
+                ready.set()
+            elif not self._serving and not self._stopping.is_set():
+                # It would not start the next time either.
+                self._broken = True
+                self._stopping.set()
+            await self._first_of(_end_or_silence(process, process.stdout))
+            if not self._stopping.is_set():
+                log.error("worker %d ended with code %s", process.pid, process.returncode)
+        finally:
+            await self._end(process)
+            if process.returncode:
+                await _strike_out(orders.store_url, name)
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Ends a worker: gracefully, and by force if that takes too long."""
@@ -223,13 +225,6 @@ async def _strike_out(url: str, worker: str) -> None:
         log.warning("worker %s counts as live until its lease runs out", worker)
     finally:
         await store.aclose()
-
-
-def _environment() -> dict[str, str]:
-    """What workers get: not the root token. gRPC's core would write what strangers send it to the
-    log, byte for byte."""
-    passed = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    return {"GRPC_VERBOSITY": "NONE"} | passed
 
 
 def _reserved(settings: Settings) -> socket.socket:

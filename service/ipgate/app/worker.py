@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import signal
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +34,10 @@ from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio
+from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.guard import guarded
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
@@ -55,6 +56,7 @@ from ipgate.store.workspaces import WorkspaceStore
 log = logging.getLogger(__name__)
 
 READY = b"ready\n"
+STDIN, STDOUT = 0, 1
 _HEALTH_INTERVAL = 0.25
 _ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
@@ -70,6 +72,8 @@ class Orders:
     root_sha256: str
     worker: str
     """Its name in the register of workers."""
+    directory: str
+    """For its sockets, if its engine needs some; it is this user's alone."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -82,7 +86,7 @@ class Orders:
         return cls(settings=Settings(**settings), **values)
 
 
-async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
+async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Clock) -> None:
     """Serves until `stopping`. Raises redis's errors if the store cannot be used at the start."""
     settings = orders.settings
     # Apart, so that neither many changes nor many unknown keys keep the others waiting.
@@ -107,13 +111,12 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     register = WorkerRegister(admin_store)
     presence = Presence(register, follower, worker=orders.worker, max_staleness=staleness)
     authorizer = Authorizer(cache, loading, follower, clock, max_staleness=staleness)
-    engine = grpcio.build(
-        settings,
-        orders.port,
+    methods = guarded(
+        [*_admin(settings, scripts), RevisionServicer(presence)],
+        [AuthorizeServicer(authorizer)],
         identity,
-        admin=[*_admin(settings, scripts), RevisionServicer(presence)],
-        authorize=[AuthorizeServicer(authorizer)],
     )
+    engine = build(settings, orders.port, methods, identity)
     await scripts.initialize()
     await follower.start()
     following = asyncio.create_task(follower.run())
@@ -122,14 +125,13 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     present = asyncio.create_task(presence.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
     await engine.start()
-    serving = asyncio.create_task(engine.server.wait_for_termination())
+    serving = asyncio.ensure_future(engine.ended())
     # A server that ends by itself would leave a worker that serves nobody: better a new one.
     serving.add_done_callback(lambda _: stopping.set())
     # What was built so far stays; the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    sys.stdout.buffer.write(READY)
-    sys.stdout.buffer.flush()
+    os.write(STDOUT, READY)
     signs = asyncio.create_task(_give_signs_of_life())
     await stopping.wait()
     if serving.done():
@@ -165,44 +167,56 @@ def _admin(settings: Settings, scripts: Scripts) -> list[object]:
     ]
 
 
-async def _report_health(
-    engine: grpcio.GrpcioEngine, follower: Follower, max_staleness: float
-) -> None:
+async def _report_health(engine: Engine, follower: Follower, max_staleness: float) -> None:
     while True:
         age = follower.oldest()
         engine.health.report("", serving=age <= max_staleness)
-        engine.health.report(grpcio.AUTHORIZE, serving=age <= max_staleness)
-        engine.health.report(grpcio.ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
+        engine.health.report(AUTHORIZE, serving=age <= max_staleness)
+        engine.health.report(ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))
         await asyncio.sleep(_HEALTH_INTERVAL)
 
 
 async def _give_signs_of_life() -> None:
     """Tells the supervisor each second that the event loop turns."""
-    os.set_blocking(sys.stdout.fileno(), False)
+    os.set_blocking(STDOUT, False)
     while True:
         with suppress(BlockingIOError):
-            os.write(sys.stdout.fileno(), b"\n")
+            os.write(STDOUT, b"\n")
         await asyncio.sleep(1)
 
 
-async def main() -> None:
-    """Takes the orders from standard input and serves until told to stop."""
-    loop = asyncio.get_running_loop()
-    stdin = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    orders = Orders.from_json((await stdin.readline()).decode())
+async def take_orders() -> tuple[Orders, asyncio.StreamReader]:
+    """The orders from standard input, and what tells by its end that the supervisor is gone."""
+    supervisor = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(supervisor), os.fdopen(STDIN, "rb")
+    )
+    return Orders.from_json((await supervisor.readline()).decode()), supervisor
+
+
+async def obey(
+    orders: Orders, build: Build, stopping: asyncio.Event, supervisor: asyncio.StreamReader
+) -> None:
+    """Serves until `stopping`, or until the supervisor is gone."""
     set_up_logs(orders.settings.log_level)
-    stopping = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
 
     async def watch_supervisor() -> None:
-        await stdin.read()
+        await supervisor.read()
         stopping.set()
 
     watching = asyncio.create_task(watch_supervisor())
-    await run(orders, stopping, Clock())
+    await run(orders, build, stopping, Clock())
     watching.cancel()
+
+
+async def main() -> None:
+    """A worker with the grpc.aio engine."""
+    orders, supervisor = await take_orders()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
+    await obey(orders, grpcio.build, stopping, supervisor)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
@@ -21,6 +21,7 @@ from ipgate.domain.errors import InvalidArgument, IpgateError, shown
 from ipgate.domain.resources import Caller
 from ipgate.rpc.access import RULES, check_role, confine, named
 from ipgate.rpc.status import internal, to_status
+from ipgate.v1 import admin_pb2, authorize_pb2
 
 log = logging.getLogger(__name__)
 
@@ -132,19 +133,24 @@ class Stream:
 
 
 def guarded(
-    service: ServiceDescriptor, servicers: Sequence[object], identity: Identity
+    admin: Sequence[object], authorize: Sequence[object], identity: Identity
 ) -> dict[str, Method | Stream]:
-    """All methods of a service by their paths, each found by its name on one of the servicers.
+    """All methods of ipgate's services by their paths, each found by its name on one of the
+    servicers of its service.
 
     Raises LookupError if a method has no implementation or no access rule.
     """
     methods = {}
-    for method in service.methods:
-        name = f"{service.full_name}/{method.name}"
-        found = [each for each in servicers if hasattr(each, method.name)]
-        if len(found) != 1 or name not in RULES:
-            raise LookupError(f"{name} needs one implementation and one access rule")
-        methods[f"/{name}"] = _behind_guard(name, method, found[0], identity)
+    for file, service, servicers in (
+        (admin_pb2, "AdminService", admin),
+        (authorize_pb2, "AuthorizeService", authorize),
+    ):
+        for method in file.DESCRIPTOR.services_by_name[service].methods:
+            name = f"{method.containing_service.full_name}/{method.name}"
+            found = [each for each in servicers if hasattr(each, method.name)]
+            if len(found) != 1 or name not in RULES:
+                raise LookupError(f"{name} needs one implementation and one access rule")
+            methods[f"/{name}"] = _behind_guard(name, method, found[0], identity)
     return methods
 
 
@@ -164,7 +170,7 @@ def refusing(name: str, request_type: type[Message]) -> Iterator[None]:
     """Turns whatever goes wrong in a call into a Refusal."""
     try:
         yield
-    except Gone:
+    except (Gone, Refusal):
         raise
     except IpgateError as error:
         raise Refusal(to_status(error)) from None

@@ -1,0 +1,157 @@
+"""Unary gRPC calls as an ASGI server hands them over, with gRPC's framing written by hand.
+
+Source: ASGI's HTTP protocol 2.5 with its extension for trailers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
+
+from ipgate.authorizer.identity import Identity
+from ipgate.domain.errors import InvalidArgument, Unavailable
+from ipgate.engines.calls import LONGEST_READ
+from ipgate.engines.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
+from ipgate.rpc.guard import Method, Refusal
+
+_POLL = 0.02
+
+Event = dict[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+_HEADERS = [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ENCODINGS)]
+_START: Event = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": _HEADERS,
+    "trailers": True,
+}
+_OK: Event = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
+
+
+class AsgiCalls:
+    """The ASGI application. It serves from `open` on; what `lifespan` does is up to its maker."""
+
+    def __init__(self, lifespan: Callable[[Receive, Send], Awaitable[None]]) -> None:
+        self._lifespan = lifespan
+        self._methods: Mapping[str, Method] = {}
+        self._calls = self._most_calls = self._most_bytes = 0
+
+    def open(
+        self,
+        methods: Mapping[str, Method],
+        identity: Identity,
+        *,
+        most_calls: int,
+        most_bytes: int,
+    ) -> None:
+        """Begins to serve: `most_calls` at a time, with messages of up to `most_bytes`."""
+        self._methods = methods
+        self._identity = identity
+        self._most_calls, self._most_bytes = most_calls, most_bytes
+
+    async def idle(self) -> None:
+        """Returns when no call is under way."""
+        while self._calls:  # noqa: ASYNC110  an event would cost each call more than this
+            await asyncio.sleep(_POLL)
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._lifespan(receive, send)
+            return
+        self._calls += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._calls -= 1
+
+    async def _answer(self, scope: Event, receive: Receive, send: Send) -> None:
+        method = self._methods[scope["path"]]
+        authorization = _header(scope, b"authorization")
+        begun: Event | None = None
+        # The message of a caller whose token was good before may be read at once.
+        if self._calls <= self._most_calls and self._identity.at_once(authorization) is not None:
+            begun = await receive()
+            body = begun.get("body", b"")
+            if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX], "big") == len(body) - PREFIX:
+                answer = method.answer_at_once(authorization, body[PREFIX:])
+                if answer is not None:
+                    await send(_START)
+                    await send({"type": "http.response.body", "body": framed(answer)})
+                    await send(_OK)
+                    return
+        frames = Frames(_header(scope, b"grpc-encoding"), self._most_bytes)
+        call = _Call(frames, receive, begun, seconds(_header(scope, b"grpc-timeout")))
+        try:
+            if self._calls > self._most_calls:
+                raise Refusal(_FULL)
+            async with asyncio.timeout(call.time_remaining()):
+                answer = await method.answer(authorization, call.message, call)
+        except Refusal as refusal:
+            await _refuse(refusal.status, send)
+        except TimeoutError:
+            await _refuse(_LATE, send)
+        else:
+            await send(_START)
+            await send({"type": "http.response.body", "body": framed(answer)})
+            await send(_OK)
+
+
+class _Call:
+    """A call on the long way. `begun`: what of its message was received already."""
+
+    def __init__(
+        self, frames: Frames, receive: Receive, begun: Event | None, timeout: float | None
+    ) -> None:
+        self._frames = frames
+        self._receive = receive
+        self._begun = begun
+        self._time = asyncio.get_running_loop().time
+        self._deadline = None if timeout is None else self._time() + timeout
+
+    def time_remaining(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - self._time())
+
+    async def message(self) -> bytes:
+        """The message of the call. Raises Refusal, InvalidArgument and Unavailable."""
+        try:
+            async with asyncio.timeout(LONGEST_READ):
+                return await self._message()
+        except TimeoutError:
+            text = f"the request did not arrive within {LONGEST_READ:g} s; try again"
+            raise Unavailable(text, reason="REQUEST_TOO_SLOW") from None
+
+    async def _message(self) -> bytes:
+        while True:
+            event, self._begun = self._begun, None
+            if event is None:
+                # The server keeps the future to set it, so a time-out must not cancel it.
+                event = await asyncio.shield(asyncio.ensure_future(self._receive()))
+            self._frames.feed(event.get("body", b""))
+            message = self._frames.take()
+            if message is not None:
+                return message
+            if not event.get("more_body"):
+                self._frames.end()
+                raise InvalidArgument.of("request", "is missing; send one message")
+
+
+async def _refuse(status: Status, send: Send) -> None:
+    headers = [*_HEADERS, *status_headers(status)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+def _header(scope: Event, wanted: bytes) -> str:
+    """The first header of that name, "" if there is none."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
+
+
+_FULL = Status(code=code_pb2.RESOURCE_EXHAUSTED, message="too many calls are under way; try again")
+_LATE = Status(code=code_pb2.DEADLINE_EXCEEDED, message="the deadline passed before the answer")

@@ -1,0 +1,32 @@
+"""What callers may take of a worker, whichever engine serves it. Times are in seconds."""
+
+import resource
+
+MAX_METADATA = 16 << 10
+"""Bytes of a call's metadata."""
+
+MAX_STREAMS = 256
+"""Calls that may be under way on one connection."""
+
+HANDSHAKE = 10
+"""For a connection to get as far as HTTP/2."""
+
+PING_AFTER = 60
+PING_TIMEOUT = 20
+"""A peer that is gone without a word is found by pings; one that answers none is given up."""
+
+IDLE = 600
+"""For a connection without calls."""
+
+AGE = 3600
+AGE_GRACE = 60
+"""For any connection, and for its calls after that: it ends those that never would."""
+
+OTHER_FILES = 200
+"""Files that a worker needs open aside from its connections; those to the store are most of them."""
+
+
+def most_connections(wanted: int) -> int:
+    """How many connections there may be, so that there are always files left for the store."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OTHER_FILES))

