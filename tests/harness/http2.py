@@ -7,6 +7,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from hpack import Decoder
+
 from tests.harness.servers import ROOT_TOKEN
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -26,6 +28,8 @@ class Frame(NamedTuple):
     flags: int
     stream: int
     payload: bytes
+    headers: dict[str, str]
+    """Of a header frame."""
 
 
 def grpc_message(message: bytes, *, compressed: bool = False, length: int | None = None) -> bytes:
@@ -68,6 +72,7 @@ class Wire:
         host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout)
         self._read = b""
+        self._decoder = Decoder()
         self.socket.sendall(preface)
 
     def __enter__(self) -> Self:
@@ -120,7 +125,8 @@ class Wire:
                     ConnectionError
                 ):  # the server may close it; there may be more to read
                     self.send(kind, ACK, 0, payload if kind == PING else b"")
-            yield Frame(kind, flags, stream, payload)
+            headers = self._decoder.decode(payload) if kind == HEADERS else ()
+            yield Frame(kind, flags, stream, payload, {str(k): str(v) for k, v in headers})
 
     def first(self, kind: int, stream: int | None = None) -> Frame | None:
         """The next frame of a kind, None if the connection ends without one."""
@@ -129,16 +135,14 @@ class Wire:
             None,
         )
 
-    def trailers(self, stream: int) -> str:
-        """The header frames of a stream up to its end, as text to search in; "" if it was reset."""
-        found = b""
+    def status(self, stream: int) -> str:
+        """The `grpc-status` with which a stream ends; "" if it is reset, or ends without one."""
         for each in self.frames():
-            if each.stream == stream and each.kind == RST_STREAM:
-                return found.decode("latin-1")
-            if each.stream == stream and each.kind == HEADERS:
-                found += each.payload
-                if each.flags & END_STREAM:
-                    return found.decode("latin-1")
+            if each.stream == stream:
+                if each.kind == RST_STREAM:
+                    return ""
+                if each.kind == HEADERS and each.flags & END_STREAM:
+                    return each.headers.get("grpc-status", "")
         return ""
 
     def _size(self) -> int:

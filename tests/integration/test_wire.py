@@ -64,7 +64,7 @@ def answered(wire: Wire, stream: int) -> bool:
     """Whether a question on the stream of a hostile connection is answered."""
     wire.call(stream)
     wire.send(DATA, http2.END_STREAM, stream, QUESTION)
-    return "grpc-status\x010" in wire.trailers(stream)
+    return wire.status(stream) == "0"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_endless_headers_are_not_collected(target: Server) -> None:
         for _ in range(200):
             wire.send(http2.CONTINUATION, 0, 1, block, times=100)
         wire.send(http2.CONTINUATION, http2.END_HEADERS, 1)
-        assert "grpc-status\x018" in wire.trailers(1)
+        assert wire.status(1) == "8"
 
 
 def test_headers_that_are_no_text_leave_no_trace_in_the_log(target: Server) -> None:
@@ -110,7 +110,7 @@ def test_headers_that_are_no_text_leave_no_trace_in_the_log(target: Server) -> N
             field = b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
             wire.send(HEADERS, http2.END_HEADERS, stream, block + field)
             wire.send(DATA, http2.END_STREAM, stream, QUESTION)
-            assert "grpc-status\x010" not in wire.trailers(stream)
+            assert wire.status(stream) != "0"
     assert "s3cret" not in target.log.read_text()
 
 
@@ -126,7 +126,7 @@ def test_no_path_stops_the_server(target: Server, path: bytes) -> None:
             for name, value in fields
         )
         wire.send(HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, block)
-        assert "grpc-status\x0212" in wire.trailers(1)
+        assert wire.status(1) == "12"
         assert answered(wire, 3)
 
 
@@ -197,7 +197,7 @@ def test_a_call_that_is_no_grpc_call_is_refused(
         wire.settings()
         wire.call(1, CREATE, **extra)
         wire.send(DATA, http2.END_STREAM, 1, message)
-        assert "grpc-status\x010" not in wire.trailers(1)
+        assert wire.status(1) != "0"
         assert answered(wire, 3)
 
 
@@ -212,7 +212,7 @@ def test_a_small_message_that_inflates_is_refused(target: Server, path: str) -> 
         for first in range(0, len(framed), 16384):
             wire.send(DATA, 0, 1, framed[first : first + 16384])
         wire.send(DATA, http2.END_STREAM, 1)
-        assert "grpc-status\x018" in wire.trailers(1)
+        assert wire.status(1) == "8"
 
 
 @pytest.mark.parametrize("path", [AUTHORIZE, CREATE, REFLECT, CHECK])
