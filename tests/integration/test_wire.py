@@ -15,7 +15,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
 from tests.harness.http2 import AUTHORIZE, DATA, HEADERS, Wire, grpc_message
-from tests.harness.servers import TIMEOUT, Server, serving
+from tests.harness.servers import ENGINE, TIMEOUT, Server, serving
 from tests.harness.waiting import eventually
 
 CHECK = f"/{health.SERVICE}/Check"
@@ -31,7 +31,9 @@ GROWTH = 192 << 20
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("t"), "--max-connections", "200") as running:
+        # What is opened for the first call of its kind stays open.
         running.client().ask("1.2.3.4", key="x")
+        running.client().workspace()
         yield running
 
 
@@ -89,34 +91,37 @@ def test_a_frame_over_the_size_limit_ends_the_connection(target: Server) -> None
 
 
 def test_endless_headers_are_not_collected(target: Server) -> None:
-    """250 MB of CONTINUATION frames take no memory, and end in a refusal."""
+    """250 MB of CONTINUATION frames take no memory, and end in a refusal or the connection's end."""
     with Wire(target.address) as wire:
         wire.settings()
         wire.send(HEADERS, 0, 1, http2.header_block(AUTHORIZE))
         block = b"".join(b"\0\x07x-%05d\x7f\x81\x01" % index + b"v" * 256 for index in range(50))
-        for _ in range(200):
-            wire.send(http2.CONTINUATION, 0, 1, block, times=100)
-        wire.send(http2.CONTINUATION, http2.END_HEADERS, 1)
-        assert wire.status(1) == "8"
+        with suppress(ConnectionError):
+            for _ in range(200):
+                wire.send(http2.CONTINUATION, 0, 1, block, times=100)
+            wire.send(http2.CONTINUATION, http2.END_HEADERS, 1)
+        assert wire.status(1) in ("8", "")
 
 
 def test_headers_that_are_no_text_leave_no_trace_in_the_log(target: Server) -> None:
     """A header of any bytes is refused or ignored; neither it nor a traceback is logged."""
-    with Wire(target.address) as wire:
-        wire.settings()
-        block = http2.header_block(AUTHORIZE, token=None)
-        for stream, name in ((1, b"authorization"), (3, b"x-made-up")):
-            value = b"Bearer s3cret\xff\xfe\x1b[31m"
-            field = b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
-            wire.send(HEADERS, http2.END_HEADERS, stream, block + field)
-            wire.send(DATA, http2.END_STREAM, stream, QUESTION)
-            assert wire.status(stream) != "0"
+    block = http2.header_block(AUTHORIZE, token=None)
+    for name in (b"authorization", b"x-made-up"):
+        value = b"Bearer s3cret\xff\xfe\x1b[31m"
+        field = b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+        with Wire(target.address) as wire:
+            wire.settings()
+            with suppress(ConnectionError):
+                wire.send(HEADERS, http2.END_HEADERS, 1, block + field)
+                wire.send(DATA, http2.END_STREAM, 1, QUESTION)
+            assert wire.status(1) != "0"
     assert "s3cret" not in target.log.read_text()
 
 
 @pytest.mark.parametrize("path", [b"/x\xff/y", b"\xff", b"", b"/ipgate.v1.AuthorizeService/\xc3"])
 def test_no_path_stops_the_server(target: Server, path: bytes) -> None:
-    """A call of whatever path is refused with UNIMPLEMENTED, also where it is no text at all."""
+    """A call of whatever path is refused, also where it is no text at all: with UNIMPLEMENTED, or by
+    Envoy with its connection, since no HTTP allows such a path."""
     with Wire(target.address) as wire:
         wire.settings()
         fields = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b"te", b"trailers"),
@@ -126,8 +131,23 @@ def test_no_path_stops_the_server(target: Server, path: bytes) -> None:
             for name, value in fields
         )
         wire.send(HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, block)
-        assert wire.status(1) == "12"
-        assert answered(wire, 3)
+        if ENGINE == "envoy":
+            assert wire.status(1) == ""
+        else:
+            assert wire.status(1) == "12"
+            assert answered(wire, 3)
+
+
+def test_what_one_caller_sends_does_harm_to_no_other(target: Server) -> None:
+    """A header that cannot be parsed ends its own call alone, not the next one of somebody else."""
+    for path in (CREATE, AUTHORIZE):
+        with Wire(target.address) as wire:
+            wire.settings()
+            wire.call(1, path, grpc_timeout="1x")
+            wire.send(DATA, http2.END_STREAM, 1, QUESTION)
+            wire.status(1)
+        assert target.client().workspace()
+        assert target.client().ask("1.2.3.4", key="x").reason == authorize.REASON_KEY_UNKNOWN
 
 
 def test_calls_that_are_reset_at_once_leave_nothing(target: Server) -> None:
@@ -152,13 +172,16 @@ def test_frames_that_want_an_answer_are_not_queued_without_end(target: Server) -
             wire.send(http2.SETTINGS, times=2_000_000)
 
 
-def test_a_peer_that_pings_without_need_is_told_to_calm_down(target: Server) -> None:
-    """The third ping too many is answered with GOAWAY, ENHANCE_YOUR_CALM, too_many_pings."""
+def test_a_peer_that_pings_without_end_is_cut_off(target: Server) -> None:
+    """grpc.aio tells it to calm down at the third ping too many, Envoy lets it go on as long as it
+    takes the answers."""
     with Wire(target.address) as wire:
         wire.settings()
         assert wire.first(http2.SETTINGS) is not None
-        wire.send(http2.PING, 0, 0, bytes(8), times=4)
+        with suppress(OSError):
+            wire.send(http2.PING, 0, 0, bytes(8), times=200_000)
         goaway = wire.first(http2.GOAWAY)
+    if ENGINE == "grpcio":
         assert goaway is not None
         assert int.from_bytes(goaway.payload[4:8], "big") == http2.ENHANCE_YOUR_CALM
         assert goaway.payload.endswith(b"too_many_pings")

@@ -23,6 +23,11 @@ _MANY = 1 << 20
 """Connections to grpc.aio, which are Envoy's; it bounds those of the callers."""
 
 
+_NO_TABLE = ("grpc.http2.hpack_table_size.decoder", 0)
+"""All callers share Envoy's connections to grpc.aio. Its core remembers in the table of headers that
+one could not be parsed, and would refuse whoever sends another value of it next (grpcio 1.80)."""
+
+
 @dataclass(frozen=True, slots=True)
 class EnvoyEngine:
     """`built`: called when this side is ready, so that Envoy may begin to listen."""
@@ -83,7 +88,7 @@ def build(
     built: Callable[[], None],
 ) -> EnvoyEngine:
     """The engine of a worker whose Envoy was told to use `directory`."""
-    inner = grpcio.unbound(settings, methods, identity, _MANY)
+    inner = grpcio.unbound(settings, methods, identity, _MANY, _NO_TABLE)
     inner.server.add_insecure_port(f"unix:{inner_socket(directory)}")
     hosted = {path: each for path, each in methods.items() if path in _HOSTED}
     calls.open(

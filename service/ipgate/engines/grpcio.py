@@ -74,8 +74,9 @@ def unbound(
     methods: Mapping[str, Method | Stream],
     identity: Identity,
     connections: int,
+    *options: tuple[str, int],
 ) -> GrpcioEngine:
-    """The server for `settings`, which listens nowhere yet."""
+    """The server for `settings`, which listens nowhere yet. `options`: more of the core's."""
     server = Server(
         (
             ("grpc.so_reuseport", 1),
@@ -83,6 +84,7 @@ def unbound(
             ("grpc.max_send_message_length", -1),
             ("grpc.max_allowed_incoming_connections", connections),
             *_LIMITS,
+            *options,
         ),
         settings.max_concurrent_calls,
     )
