@@ -71,6 +71,7 @@ class Wire:
     def __init__(self, address: str, *, preface: bytes = PREFACE, timeout: float = 10) -> None:
         host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
         self._decoder = Decoder()
         self.socket.sendall(preface)

@@ -138,16 +138,18 @@ def test_no_path_stops_the_server(target: Server, path: bytes) -> None:
             assert answered(wire, 3)
 
 
-def test_what_one_caller_sends_does_harm_to_no_other(target: Server) -> None:
-    """A header that cannot be parsed ends its own call alone, not the next one of somebody else."""
-    for path in (CREATE, AUTHORIZE):
-        with Wire(target.address) as wire:
-            wire.settings()
-            wire.call(1, path, grpc_timeout="1x")
-            wire.send(DATA, http2.END_STREAM, 1, QUESTION)
-            wire.status(1)
-        assert target.client().workspace()
-        assert target.client().ask("1.2.3.4", key="x").reason == authorize.REASON_KEY_UNKNOWN
+@pytest.mark.parametrize("path", [CREATE, AUTHORIZE])
+def test_what_one_caller_sends_does_harm_to_no_other(target: Server, path: str) -> None:
+    """Headers that cannot be parsed, many enough to fill any table of them, end their own calls
+    alone and not the next ones of somebody else."""
+    with Wire(target.address) as wire:
+        wire.settings()
+        for stream in range(1, 241, 2):
+            wire.call(stream, path, grpc_timeout=f"{stream}x")
+            wire.send(DATA, http2.END_STREAM, stream, QUESTION)
+        wire.status(stream)
+    assert target.client().workspace()
+    assert target.client().ask("1.2.3.4", key="x").reason == authorize.REASON_KEY_UNKNOWN
 
 
 def test_calls_that_are_reset_at_once_leave_nothing(target: Server) -> None:
