@@ -21,19 +21,23 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+ENGINE ?=
 .PHONY: run
-run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (more flags in ARGS)
-	@exec $(BIN)/ipgate serve $(ARGS)
+run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=envoy; more flags in ARGS)
+	@if [ "$(ENGINE)" = envoy ]; then tools/need-libpython $(BIN)/python; fi
+	@exec $(BIN)/ipgate serve $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 .PHONY: demo
 demo: $(READY) ## Walk through the whole job with the real commands, against a server of its own
 	@$(BIN)/python tools/demo.py
 
 .PHONY: test
-test: $(READY) ## Run all tests, on the embedded Valkey and on a real redis-server (pytest flags in ARGS)
+test: $(READY) ## Run all tests, on both engines and both stores (pytest flags in ARGS)
 	@tools/need redis-server redis-server
+	@tools/need-libpython $(BIN)/python
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
-	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
+	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=envoy \
+		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
 
 DURATION ?= 10m
 .PHONY: soak

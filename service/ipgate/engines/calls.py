@@ -135,10 +135,12 @@ async def refuse(context: Context, error: IpgateError) -> NoReturn:
 
 
 def _authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    found = ""
     for key, value in metadata or ():
         if key == "authorization":
-            return str(value)
-    return ""
+            # As HTTP joins them: two tokens are none, whichever another program may have looked at.
+            found = f"{found},{value!s}" if found else str(value)
+    return found
 
 
 async def _abort(context: Context, status: Status) -> NoReturn:
