@@ -87,9 +87,12 @@ class Client:
         return Client(self.address, token, self.channel)
 
     def call(self, method: str, request: Any, *, timeout: float = TIMEOUT) -> Any:
-        stub = self._authorize if method in ("Authorize", "BatchAuthorize") else self._admin
+        stub = self._authorize if method.endswith("Authorize") else self._admin
         metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
         try:
+            if method == "StreamAuthorize":
+                answers = stub.StreamAuthorize(iter([request]), timeout=timeout, metadata=metadata)
+                return next(answers)
             return getattr(stub, method)(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
             raise Refused(error) from None

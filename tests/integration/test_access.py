@@ -17,7 +17,7 @@ READS = {
     "GetApiKey", "ListApiKeys", "ListAccessTokens", "WaitForRevision",
 }  # fmt: skip
 ROOT_ONLY = {"CreateWorkspace", "DeleteWorkspace"}
-AUTHORIZE = {"Authorize", "BatchAuthorize"}
+AUTHORIZE = {"Authorize", "BatchAuthorize", "StreamAuthorize"}
 METHODS = {
     method.name: GetMessageClass(method.input_type)
     for service in (

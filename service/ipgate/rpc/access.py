@@ -58,6 +58,7 @@ RULES: dict[str, Rule] = {
     "ipgate.v1.AdminService/RevokeAccessToken": Rule(_ADMIN, "name"),
     "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE),
     "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE),
+    "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE),
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _reads(roles=_ANYBODY),
 }
 

@@ -1,6 +1,7 @@
 """AuthorizeService."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from google.rpc.status_pb2 import Status
@@ -16,15 +17,15 @@ from ipgate.authorizer.authorizer import (
 from ipgate.domain.credential import digest
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
-from ipgate.rpc.convert import batch_out, verdict_out
-from ipgate.rpc.guard import Call
+from ipgate.rpc.convert import batch_out, stream_out, verdict_out
+from ipgate.rpc.guard import Admit, Call, Write
 from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import authorize_pb2 as authorize
 
 MAX_BATCH = 1000
 
 AT_ONCE = 16
-"""Requests of a batch that are worked on at a time, where something must be loaded."""
+"""Requests of a batch or stream that are worked on at a time, where something must be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,47 @@ class AuthorizeServicer:
             _result(results[index] if answer is None else answer)
             for index, answer in enumerate(answers)
         )
+
+    async def StreamAuthorize(
+        self, messages: AsyncIterator[bytes], admit: Admit, write: Write
+    ) -> None:
+        writing, places = asyncio.Lock(), asyncio.Semaphore(AT_ONCE)
+        loading = set[asyncio.Task[None]]()
+
+        async def tell(request_id: str, answer: Verdict | BaseException) -> None:
+            async with writing:
+                await write(stream_out(request_id, _result(answer)))
+
+        async def load(message: authorize.StreamAuthorizeRequest, caller: Caller) -> None:
+            try:
+                answer: Verdict | Exception = await self._answer(message.request, caller, None)
+            except Exception as fault:  # noqa: BLE001  it is told
+                answer = fault
+            await tell(message.id, answer)
+
+        def loaded(task: asyncio.Task[None]) -> None:
+            places.release()
+            loading.discard(task)
+            if not task.cancelled():
+                task.exception()  # a caller that is gone is noticed below, too
+
+        try:
+            async for raw in messages:
+                caller = await admit()
+                message = authorize.StreamAuthorizeRequest.FromString(raw)
+                answer = self._result_at_once(message.request, caller)
+                if answer is not None:
+                    await tell(message.id, answer)
+                    continue
+                # Others overtake what must be loaded, but not without end.
+                await places.acquire()
+                task = asyncio.create_task(load(message, caller))
+                loading.add(task)
+                task.add_done_callback(loaded)
+            await asyncio.gather(*loading)
+        finally:
+            for task in loading:
+                task.cancel()
 
     def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
         """The verdict if nothing must be waited for."""

@@ -25,11 +25,14 @@ _REMEMBERED = 8192
 """Encoded parts of answers that are remembered, some 300 bytes each."""
 
 _EMBEDDED = 2
-"""The wire type of a field that is a message."""
+"""The wire type of a field that is a message or a string."""
 
 _RESULT = authorize.BatchAuthorizeResponse.RESULTS_FIELD_NUMBER
 _RESPONSE = authorize.BatchAuthorizeResult.RESPONSE_FIELD_NUMBER
 _ERROR = authorize.BatchAuthorizeResult.ERROR_FIELD_NUMBER
+_STREAM_ID = authorize.StreamAuthorizeResponse.ID_FIELD_NUMBER
+_STREAM_RESPONSE = authorize.StreamAuthorizeResponse.RESPONSE_FIELD_NUMBER
+_STREAM_ERROR = authorize.StreamAuthorizeResponse.ERROR_FIELD_NUMBER
 
 _REASONS: dict[Reason, Any] = {
     each: authorize.Reason.Value(f"REASON_{each.value}") for each in Reason
@@ -66,9 +69,20 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
     return b"".join(parts)
 
 
+def stream_out(request_id: str, result: Verdict | Status) -> bytes:
+    """An encoded StreamAuthorizeResponse."""
+    name = request_id.encode()
+    if isinstance(result, tuple):
+        body, field = verdict_out(result), _STREAM_RESPONSE
+    else:
+        body, field = result.SerializeToString(), _STREAM_ERROR
+    head = _prefix(_STREAM_ID, len(name)) + name if name else b""
+    return head + _prefix(field, len(body)) + body
+
+
 @lru_cache(_REMEMBERED)
 def _prefix(field: int, length: int) -> bytes:
-    """What stands before an embedded message: field number and type, and length as a varint."""
+    """What stands before an embedded message or a string: field number and type, and length as a varint."""
     prefix = bytearray((field << 3 | _EMBEDDED,))
     while length > 0x7F:
         prefix.append(length & 0x7F | 0x80)

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ipgate/v1/authorize.proto\x12\tipgate.v1\x1a\x17google/rpc/status.proto\"a\n\x10\x41uthorizeRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61pi_key\x18\x02 \x01(\tH\x00\x12\n\n\x02ip\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\tB\t\n\x07subject\"\x8d\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12!\n\x06reason\x18\x02 \x01(\x0e\x32\x11.ipgate.v1.Reason\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x12\n\nallow_list\x18\x04 \x01(\t\x12\r\n\x05range\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\"F\n\x15\x42\x61tchAuthorizeRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"J\n\x16\x42\x61tchAuthorizeResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ipgate.v1.BatchAuthorizeResult\"w\n\x14\x42\x61tchAuthorizeResult\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result*\x99\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_KEY_UNKNOWN\x10\x01\x12\x17\n\x13REASON_KEY_DISABLED\x10\x02\x12\x16\n\x12REASON_KEY_EXPIRED\x10\x03\x12\x1c\n\x18REASON_LINKED_LIST_MATCH\x10\x04\x12\x1e\n\x1aREASON_NOT_IN_LINKED_LISTS\x10\x05\x12\x1d\n\x19REASON_DEFAULT_LIST_MATCH\x10\x06\x12\x1e\n\x1aREASON_NOT_IN_DEFAULT_LIST\x10\x07\x12\x18\n\x14REASON_NO_ALLOW_LIST\x10\x08\x12\x17\n\x13REASON_UNRESTRICTED\x10\t2\xb1\x01\n\x10\x41uthorizeService\x12\x46\n\tAuthorize\x12\x1b.ipgate.v1.AuthorizeRequest\x1a\x1c.ipgate.v1.AuthorizeResponse\x12U\n\x0e\x42\x61tchAuthorize\x12 .ipgate.v1.BatchAuthorizeRequest\x1a!.ipgate.v1.BatchAuthorizeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ipgate/v1/authorize.proto\x12\tipgate.v1\x1a\x17google/rpc/status.proto\"a\n\x10\x41uthorizeRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61pi_key\x18\x02 \x01(\tH\x00\x12\n\n\x02ip\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\tB\t\n\x07subject\"\x8d\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12!\n\x06reason\x18\x02 \x01(\x0e\x32\x11.ipgate.v1.Reason\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x12\n\nallow_list\x18\x04 \x01(\t\x12\r\n\x05range\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\"F\n\x15\x42\x61tchAuthorizeRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"J\n\x16\x42\x61tchAuthorizeResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ipgate.v1.BatchAuthorizeResult\"w\n\x14\x42\x61tchAuthorizeResult\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"R\n\x16StreamAuthorizeRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"\x86\x01\n\x17StreamAuthorizeResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x08response\x18\x02 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result*\x99\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_KEY_UNKNOWN\x10\x01\x12\x17\n\x13REASON_KEY_DISABLED\x10\x02\x12\x16\n\x12REASON_KEY_EXPIRED\x10\x03\x12\x1c\n\x18REASON_LINKED_LIST_MATCH\x10\x04\x12\x1e\n\x1aREASON_NOT_IN_LINKED_LISTS\x10\x05\x12\x1d\n\x19REASON_DEFAULT_LIST_MATCH\x10\x06\x12\x1e\n\x1aREASON_NOT_IN_DEFAULT_LIST\x10\x07\x12\x18\n\x14REASON_NO_ALLOW_LIST\x10\x08\x12\x17\n\x13REASON_UNRESTRICTED\x10\t2\x8f\x02\n\x10\x41uthorizeService\x12\x46\n\tAuthorize\x12\x1b.ipgate.v1.AuthorizeRequest\x1a\x1c.ipgate.v1.AuthorizeResponse\x12U\n\x0e\x42\x61tchAuthorize\x12 .ipgate.v1.BatchAuthorizeRequest\x1a!.ipgate.v1.BatchAuthorizeResponse\x12\\\n\x0fStreamAuthorize\x12!.ipgate.v1.StreamAuthorizeRequest\x1a\".ipgate.v1.StreamAuthorizeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ipgate.v1.authorize_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REASON']._serialized_start=578
-  _globals['_REASON']._serialized_end=859
+  _globals['_REASON']._serialized_start=799
+  _globals['_REASON']._serialized_end=1080
   _globals['_AUTHORIZEREQUEST']._serialized_start=65
   _globals['_AUTHORIZEREQUEST']._serialized_end=162
   _globals['_AUTHORIZERESPONSE']._serialized_start=165
@@ -44,6 +44,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=454
   _globals['_BATCHAUTHORIZERESULT']._serialized_start=456
   _globals['_BATCHAUTHORIZERESULT']._serialized_end=575
-  _globals['_AUTHORIZESERVICE']._serialized_start=862
-  _globals['_AUTHORIZESERVICE']._serialized_end=1039
+  _globals['_STREAMAUTHORIZEREQUEST']._serialized_start=577
+  _globals['_STREAMAUTHORIZEREQUEST']._serialized_end=659
+  _globals['_STREAMAUTHORIZERESPONSE']._serialized_start=662
+  _globals['_STREAMAUTHORIZERESPONSE']._serialized_end=796
+  _globals['_AUTHORIZESERVICE']._serialized_start=1083
+  _globals['_AUTHORIZESERVICE']._serialized_end=1354
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,11 @@ class AuthorizeServiceStub:
                 request_serializer=ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeResponse.FromString,
                 _registered_method=True)
+        self.StreamAuthorize = channel.stream_stream(
+                '/ipgate.v1.AuthorizeService/StreamAuthorize',
+                request_serializer=ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeResponse.FromString,
+                _registered_method=True)
 
 
 class AuthorizeServiceServicer:
@@ -75,6 +80,18 @@ class AuthorizeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamAuthorize(self, request_iterator, context):
+        """Decides for one request after the other over a stream that the caller keeps open. Answers come
+        as soon as they are found, in any order; each carries the `id` of its request. A caller that
+        takes no answers is not read from until it does.
+
+        A request that fails leaves the others alone. The stream ends with the statuses of `Authorize`
+        when its token is good no more, and with `INVALID_ARGUMENT` after a message that is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +104,11 @@ def add_AuthorizeServiceServicer_to_server(servicer, server):
                     servicer.BatchAuthorize,
                     request_deserializer=ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeResponse.SerializeToString,
+            ),
+            'StreamAuthorize': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamAuthorize,
+                    request_deserializer=ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -147,6 +169,33 @@ class AuthorizeService:
             '/ipgate.v1.AuthorizeService/BatchAuthorize',
             ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeRequest.SerializeToString,
             ipgate_dot_v1_dot_authorize__pb2.BatchAuthorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAuthorize(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/ipgate.v1.AuthorizeService/StreamAuthorize',
+            ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeRequest.SerializeToString,
+            ipgate_dot_v1_dot_authorize__pb2.StreamAuthorizeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,200 @@
+"""StreamAuthorize: many questions over one call."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import grpc
+import pytest
+from ipgate.domain.revision import parse_revision
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
+
+from tests.harness import http2
+from tests.harness.http2 import DATA, Wire, grpc_message
+from tests.harness.servers import TIMEOUT, Client, Refused, Server
+from tests.harness.waiting import eventually
+
+STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
+
+
+class Stream:
+    """An open stream of a client."""
+
+    def __init__(self, client: Client) -> None:
+        self._questions: queue.Queue[Any] = queue.Queue()
+        kind: Any = AuthorizeServiceStub
+        metadata = [("authorization", f"Bearer {client.token}")]
+        self.answers = kind(client.channel).StreamAuthorize(
+            iter(self._questions.get, None), metadata=metadata, timeout=TIMEOUT * 3
+        )
+
+    def ask(self, request_id: str, ip: str, **subject: Any) -> None:
+        request = authorize.AuthorizeRequest(ip=ip, **subject)
+        self._questions.put(authorize.StreamAuthorizeRequest(id=request_id, request=request))
+
+    def end(self) -> None:
+        self._questions.put(None)
+
+    def take(self, count: int) -> dict[str, Any]:
+        """So many answers by their ids."""
+        found = {each.id: each for each in islice(self.answers, count)}
+        assert len(found) == count
+        return found
+
+
+@pytest.fixture
+def stream(client: Client) -> Iterator[Stream]:
+    made = Stream(client)
+    yield made
+    made.end()
+
+
+def test_every_request_gets_its_answer(client: Client, workspace: str, stream: Stream) -> None:
+    """Allowed, denied and refused ones, known and new ones, by their ids; then the stream ends."""
+    keys = [client.key(workspace, f"k{index}") for index in range(40)]
+    allow_list = client.allow_list(workspace, "l", ["10.0.0.0/8"]).name
+    client.link(allow_list, *(each.api_key.name for each in keys[:20]))
+    for index, key in enumerate(keys):
+        stream.ask(f"in-{index}", "10.1.2.3", key=key.credential)
+        stream.ask(f"out-{index}", "11.1.2.3", api_key=key.api_key.name)
+    stream.ask("bad", "10.1.2", key=keys[0].credential)
+    stream.ask("nobody's", "10.1.2.3", key="x")
+    stream.ask("no subject", "10.1.2.3")
+    found = stream.take(83)
+    for index in range(40):
+        assert found[f"in-{index}"].response.allowed
+        assert found[f"out-{index}"].response.allowed == (index >= 20)
+    assert found["bad"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert found["no subject"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert found["nobody's"].response.reason == authorize.REASON_KEY_UNKNOWN
+    stream.end()
+    assert list(stream.answers) == []
+    assert stream.answers.code() is grpc.StatusCode.OK
+
+
+def test_an_answer_is_what_authorize_says(client: Client, workspace: str, stream: Stream) -> None:
+    """Field by field."""
+    made = client.key(workspace, "k")
+    client.link(client.allow_list(workspace, "l", ["10.0.0.0/8"]).name, made.api_key.name)
+    for ip in ("10.0.0.1", "11.0.0.1", "::1"):
+        stream.ask(ip, ip, key=made.credential)
+        assert stream.take(1)[ip].response == client.ask(ip, key=made.credential)
+
+
+def test_a_question_that_waits_holds_up_no_other(
+    client: Client, workspace: str, stream: Stream
+) -> None:
+    """A revision that does not come is waited for while others are answered."""
+    name = client.key(workspace, "k").api_key.name
+    stream.ask("waits", "1.2.3.4", api_key=name, min_revision=_later(client, name))
+    stream.ask("goes", "1.2.3.4", api_key=name)
+    assert list(stream.take(1)) == ["goes"]
+    assert stream.take(1)["waits"].error.code == grpc.StatusCode.UNAVAILABLE.value[0]
+
+
+def _later(client: Client, name: str) -> str:
+    present = parse_revision("x", client.ask("1.2.3.4", api_key=name).revision)
+    return replace(present, number=present.number + 1_000_000).token()
+
+
+def test_a_change_is_seen_within_a_stream(client: Client, workspace: str, stream: Stream) -> None:
+    """The policy is that of the moment of each request, not of the stream's beginning."""
+    name = client.key(workspace, "k").api_key.name
+    stream.ask("before", "1.2.3.4", api_key=name)
+    assert stream.take(1)["before"].response.allowed
+    disable = admin.UpdateApiKeyRequest(api_key={"name": name, "disabled": True})
+    revision = client.call("UpdateApiKey", disable).revision
+    stream.ask("after", "1.2.3.4", api_key=name, min_revision=revision)
+    assert not stream.take(1)["after"].response.allowed
+
+
+def test_a_revoked_token_ends_its_streams(client: Client, workspace: str) -> None:
+    """With UNAUTHENTICATED at the next request, which is not answered."""
+    made = client.access_token("AUTHORIZER", workspace)
+    stream = Stream(client.as_(made.token))
+    stream.ask("1", "1.2.3.4", key="x")
+    stream.take(1)
+    revoke = admin.RevokeAccessTokenRequest(name=made.access_token.name)
+    revision = client.call("RevokeAccessToken", revoke).revision
+    client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
+    stream.ask("2", "1.2.3.4", key="x")
+    with pytest.raises(grpc.RpcError) as refused:
+        next(stream.answers)
+    assert Refused(refused.value).code == "UNAUTHENTICATED"
+    assert Refused(refused.value).reason == "TOKEN_INVALID"
+    stream.end()
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [("", "UNAUTHENTICATED"), ("viewer", "PERMISSION_DENIED")]
+)
+def test_a_stream_needs_a_token_with_the_role(
+    client: Client, workspace: str, token: str, code: str
+) -> None:
+    """Before any question is read."""
+    if token:
+        token = client.access_token("WORKSPACE_VIEWER", workspace).token
+    stream = Stream(client.as_(token))
+    with pytest.raises(grpc.RpcError) as refused:
+        next(stream.answers)
+    assert Refused(refused.value).code == code
+    stream.end()
+
+
+def test_what_is_no_message_ends_the_stream(server: Server) -> None:
+    """With INVALID_ARGUMENT; what came before it is answered."""
+    good = authorize.StreamAuthorizeRequest(
+        id="1", request=authorize.AuthorizeRequest(key="x", ip="1.2.3.4")
+    )
+    with Wire(server.address) as wire:
+        wire.settings()
+        wire.call(1, STREAM)
+        wire.send(DATA, 0, 1, grpc_message(good.SerializeToString()))
+        answer = wire.first(DATA, 1)
+        assert answer is not None
+        assert authorize.StreamAuthorizeResponse.FromString(answer.payload[5:]).id == "1"
+        wire.send(DATA, 0, 1, grpc_message(b"\xff\xff"))
+        assert wire.status(1) == "3"
+
+
+def test_a_caller_that_takes_no_answers_is_not_read_from(server: Server) -> None:
+    """Questions are taken until the answers fill what little is kept of them, then no more."""
+    question = authorize.StreamAuthorizeRequest(
+        id="x" * 1000, request=authorize.AuthorizeRequest(key="x", ip="1.2.3.4")
+    )
+    framed = grpc_message(question.SerializeToString())
+    with Wire(server.address, timeout=3) as wire:
+        wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
+        wire.call(1, STREAM)
+        room = {0: 65_535, 1: 65_535}
+        for _ in range(20_000):
+            while min(room.values()) < len(framed):
+                try:
+                    update = wire.first(http2.WINDOW_UPDATE)
+                except TimeoutError:
+                    return
+                assert update is not None
+                room[update.stream] += int.from_bytes(update.payload, "big")
+            wire.send(DATA, 0, 1, framed)
+            room = {stream: left - len(framed) for stream, left in room.items()}
+        pytest.fail("it is read from without end")
+
+
+def test_a_stream_that_is_left_leaves_nothing(server: Server, client: Client) -> None:
+    """Callers that go away in the middle are forgotten, and leave no traceback in the log."""
+    for _ in range(20):
+        stream = Stream(client)
+        stream.ask("1", "1.2.3.4", key="x")
+        stream.take(1)
+        threading.Timer(0.01, stream.answers.cancel).start()
+        stream.ask("2", "1.2.3.4", api_key="workspaces/none/apiKeys/none")
+        time.sleep(0.02)
+        stream.end()
+    eventually(lambda: client.ask("1.2.3.4", key="x"), "it answers")
+    assert "Traceback" not in server.log.read_text()
