@@ -63,7 +63,8 @@ def markdown(run: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def show(run: Results) -> None:
+def show(run: Results, *, whole: bool) -> None:
+    """Prints the tables; if not the whole field was measured, without what was left out."""
     console = Console(width=150)
     console.print()
     for table in (field_table, server_table, figure_table, threshold_table):
@@ -71,7 +72,8 @@ def show(run: Results) -> None:
         if rows:
             shown = Table(*heading, box=None, header_style="bold")
             for row in rows:
-                shown.add_row(*row)
+                if whole or not row[-1].startswith("not measured"):
+                    shown.add_row(*row)
             console.print(shown)
             console.print()
 
