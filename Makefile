@@ -70,10 +70,10 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 		pyproject.toml -o requirements-dev.lock
 
 .PHONY: bench
-bench: $(READY) ## Measure speed and memory
+bench: $(READY) ## Measure speed and memory beside others (some of them by name in ARGS, or flood)
 	@tools/need h2load nghttp2-client
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, not the data
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

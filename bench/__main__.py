@@ -1,17 +1,41 @@
-"""Runs the measurements and prints the table; `flood` and how many runs that attack instead."""
+"""`make bench`: everything, kept in bench/results/latest.json and shown in docs/performance.md.
 
-import platform
+`ARGS=cerbos` or `ARGS='grpcio go'` measures only the contenders that have one of the words in the name
+of a row, and keeps nothing; `ARGS=flood` measures that attack instead. Exits with 1 if a threshold is
+missed.
+"""
+
 import sys
 
-import grpc
-
-from bench import decisions, flood, load
+from bench import arrivals, decisions, field, flood, report, thresholds
+from bench.results import Results, this_machine
 from bench.table import show
 
-print(
-    f"ipgate bench: Python {sys.version.split()[0]}, grpcio {grpc.__version__}, {platform.machine()}\n"
-)
-if sys.argv[1:2] == ["flood"]:
-    show(flood.measure(int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000))
-else:
-    show([*decisions.measure(), *load.measure()])
+
+def main(words: list[str]) -> int:
+    if words[:1] == ["flood"]:
+        show(flood.measure(int(words[1]) if len(words) > 1 else 1_000_000))
+        return 0
+    chosen = [
+        each
+        for each in field.CONTENDERS
+        if not words or any(word.lower() in ask.lower() for word in words for ask in each.asks)
+    ]
+    if not chosen:
+        print(
+            f"no contender of that name; there are: {'; '.join(c.name for c in field.CONTENDERS)}"
+        )
+        return 2
+    results = Results(this_machine(), *field.measure(chosen), [])
+    if not words:
+        for measure in (decisions.measure, arrivals.measure):
+            print(f"measuring {measure.__module__.removeprefix('bench.')}", flush=True)
+            results.figures += measure()
+        results.save()
+        report.write(results)
+    report.show(results, whole=not words)
+    return int(any(each.broken for each in thresholds.verdicts(results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

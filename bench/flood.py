@@ -4,7 +4,6 @@
 """
 
 import multiprocessing
-import re
 import secrets
 import statistics
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import redis
 from ipgate.v1 import authorize_pb2 as authorize
 
+from bench.processes import memory
 from bench.table import Figure
 from tests.harness.servers import Client, Refused, Server, serving
 
@@ -37,15 +37,15 @@ def measure(count: int) -> list[Figure]:
             server.address, token, 40_000
         )  # what is remembered of unknown keys is full from here on
         quiet = [ask(client, token, credential) for _ in range(_QUIET)]
-        memory, commands, began = resident(worker), processed(store), time.perf_counter()
+        before, commands, began = memory([worker]), processed(store), time.perf_counter()
         under, refused = beside(server, token, credential, count)
         lasted = time.perf_counter() - began
         return [
             Figure("unknown credentials asked for", count, ""),
             Figure("of them answered a second", count / lasted, "/s"),
             Figure("refused as UNAVAILABLE", refused, ""),
-            Figure("worker's memory before", memory, "MB"),
-            Figure("worker's memory after", resident(worker), "MB", memory + 50),
+            Figure("worker's memory before", before, "MB"),
+            Figure("worker's memory after", memory([worker]), "MB", before + 50),
             Figure("commands at the store", (processed(store) - commands) / lasted, "/s"),
             *_percentiles("known key, no flood", quiet),
             *_percentiles("known key, under the flood", under),
@@ -101,13 +101,6 @@ def batch(client: Client) -> int:
 
 def processed(store: "redis.Redis") -> int:
     return int(store.info("stats")["total_commands_processed"])
-
-
-def resident(pid: int) -> float:
-    """MB of memory that a process holds."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) / 1024
 
 
 def _percentiles(what: str, times: list[float]) -> list[Figure]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from ipgate.domain import errors
 from ipgate.settings import declared, flag, variable
 
+from bench import plot, report, results
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,3 +44,10 @@ def test_every_kind_of_redis_key_is_documented() -> None:
         for suffix in re.findall(r"'(?::|ws-)?([a-z-]+:?)'(?: \.\.|\)| \.)", path.read_text()):
             if suffix.endswith(":") or f":{suffix}'" in path.read_text():
                 assert suffix.strip(":") in documented, f"{path.name}: {suffix}"
+
+
+def test_the_page_on_performance_shows_the_kept_run() -> None:
+    """Its tables and its plot are what `python -m bench.report` makes of bench/results/latest.json."""
+    kept = results.load(results.LATEST.read_text())
+    assert f"{report.BEGIN}{report.markdown(kept)}{report.END}" in report.PAGE.read_text()
+    assert report.PLOT.read_text() == plot.draw(kept)

@@ -1,0 +1,132 @@
+"""Cerbos: one resource policy for each number of ranges, with a condition on the address.
+
+Its conditions look through ranges in order. Of the ways to write them, each policy is written in the
+quickest: a few as expressions of their own, many as a constant list.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.message import Message
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from bench import ranges
+from bench.contenders.contender import Ask, Contender, Running
+from bench.h2load import grpc_call
+from bench.install import npm_packages
+from bench.processes import free_address, launched
+
+ROWS = {count: f"Cerbos, {count:,} ranges" for count in (3, 100, 1000)}
+_PATH = "/cerbos.svc.v1.CerbosService/CheckResources"
+_FEW = 10
+
+
+@contextmanager
+def start(directory: Path) -> Iterator[Running]:
+    program = str(npm_packages() / "@cerbos/cerbos-linux-x64" / "cerbos-linux-x64")
+    address = free_address()
+    policies = directory / "policies"
+    policies.mkdir()
+    for count in ROWS:
+        (policies / f"{count}.json").write_text(json.dumps(_policy(count)))
+    config = directory / "config.json"
+    config.write_text(
+        json.dumps(
+            {
+                "server": {"grpcListenAddr": address, "httpListenAddr": free_address()},
+                "storage": {"driver": "disk", "disk": {"directory": str(policies)}},
+                "telemetry": {"disabled": True},
+            }
+        )
+    )
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    command = [program, "server", "--debug-listen-addr=", "--log-level=error", f"--config={config}"]
+    with launched(command, address, directory / "output") as pid:
+        asker = _Asker(address)
+        yield Running(
+            f"Cerbos {version.stdout.split()[0]}",
+            lambda: [pid],
+            {name: asker.ask(count, directory) for count, name in ROWS.items()},
+        )
+
+
+def _policy(count: int) -> dict[str, Any]:
+    texts = ranges.texts(count)
+    policy: dict[str, Any] = {"resource": f"api{count}", "version": "default"}
+    if count <= _FEW:
+        of = [{"expr": f'P.attr.ip.inIPAddrRange("{_prefix(each)}")'} for each in texts]
+        match: dict[str, Any] = {"any": {"of": of}}
+    else:
+        policy["constants"] = {"local": {"ranges": [_prefix(each) for each in texts]}}
+        match = {"expr": "C.ranges.exists(each, P.attr.ip.inIPAddrRange(each))"}
+    policy["rules"] = [
+        {
+            "actions": ["use"],
+            "effect": "EFFECT_ALLOW",
+            "roles": ["key"],
+            "condition": {"match": match},
+        }
+    ]
+    return {"apiVersion": "api.cerbos.dev/v1", "resourcePolicy": policy}
+
+
+def _prefix(text: str) -> str:
+    return text if "/" in text else f"{text}/32"
+
+
+class _Asker:
+    """Knows Cerbos's messages from its reflection."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        channel: Any = grpc.insecure_channel(address)
+        known = ProtoReflectionDescriptorDatabase(channel)
+        pool = descriptor_pool.DescriptorPool(known)
+
+        def kind(name: str) -> Any:
+            return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+        self._request = kind("cerbos.request.v1.CheckResourcesRequest")
+        response = kind("cerbos.response.v1.CheckResourcesResponse")
+        self._call = channel.unary_unary(
+            _PATH,
+            request_serializer=self._request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+
+    def ask(self, count: int, directory: Path) -> Ask:
+        ip = ranges.inside(ranges.texts(count))
+        message = self._question(count, ip).SerializeToString()
+        return Ask(grpc_call(self._address, _PATH, message, directory), self._check(count, ip))
+
+    def _question(self, count: int, ip: str) -> Message:
+        resource = {"kind": f"api{count}", "id": "any"}
+        asked = {
+            "principal": {"id": "k", "roles": ["key"], "attr": {"ip": ip}},
+            "resources": [{"actions": ["use"], "resource": resource}],
+        }
+        message: Message = json_format.ParseDict(asked, self._request())
+        return message
+
+    def _check(self, count: int, ip: str) -> Callable[[], None]:
+        def effect(ip: str) -> str:
+            response = self._call(self._question(count, ip), timeout=10)
+            (result,) = json_format.MessageToDict(response)["results"]
+            return str(result["actions"]["use"])
+
+        def check() -> None:
+            assert effect(ip) == "EFFECT_ALLOW"
+            assert effect(ranges.OUTSIDE) == "EFFECT_DENY"
+
+        return check
+
+
+CONTENDER = Contender("Cerbos", tuple(ROWS.values()), start)

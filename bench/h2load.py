@@ -1,0 +1,115 @@
+"""The load generator: h2load, on a core of its own.
+
+Saturated, 4 connections hold 32 calls each in flight. At a fixed rate no connection makes more than
+100 calls a second: h2load's timer fires every 10 ms, so that a connection with a higher rate would
+send its calls in bursts. The connections begin one after the other, for the same reason.
+"""
+
+import itertools
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import LOAD_CORE, running_on
+
+_SATURATED = ("-c", "4", "-m", "32")
+_RATE_OF_ONE = 100
+_FEWEST = 4
+_PATIENCE = 120
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """What came out at a fixed rate: calls a second that were begun, and latencies in µs."""
+
+    achieved: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An HTTP/2 request that h2load makes again and again."""
+
+    address: str
+    path: str
+    headers: tuple[str, ...]
+    directory: Path
+    """For the files of the load generator."""
+    body: Path | None = None
+
+    def saturate(self, calls: int) -> float:
+        """Makes so many calls as fast as they are answered; how many that were a second."""
+        output = self._run(calls, *_SATURATED)
+        found = re.search(r"finished in .*?, ([\d.]+) req/s", output)
+        assert found, output
+        return float(found[1])
+
+    def pace(self, rate: int, seconds: float) -> Paced:
+        """Makes `rate` calls a second, answered or not."""
+        clients = max(_FEWEST, round(rate / _RATE_OF_ONE))
+        calls = max(1, round(rate * seconds / clients)) * clients
+        log = self.directory / "log"
+        log.unlink(missing_ok=True)
+        self._run(
+            calls,
+            *("-c", str(clients), "-m", "32", "--rps", str(rate / clients)),
+            *("-r", str(max(1, round(rate / 1000)))),
+            *("--rate-period", f"{max(1, round(1000 / rate))}ms", "--log-file", str(log)),
+        )
+        return read_log(log)
+
+    def status(self) -> int:
+        """The HTTP status of one call."""
+        log = self.directory / "log"
+        log.unlink(missing_ok=True)
+        self._run(1, "-c", "1", "--log-file", str(log), succeeds=False)
+        return int(log.read_text().split()[1])
+
+    def _run(self, calls: int, *options: str, succeeds: bool = True) -> str:
+        command = ["h2load", "-n", str(calls), *options]
+        for header in self.headers:
+            command += ["-H", header]
+        if self.body:
+            command += ["-d", str(self.body)]
+        with running_on(LOAD_CORE):
+            done = subprocess.run(
+                [*command, f"http://{self.address}{self.path}"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=_PATIENCE,
+            )
+        assert not succeeds or f"{calls} succeeded, 0 failed" in done.stdout, done.stdout
+        return done.stdout
+
+
+def grpc_call(address: str, path: str, message: bytes, directory: Path, *headers: str) -> Call:
+    """A unary call of gRPC."""
+    body = directory / f"body{next(_numbers)}"
+    body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    grpc = ("content-type: application/grpc", "te: trailers")
+    return Call(address, path, (*grpc, *headers), directory, body)
+
+
+def read_log(log: Path) -> Paced:
+    """From h2load's log: begin in µs, HTTP status and duration in µs of each call."""
+    calls = [tuple(map(int, line.split())) for line in log.read_text().splitlines()]
+    assert all(status == 200 for _, status, _ in calls), "a call failed"
+    begins = sorted(begin for begin, _, _ in calls)
+    return summary(begins, [duration for _, _, duration in calls])
+
+
+def summary(begins: list[int], durations: list[int]) -> Paced:
+    """Of at least two calls; all in µs."""
+    achieved = (len(begins) - 1) / (begins[-1] - begins[0]) * 1e6
+    ordered = sorted(durations)
+    return Paced(achieved, percentile(ordered, 50), percentile(ordered, 99))
+
+
+def percentile(ordered: list[int], percent: float) -> int:
+    """The smallest value that `percent` of the values do not exceed."""
+    return ordered[max(0, -int(-len(ordered) * percent // 100) - 1)]

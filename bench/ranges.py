@@ -1,0 +1,26 @@
+"""The same ranges for everybody, and addresses inside and outside."""
+
+import random
+
+from ipgate.domain.addresses import format_range
+
+SEED = 20250530
+OUTSIDE = "203.0.113.9"
+"""In none of the ranges."""
+
+
+def packed(count: int) -> list[int]:
+    """Scattered /24 and single addresses, half of each, as ipgate holds them."""
+    source = random.Random(SEED)
+    networks = source.sample(range(2**24), count // 2)
+    addresses = source.sample(range(2**32), count - count // 2)
+    return [network << 8 << 6 | 24 for network in networks] + [each << 6 | 32 for each in addresses]
+
+
+def texts(count: int) -> list[str]:
+    return [format_range(each) for each in packed(count)]
+
+
+def inside(ranges: list[str]) -> str:
+    """An address in the middle one, so that who looks through them in order looks through half."""
+    return ranges[len(ranges) // 2].partition("/")[0]

@@ -1,0 +1,120 @@
+"""The tables and the plot of a run. `python -m bench.report` writes them into docs/ anew, from
+bench/results/latest.json."""
+
+import statistics
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import plot, results, thresholds
+from bench.field import RATES
+from bench.install import ROOT
+from bench.results import HALF, Results, Row
+
+PAGE = ROOT / "docs" / "performance.md"
+PLOT = ROOT / "docs" / "performance.svg"
+BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->"
+
+_NOTHING = "-"
+_BUSY = 0.93
+
+Rows = list[list[str]]
+"""The first is the heading."""
+
+
+def field_table(run: Results) -> Rows:
+    rates = [*(f"at {rate:,}/s" for rate in RATES), "at half of saturation"]
+    table = [["", "requests/s", "CPU a request, µs", *rates]]
+    for row in run.rows:
+        if not row.cpu:
+            table.append([row.name, "missing", *[""] * (len(rates) + 1)])
+            continue
+        latencies = [_latency(row, name) for name in (*map(str, RATES), HALF)]
+        table.append([row.name, _saturated(row), number(statistics.median(row.cpu)), *latencies])
+    return table
+
+
+def server_table(run: Results) -> Rows:
+    table = [["", "what it is", "memory, MB"]]
+    for each in run.servers:
+        what = f"missing: {each.missing}" if each.missing else each.version
+        table.append([each.name, what, _NOTHING if each.missing else number(each.memory)])
+    return table
+
+
+def figure_table(run: Results) -> Rows:
+    rows = [[each.what, f"{number(each.measured)} {each.unit}"] for each in run.figures]
+    return [["", "measured"], *rows]
+
+
+def threshold_table(run: Results) -> Rows:
+    table = [["what must hold", "measured", "at most", ""]]
+    for each in thresholds.verdicts(run):
+        measured = _NOTHING if each.measured is None else number(each.measured)
+        table.append([each.what, measured, f"{each.most:g} {each.unit}", str(each)])
+    return table
+
+
+def markdown(run: Results) -> str:
+    """What stands between the markers of docs/performance.md."""
+    machine = "; ".join(f"{name}: {value}" for name, value in run.machine.items())
+    parts = [f"Measured on: {machine}.", "p50 / p99 in ms:", _markdown(field_table(run))]
+    parts += [_markdown(table(run)) for table in (server_table, threshold_table, figure_table)]
+    return "\n\n".join(parts) + "\n"
+
+
+def show(run: Results, *, whole: bool) -> None:
+    """Prints the tables; if not the whole field was measured, without what was left out."""
+    console = Console(width=150)
+    console.print()
+    for table in (field_table, server_table, figure_table, threshold_table):
+        heading, *rows = table(run)
+        if rows:
+            shown = Table(*heading, box=None, header_style="bold")
+            for row in rows:
+                if whole or not row[-1].startswith("not measured"):
+                    shown.add_row(*row)
+            console.print(shown)
+            console.print()
+
+
+def write(run: Results) -> None:
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}{markdown(run)}{END}{after}")
+    PLOT.write_text(plot.draw(run))
+
+
+def number(value: float) -> str:
+    """With three digits that count, or all before the point."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _saturated(row: Row) -> str:
+    rps, cpu = statistics.median(row.rps), statistics.median(row.cpu)
+    # A server that idled could have answered more.
+    return f"{'> ' if rps * cpu < _BUSY * 1e6 else ''}{number(rps)}"
+
+
+def _latency(row: Row, name: str) -> str:
+    if name not in row.paced:
+        return _NOTHING
+    paced = row.paced[name]
+    if not paced.kept():
+        return "not kept"
+    both = (number(statistics.median(each) / 1000) for each in (paced.p50, paced.p99))
+    return " / ".join(both)
+
+
+def _markdown(table: Rows) -> str:
+    heading, *rows = table
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    write(results.load(results.LATEST.read_text()))

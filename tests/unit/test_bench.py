@@ -1,0 +1,103 @@
+"""The bench's own arithmetic: what it reads, judges and draws."""
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from bench import plot, report, thresholds
+from bench.h2load import percentile, read_log
+from bench.results import HALF, LATEST, AtRate, Results, Row, Server, load
+from bench.table import Figure
+
+OURS, FLOOR, AWAY = "ipgate, grpcio engine", "grpc.aio, empty handler", "Cerbos, 3 ranges"
+
+
+def run() -> Results:
+    """Two contenders that were measured, and one that is missing."""
+    rates = {
+        "200": AtRate(200, [200.1, 199.9], [500, 700], [900, 1100]),
+        HALF: AtRate(1500, [1500, 1490], [800, 900], [2000, 4000]),
+    }
+    rows = [
+        Row(OURS, "ipgate", [110, 330, 105], [9000, 3000, 9500], rates),
+        Row(FLOOR, "ipgate", [100, 300, 100], [5000, 1600, 5100]),
+        Row(AWAY, "Cerbos"),
+    ]
+    servers = [Server("ipgate", "ipgate 0", 100.0), Server("Cerbos", missing="npm <is> away")]
+    return Results({"cores": "2"}, servers, rows, [Figure("a figure", 3.0, "µs")])
+
+
+def test_a_percentile_is_a_value_that_so_many_do_not_exceed() -> None:
+    """The nearest rank, at both ends as well."""
+    values = list(range(1, 201))
+    assert [percentile(values, each) for each in (50, 99, 100)] == [100, 198, 200]
+    assert percentile([7], 99) == 7
+
+
+def test_the_log_of_the_load_generator_gives_rate_and_percentiles(tmp_path: Path) -> None:
+    """Lines are in the order of their ends; the rate is that of the begins."""
+    log = tmp_path / "log"
+    log.write_text("1000\t200\t900\n3000\t200\t100\n2000\t200\t5000\n")
+    paced = read_log(log)
+    assert paced.achieved == pytest.approx(1000)
+    assert (paced.p50, paced.p99) == (900, 5000)
+
+
+def test_a_call_that_failed_fails_the_measurement(tmp_path: Path) -> None:
+    """A stream that broke has the status -1."""
+    log = tmp_path / "log"
+    log.write_text("1000\t200\t900\n3000\t-1\t100\n")
+    with pytest.raises(AssertionError):
+        read_log(log)
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
+    """A slow round slows both sides, and does not count more."""
+    threshold = {"what": "t", "of": "CPU", "ratio": [OURS, FLOOR], "most": 1.1}
+    verdict = thresholds.judge(threshold, run())
+    assert verdict.measured == pytest.approx(1.1)
+    assert str(verdict) == "holds"
+    assert thresholds.judge(threshold | {"most": 1.04}, run()).broken
+
+
+def test_what_was_not_measured_neither_holds_nor_is_missed() -> None:
+    """It names the row, rate or figure that there was not."""
+    ratio = {"what": "t", "of": "CPU", "ratio": [OURS, AWAY], "most": 1}
+    at_half = {"what": "t", "of": "p99", "ratio": [OURS, FLOOR], "most": 1}
+    figure = {"what": "t", "figure": "another", "unit": "x", "most": 1}
+    for threshold, missing in ((ratio, AWAY), (at_half, FLOOR), (figure, "another")):
+        verdict = thresholds.judge(threshold, run())
+        assert str(verdict) == f"not measured: {missing}"
+        assert not verdict.broken
+
+
+def test_every_threshold_names_rows_or_figures_of_the_kept_run() -> None:
+    """A name that changed would otherwise go on as not measured."""
+    kept = load(LATEST.read_text())
+    for each in json.loads(thresholds.FILE.read_text()):
+        assert set(each.get("ratio", ())) <= {row.name for row in kept.rows}
+
+
+def test_a_kept_run_is_read_back_as_it_was() -> None:
+    """Rates and figures come back as what they were."""
+    assert load(json.dumps(asdict(run()))) == run()
+
+
+def test_a_missing_contender_stands_in_the_tables() -> None:
+    """With its rows and the reason."""
+    table = report.markdown(run())
+    assert f"| {AWAY} | missing |" in table
+    assert "missing: npm <is> away" in table
+
+
+def test_the_plot_is_well_formed_and_shows_what_was_measured() -> None:
+    """One bar for each row, one pair of dots for each row at each rate."""
+    drawn = ET.fromstring(plot.draw(run()))
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [each.text for each in drawn.iter(f"{space}text")]
+    assert {OURS, FLOOR} <= set(texts)
+    assert AWAY not in texts
+    assert len(list(drawn.iter(f"{space}circle"))) == 4
