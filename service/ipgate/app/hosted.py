@@ -7,6 +7,7 @@ and Envoy is ended when the worker has stopped.
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import threading
 from functools import partial
@@ -45,12 +46,14 @@ async def _work(built: asyncio.Event, stopping: asyncio.Event) -> None:
         loop.call_soon_threadsafe(stopping.set)
 
     threading.Thread(target=wait_for_sigterm, daemon=True).start()
+    orders, supervisor = await take_orders()
     try:
-        orders, supervisor = await take_orders()
         build = partial(envoy.build, directory=Path(orders.directory), calls=app, built=built.set)
         await obey(orders, build, stopping, supervisor)
     except Exception:
         log.exception("the worker failed")
+    # The supervisor would, if it is still there.
+    shutil.rmtree(orders.directory, ignore_errors=True)
     if built.is_set():
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -132,7 +132,7 @@ class Supervisor:
         async def once() -> None:
             if self._stopping.is_set():
                 return
-            with TemporaryDirectory(prefix="ipgate-") as directory:
+            with TemporaryDirectory(prefix="ipgate-", ignore_cleanup_errors=True) as directory:
                 await self._watch_over(replace(orders, directory=directory), ready)
 
         await self._again_and_again(once)

@@ -115,6 +115,11 @@ def configuration(settings: Settings, port: int, directory: Path, app: str) -> d
     made["static_resources"]["clusters"] = [_cluster(directory)]
     made["admin"] = {"address": {"pipe": {"path": str(admin_socket(directory)), "mode": 0o600}}}
     made["overload_manager"] = _connections(bounds.most_connections(settings.max_connections))
+    made["stats_config"] = {
+        "stats_matcher": {
+            "inclusion_list": {"patterns": [{"exact": "listener_manager.workers_started"}]}
+        }
+    }
     return made
 
 
@@ -164,13 +169,11 @@ def _http_limits() -> dict[str, Any]:
             },
         },
         "max_request_headers_kb": bounds.MAX_METADATA >> 10,
-        "request_headers_timeout": f"{bounds.HANDSHAKE}s",
         # Calls that wait may last; the age of the connection ends those that never would.
         "stream_idle_timeout": "0s",
         "common_http_protocol_options": {
             "idle_timeout": f"{bounds.IDLE}s",
             "max_connection_duration": f"{bounds.AGE}s",
-            "max_stream_duration": f"{bounds.AGE + bounds.AGE_GRACE}s",
         },
         "drain_timeout": f"{bounds.AGE_GRACE}s",
         "server_header_transformation": "PASS_THROUGH",
