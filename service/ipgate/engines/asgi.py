@@ -77,7 +77,8 @@ class AsgiCalls:
             begun = await receive()
             body = begun.get("body", b"")
             if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX], "big") == len(body) - PREFIX:
-                answer = method.answer_at_once(authorization, body[PREFIX:])
+                at_once = method.answer_at_once
+                answer = at_once and at_once(authorization, body[PREFIX:])
                 if answer is not None:
                     await send(_START)
                     await send({"type": "http.response.body", "body": framed(answer)})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -36,39 +37,47 @@ class Door(grpc.GenericRpcHandler):
     def __init__(self, methods: Mapping[str, Method | Stream], identity: Identity) -> None:
         self._identity = identity
         self._handlers = {path: _handler(method) for path, method in methods.items()}
-        self._short: dict[str, tuple[Method, dict[str, Any]]] = {
-            path: (method, {})
+        self._methods = methods
+        self._short: dict[str, dict[str, Any]] = {
+            path: {}
             for path, method in methods.items()
-            if isinstance(method, Method) and method.at_once
+            if isinstance(method, Method) and method.answer_at_once
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         path = handler_call_details.method
-        if path in self._short:
+        known = self._short.get(path)
+        if known is not None:
             authorization = _authorization(handler_call_details.invocation_metadata)
             if self._identity.at_once(authorization) is not None:
-                method, known = self._short[path]
-                found = known.get(authorization)
-                if found is None:
-                    if len(known) >= MOST_SHORT:
-                        known.clear()
-                    found = known[authorization] = _short(method, authorization)
-                return found
+                return known.get(authorization) or self._opened(path, authorization)
         return self._handlers.get(path)
+
+    def _opened(self, path: str, authorization: str) -> Any:
+        """The short way for a token."""
+        known, method = self._short[path], self._methods[path]
+        assert isinstance(method, Method)
+        if len(known) >= MOST_SHORT:
+            known.clear()
+        handler = known[authorization] = _short(method, authorization)
+        return handler
 
 
 def _short(method: Method, authorization: str) -> Any:
+    at_once = method.answer_at_once
+    assert at_once
+
     async def call(message: bytes, context: Context) -> bytes:
-        answer = method.answer_at_once(authorization, message)
+        answer = at_once(authorization, message)
         if answer is not None:
             return answer
-
-        async def read() -> bytes:
-            return message
-
-        return await _answered(method, authorization, read, context)
+        return await _answered(method, authorization, partial(_given, message), context)
 
     return grpc.unary_unary_rpc_method_handler(call)
+
+
+async def _given(message: bytes) -> bytes:
+    return message
 
 
 def _handler(method: Method | Stream) -> Any:

@@ -40,7 +40,10 @@ class AuthorizeServicer:
 
     def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
         """The answer to an encoded request if nothing must be waited for."""
-        verdict = self._at_once(authorize.AuthorizeRequest.FromString(raw), caller)
+        request = authorize.AuthorizeRequest.FromString(raw)
+        if request.min_revision:
+            return None
+        verdict = self.authorizer.at_once(caller, _subject_at_once(request), request.ip)
         return None if verdict is None else verdict_out(verdict)
 
     async def BatchAuthorize(
@@ -117,19 +120,13 @@ class AuthorizeServicer:
             for task in loading:
                 task.cancel()
 
-    def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
-        """The verdict if nothing must be waited for."""
-        if request.min_revision:
-            return None
-        # Whether a credential is damaged need not be asked: nothing is held for one that is.
-        subject = digest(request.key) if request.key else request.api_key
-        return self.authorizer.at_once(caller, subject, request.ip)
-
     def _result_at_once(
         self, request: authorize.AuthorizeRequest, caller: Caller
     ) -> Verdict | IpgateError | None:
+        if request.min_revision:
+            return None
         try:
-            return self._at_once(request, caller)
+            return self.authorizer.at_once(caller, _subject_at_once(request), request.ip)
         except IpgateError as error:
             return error
 
@@ -143,6 +140,12 @@ class AuthorizeServicer:
             min_revision=request.min_revision,
             timeout=timeout,
         )
+
+
+def _subject_at_once(request: authorize.AuthorizeRequest) -> Subject:
+    """As `_subject`, for what is held: nothing is for a damaged credential or a malformed name."""
+    key = request.key
+    return digest(key) if key else request.api_key
 
 
 def _result(answer: Verdict | BaseException) -> Verdict | Status:

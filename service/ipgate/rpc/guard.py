@@ -18,7 +18,7 @@ from google.rpc.status_pb2 import Status
 
 from ipgate.authorizer.identity import Identity
 from ipgate.domain.errors import InvalidArgument, IpgateError, shown
-from ipgate.domain.resources import Caller
+from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES, check_role, confine, named
 from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import admin_pb2, authorize_pb2
@@ -39,6 +39,8 @@ Answer = Callable[[Any, Caller, Call], Awaitable[Message | bytes]]
 AtOnce = Callable[[bytes, Caller], bytes | None]
 """Beside a method, with `AtOnce` after its name: answers an encoded request if nothing must be waited
 for, else None. Nothing else stands between it and its callers but their token and role."""
+
+Short = Callable[[str, bytes], bytes | None]
 
 Write = Callable[[bytes], Awaitable[None]]
 """Sends one encoded message; it returns when there is room for another. Raises Gone."""
@@ -62,28 +64,27 @@ class Refusal(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
 class Method:
-    """A unary method behind its guard."""
+    """A unary method behind its guard.
 
-    name: str
-    identity: Identity
-    request_type: type[Message]
-    method: Answer
-    at_once: AtOnce | None
+    `answer_at_once(authorization, raw)`: the encoded response if the token was checked before and
+    nothing must be waited for. None means that `answer` must be asked, which also says what is
+    wrong, if something is. There is none for a method that always waits.
+    """
 
-    def answer_at_once(self, authorization: str, raw: bytes) -> bytes | None:
-        """The encoded response if the token was checked before and nothing must be waited for.
-
-        None means that `answer` must be asked, which also says what is wrong, if something is.
-        """
-        caller = self.identity.at_once(authorization)
-        if caller is None or self.at_once is None or caller.role not in RULES[self.name].roles:
-            return None
-        try:
-            return self.at_once(raw, caller)
-        except (IpgateError, DecodeError):
-            return None
+    def __init__(
+        self,
+        name: str,
+        identity: Identity,
+        request_type: type[Message],
+        method: Answer,
+        at_once: AtOnce | None,
+    ) -> None:
+        self.name = name
+        self.identity = identity
+        self.request_type = request_type
+        self.method = method
+        self.answer_at_once = at_once and _short_way(identity, RULES[name].roles, at_once)
 
     async def answer(
         self, authorization: str, read: Callable[[], Awaitable[bytes]], call: Call
@@ -103,6 +104,21 @@ class Method:
                 about = _name(response) or named(rule, request)
                 log.info("%s %s by %s", self.name, shown(about), caller.token)
             return response.SerializeToString()
+
+
+def _short_way(identity: Identity, roles: frozenset[Role], at_once: AtOnce) -> Short:
+    known = identity.at_once
+
+    def answer(authorization: str, raw: bytes) -> bytes | None:
+        caller = known(authorization)
+        if caller is None or caller.role not in roles:
+            return None
+        try:
+            return at_once(raw, caller)
+        except (IpgateError, DecodeError):
+            return None
+
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
