@@ -6,7 +6,6 @@
 import hashlib
 import json
 import multiprocessing
-import os
 import signal
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 from ipgate.app.worker import Orders
@@ -123,7 +122,7 @@ class Worker:
         self.process.wait()
         self.process = self.start()
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,7 +135,8 @@ class Worker:
     def seen(self) -> dict[str, Any]:
         """What its probe saw since this was asked last."""
         with grpc.insecure_channel(self.address) as channel:
-            seen: dict[str, Any] = json.loads(channel.unary_unary(READ)(b"", timeout=10))
+            read: Any = channel.unary_unary(READ)
+            seen: dict[str, Any] = json.loads(read(b"", timeout=10))
             return seen
 
     def held(self, when: str) -> list[Figure]:

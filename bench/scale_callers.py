@@ -35,9 +35,9 @@ class Caller:
     """Asks one worker. A question is about a key by its number; the answer is checked."""
 
     def __init__(self, address: str, token: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, _OPTIONS)
-        self._ask = self._channel.unary_unary(AUTHORIZE)
-        self._batch = self._channel.unary_unary(BATCH)
+        self.channel = grpc.aio.insecure_channel(address, _OPTIONS)
+        self._ask: Any = self.channel.unary_unary(AUTHORIZE)
+        self._batch: Any = self.channel.unary_unary(BATCH)
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._began = time.perf_counter()
         self.answers = Answers()
@@ -84,7 +84,7 @@ def paced(address: str, token: str, keys: Sequence[Sequence[int]], rate: int) ->
 
     async def run() -> list[Answers]:
         callers = [Caller(address, token) for _ in keys]
-        await asyncio.gather(*(each._channel.channel_ready() for each in callers))
+        await asyncio.gather(*(each.channel.channel_ready() for each in callers))
         began, asked = time.perf_counter(), set[asyncio.Task[None]]()
         for count, turn in enumerate(zip(*keys, strict=True)):
             for caller, index in zip(callers, turn, strict=True):

@@ -36,7 +36,7 @@ class Probe:
         self._collections: defaultdict[int, float] = defaultdict(float)
 
     def _collected(self, phase: str, info: dict[str, Any]) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         if phase == "start":
             self._began = now
         else:

@@ -178,7 +178,7 @@ class PolicyCache:
             case "list":
                 held = self._stock.lists.get(list_name(change.workspace, change.ids[0]))
                 if held is not None:
-                    held.forget()
+                    held.amend(change.ranges)
             case "list_text":
                 pass
             case "list_deleted":

@@ -1,10 +1,12 @@
 """The compiled lists that a worker holds in memory: each as long as a held key refers to it."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from weakref import WeakSet
 
 from ipgate.authorizer.counting import leave_to_counting
 from ipgate.authorizer.tables import WeakTable
+from ipgate.domain.amending import amended, parse_amendments
 from ipgate.domain.intervals import Intervals
 from ipgate.domain.names import list_name
 
@@ -125,6 +127,18 @@ class HeldList(HeldIntervals):
         for union in self._unions or ():
             union.forget()
         super().forget()
+
+    def amend(self, ranges: str) -> None:
+        """Brings it up to date with a change of its ranges, if it can; else it must be compiled anew."""
+        changed = None
+        if self.intervals is not None and ranges:
+            # A later version of ipgate may tell it in other words.
+            with suppress(ValueError):
+                changed = amended(self.intervals, parse_amendments(ranges))
+        if changed is None:
+            self.forget()
+        else:
+            self.hold(changed)
 
     def delete(self) -> None:
         self.forget()
