@@ -30,6 +30,10 @@ AT_ONCE = 64
 TOKENS_AT_ONCE = 16
 """The same for access tokens, apart: strangers with made-up tokens cannot hold up known callers."""
 
+PORTION = 16
+"""Lists of one key that are loaded at a time: a key of a thousand lists must neither hold the event
+loop until as many loads have begun, nor take all reads for itself."""
+
 _FOLLOWING = 3.0
 """Seconds that the follower may be behind what was read."""
 
@@ -102,7 +106,9 @@ class Loading:
                 await self._workspace(workspace)
             elif workspace.default is not None and workspace.default.intervals is None:
                 await self._list(workspace, workspace.default)
-        await asyncio.gather(*(self._compiled(workspace, each) for each in missing))
+        for first in range(0, len(missing), PORTION):
+            portion = missing[first : first + PORTION]
+            await asyncio.gather(*(self._compiled(workspace, each) for each in portion))
         links = key.lists
         if isinstance(links, Links) and all(each.intervals for each in links.members):
             self._cache.group(key, group(links.members, workspace.stock))
@@ -134,7 +140,9 @@ class Loading:
             await self._list(workspace, held)
         elif isinstance(held, HeldUnion):
             missing = [each for each in held.members if each.intervals is None]
-            await asyncio.gather(*(self._list(workspace, each) for each in missing))
+            for first in range(0, len(missing), PORTION):
+                portion = missing[first : first + PORTION]
+                await asyncio.gather(*(self._list(workspace, each) for each in portion))
             await self._union(workspace, held)
 
     async def _list(self, workspace: HeldWorkspace, held: HeldList) -> None:
