@@ -15,16 +15,18 @@ from bench.scale_data import INSIDE, OUTSIDE, credential
 
 AUTHORIZE = "/ipgate.v1.AuthorizeService/Authorize"
 BATCH = "/ipgate.v1.AuthorizeService/BatchAuthorize"
-_BATCH = 1000
+_BATCH = 100
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 100))
 
 
 @dataclass
 class Answers:
-    """`times`: when each right answer came, in s since the start, and its latency in ms."""
+    """`times`: when each answer came, in s since the start, and its latency in ms. `failed`: when each
+    error came."""
 
     times: list[tuple[float, float]] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
+    failed: list[float] = field(default_factory=list)
     wrong: int = 0
 
     def latencies(self) -> list[float]:
@@ -51,6 +53,7 @@ class Caller:
             )
         except grpc.aio.AioRpcError as error:
             self.answers.errors[error.code().name] += 1
+            self.answers.failed.append(time.perf_counter() - self._began)
             return
         now = time.perf_counter()
         self.answers.wrong += answer.allowed is not inside

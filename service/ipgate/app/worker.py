@@ -121,13 +121,14 @@ async def run(orders: Orders, stopping: asyncio.Event, clock: Clock) -> None:
     await presence.renew()
     present = asyncio.create_task(presence.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
+    # What was built so far stays; the garbage collector need not look at it again and again. Nobody
+    # waits yet for this first look. What the policy cache will hold it never sees (counting.py).
+    gc.collect()
+    gc.freeze()
     await engine.start()
     serving = asyncio.create_task(engine.server.wait_for_termination())
     # A server that ends by itself would leave a worker that serves nobody: better a new one.
     serving.add_done_callback(lambda _: stopping.set())
-    # What was built so far stays; the garbage collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
     signs = asyncio.create_task(_give_signs_of_life())
