@@ -6,6 +6,10 @@ from weakref import WeakKeyDictionary
 
 from ipgate.domain.intervals import Steps
 
+TURNS = 6
+"""Turns of the event loop between two steps: a call takes several turns to be answered, so with one
+of them those who only ask would wait for as many steps."""
+
 T = TypeVar("T")
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -13,7 +17,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 
 async def in_steps(steps: Steps[T]) -> T:
     """Runs steps to their end and returns their result. However many do so at a time, between two
-    steps the loop runs everything else once."""
+    steps the loop runs everything else a few times."""
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     while True:
         async with turn:
@@ -22,4 +26,5 @@ async def in_steps(steps: Steps[T]) -> T:
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            await asyncio.sleep(0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)

@@ -105,7 +105,7 @@ def test_what_was_read_ahead_of_the_follower_waits_for_it(url: str) -> None:
             await p.feed_gate.reached.wait()
             await p.link("l", "k")
             await p.default("l", enabled=False)
-            p.cache.workspaces[p.workspace].loaded = False
+            p.cache.workspace(p.workspace).loaded = False
             asked = asyncio.create_task(p.ask("8.8.8.8"))
             await asyncio.wait({asked}, timeout=0.3)
             assert not asked.done(), "decided from a key before and a workspace after"
@@ -245,6 +245,23 @@ def test_memory_is_bounded_and_evicted_keys_still_decide(url: str) -> None:
     asyncio.run(run())
 
 
+def test_a_deleted_list_decides_for_no_address(url: str) -> None:
+    """Nor for one that no list could hold: the key is linked to nothing any more."""
+
+    async def run() -> None:
+        async with parts(url) as p:
+            await p.key("k")
+            await p.allow_list("l", "10.0.0.1")
+            await p.link("l", "k")
+            await p.caught_up()
+            assert await p.ask("2001:db8::1") == "NOT_IN_LINKED_LISTS"
+            await p.lists.delete(p.workspace, "l", etag="", force=True, validate_only=False)
+            await p.caught_up()
+            assert await p.ask("2001:db8::1") == "UNRESTRICTED"
+
+    asyncio.run(run())
+
+
 def test_a_list_of_many_keys_is_compiled_and_held_once(url: str) -> None:
     """Keys that share a list share its compiled form, also those that have lists of their own."""
 
@@ -260,7 +277,7 @@ def test_a_list_of_many_keys_is_compiled_and_held_once(url: str) -> None:
             for index in range(40):
                 assert await p.ask("10.3.7.1", f"k{index}") == "LINKED_LIST_MATCH"
                 assert await p.ask(f"192.0.2.{index}", f"k{index}") == "LINKED_LIST_MATCH"
-            held = {id(each) for key in p.cache.keys.values() for each in key.lists}
+            held = {id(each) for key in p.cache.keys.values() for each in key.parts()}
             assert len(held) == 41
             assert p.rules.reads.count("allow_list") == 41
 
@@ -276,7 +293,7 @@ def test_a_history_that_broke_off_drops_everything(own: StoreServer, damage: str
         async with parts(own.url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
-            shard = p.cache.workspaces[p.workspace].shard
+            shard = p.cache.workspace(p.workspace).shard
             prefix = f"ipgate:{{s{shard:02}}}:"
             before = p.follower.histories[shard]
             with own.client() as client:

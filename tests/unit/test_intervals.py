@@ -2,11 +2,13 @@
 
 import asyncio
 import ipaddress
+import itertools
 from array import array
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ipgate.domain.addresses import format_range, last_address, parse_range, range_holding
+from ipgate.domain.amending import amended, parse_amendments
 from ipgate.domain.intervals import STEP, Intervals, compile_list, compile_union, coverage, in_order
 from ipgate.pacing import in_steps
 
@@ -122,3 +124,43 @@ def test_a_range_takes_at_most_24_bytes() -> None:
     alone = compiled("one", packed)
     assert alone.size() / len(packed) < 24
     assert union(alone, compiled("two", packed[:10])).size() / len(packed) < 24
+
+
+@given(
+    st.lists(ranges(), min_size=1, max_size=30),
+    st.lists(ranges(), max_size=10),
+    st.lists(st.integers(0, 99), max_size=10),
+)
+def test_an_amended_list_decides_as_one_that_was_compiled(
+    before: list[int], coming: list[int], leaving: list[int]
+) -> None:
+    """Ranges that come, and then ranges that go, each as one change."""
+    intervals = compiled("l", before)
+    now = set(before) | set(coming)
+    held = amended(intervals, parse_amendments(" ".join(f"+{format_range(each)}" for each in now)))
+    assert held is not None
+    gone = {sorted(now)[index % len(now)] for index in leaving}
+    staying = now - gone
+    held = amended(held, parse_amendments(" ".join(told(each, staying) for each in gone)))
+    assert held is not None
+    expected = compiled("l", sorted(staying))
+    for address in probes([*before, *coming]):
+        assert verdict(held, address) == verdict(expected, address)
+    assert all(a != b for a, b in itertools.pairwise(held.owners))
+
+
+def told(gone: int, staying: set[int]) -> str:
+    """A range that goes, as the store tells of it."""
+    holding = [
+        each & 63
+        for each in staying
+        if each & 63 < gone & 63 and each >> 6 <= gone >> 6 <= last_address(each)
+    ]
+    return f"-{format_range(gone)}" + (f">{max(holding)}" if holding else "")
+
+
+def test_a_range_over_many_others_is_not_amended() -> None:
+    """It would take long: such a list is compiled anew, in steps."""
+    many = compiled("l", [parse_range(f"10.{n >> 8}.{n & 255}.0/24") for n in range(0, 9000, 2)])
+    assert amended(many, parse_amendments("+10.0.0.0/8")) is None
+    assert amended(many, parse_amendments("+10.0.0.0/16")) is not None

@@ -124,13 +124,14 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
     await presence.renew()
     present = asyncio.create_task(presence.run())
     reporting = asyncio.create_task(_report_health(engine, follower, staleness))
+    # What was built so far stays; the garbage collector need not look at it again and again. Nobody
+    # waits yet for this first look. What the policy cache will hold it never sees (counting.py).
+    gc.collect()
+    gc.freeze()
     await engine.start()
     serving = asyncio.ensure_future(engine.ended())
     # A server that ends by itself would leave a worker that serves nobody: better a new one.
     serving.add_done_callback(lambda _: stopping.set())
-    # What was built so far stays; the garbage collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
     os.write(STDOUT, READY)
     signs = asyncio.create_task(_give_signs_of_life())
     await stopping.wait()

@@ -4,6 +4,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.held import HeldKey
 from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.tables import MASK
 from ipgate.clock import Clock
 from ipgate.domain.addresses import parse_address
 from ipgate.domain.credential import digest, is_damaged
@@ -92,7 +93,7 @@ class Authorizer:
         history = self._follower.histories[workspace.shard]
         if self._clock.steady() - history.fresh_at > self._max_staleness:
             raise self._stale()
-        if not (key.grouped if key.lists else workspace.loaded):
+        if not key.lists and not workspace.loaded:
             return None
         key.used = True
         try:
@@ -102,9 +103,12 @@ class Authorizer:
             return None
 
     def _held(self, subject: Subject) -> HeldKey | None:
+        # As Table.get does it, without its call.
         if isinstance(subject, bytes):
-            return self._cache.digests.get(subject)
-        return None if subject is None else self._cache.keys.get(subject)
+            return self._cache.digests.parts[hash(subject) & MASK].get(subject)
+        if subject is None:
+            return None
+        return self._cache.keys.parts[hash(subject) & MASK].get(subject)
 
     def _not_visible(self, subject: Subject) -> Verdict:
         if self._follower.oldest() > self._max_staleness:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 _RECENT = 2048
 """Tips of applied changes that are remembered in each shard, to tell loads of another history."""
 
+_AT_ONCE = 2000
+"""Keys that changes touch without a pause: some milliseconds."""
+
 _SLOWEST_RETRY = 0.5
 _AFTER_RESET = 0.05
 
@@ -175,7 +178,7 @@ class Follower:
                 await asyncio.sleep(_AFTER_RESET)
                 return
         for shard in heads:
-            self._apply(shard, found.get(shard, []), began)
+            await self._apply(shard, found.get(shard, []), began)
         if found:
             self._wake()
 
@@ -194,9 +197,15 @@ class Follower:
             number, tip = change.number, change.tip
         return True
 
-    def _apply(self, shard: int, changes: Sequence[Change], began: float) -> None:
+    async def _apply(self, shard: int, changes: Sequence[Change], began: float) -> None:
         history = self.histories[shard]
+        touched = 0
         for change in changes:
+            touched += 1 + len(change.ids)
+            if touched > _AT_ONCE:
+                # What is held is true after each change, so others may decide from it in between.
+                touched = 0
+                await asyncio.sleep(0)
             self._flights.touch(change)
             self._cache.apply(change)
             history.advance(Head(history.head.epoch, change.number, change.tip), shard)

@@ -12,7 +12,8 @@ from typing import TypeVar
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flight, Flights
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.held import HeldIntervals, HeldKey, HeldList, HeldUnion, HeldWorkspace
+from ipgate.authorizer.held import HeldKey, HeldWorkspace
+from ipgate.authorizer.held_lists import HeldIntervals, HeldList, HeldUnion, Links, group
 from ipgate.authorizer.slots import Slots
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import compile_list, compile_union
@@ -28,6 +29,10 @@ AT_ONCE = 64
 
 TOKENS_AT_ONCE = 16
 """The same for access tokens, apart: strangers with made-up tokens cannot hold up known callers."""
+
+PORTION = 16
+"""Lists of one key that are loaded at a time: a key of a thousand lists must neither hold the event
+loop until as many loads have begun, nor take all reads for itself."""
 
 _FOLLOWING = 3.0
 """Seconds that the follower may be behind what was read."""
@@ -91,8 +96,8 @@ class Loading:
 
     async def rules_of(self, key: HeldKey) -> None:
         """Loads what is missing to decide for a held key, which it may find outdated and drop."""
-        lists = [each for each in key.lists if each.intervals is None]
-        if any(_is_dead(each) for each in lists):
+        missing = [each for each in key.parts() if each.intervals is None]
+        if any(each.dead for each in missing):
             self._cache.drop_key(key.name)
             return
         workspace = key.workspace
@@ -101,11 +106,14 @@ class Loading:
                 await self._workspace(workspace)
             elif workspace.default is not None and workspace.default.intervals is None:
                 await self._list(workspace, workspace.default)
-        await asyncio.gather(*(self._compiled(workspace, each) for each in lists))
-        self._cache.make_room(key)
-        if not key.grouped and all(each.intervals is not None for each in key.lists):
-            key.lists = workspace.group([each for each in key.lists if isinstance(each, HeldList)])
-            key.grouped = True
+        for first in range(0, len(missing), PORTION):
+            portion = missing[first : first + PORTION]
+            await asyncio.gather(*(self._compiled(workspace, each) for each in portion))
+        links = key.lists
+        if isinstance(links, Links) and all(each.intervals for each in links.members):
+            self._cache.group(key, group(links.members, workspace.stock))
+        if self._cache.is_full():
+            await in_steps(self._cache.make_room(key))
 
     async def token(self, digest: bytes) -> None:
         """Loads an access token, or learns that there is none."""
@@ -127,12 +135,14 @@ class Loading:
 
         await self._flights.join(("workspace", held.id), load)
 
-    async def _compiled(self, workspace: HeldWorkspace, held: object) -> None:
+    async def _compiled(self, workspace: HeldWorkspace, held: HeldIntervals) -> None:
         if isinstance(held, HeldList):
             await self._list(workspace, held)
         elif isinstance(held, HeldUnion):
             missing = [each for each in held.members if each.intervals is None]
-            await asyncio.gather(*(self._list(workspace, each) for each in missing))
+            for first in range(0, len(missing), PORTION):
+                portion = missing[first : first + PORTION]
+                await asyncio.gather(*(self._list(workspace, each) for each in portion))
             await self._union(workspace, held)
 
     async def _list(self, workspace: HeldWorkspace, held: HeldList) -> None:
@@ -190,12 +200,6 @@ class Loading:
                 return await self._follower.reached(shard, head)
         except TimeoutError:
             raise Unavailable("changes cannot be followed now; try again") from None
-
-
-def _is_dead(held: HeldIntervals | object) -> bool:
-    if isinstance(held, HeldUnion):
-        return any(member.dead for member in held.members)
-    return isinstance(held, HeldList) and held.dead
 
 
 def _changes_too_fast() -> Unavailable:

@@ -113,7 +113,7 @@ def import_store(
 
     async def run(redis: Any) -> dict[str, int]:
         try:
-            with file.open("rb") as source, _progress("Writing") as progress:
+            with file.open("rb") as source, _progress("Checking and writing") as progress:
                 return await restore(redis, source, restart=restart, progress=progress)
         except OSError as fault:
             raise Failure(f"{file}: {fault.strerror}") from fault

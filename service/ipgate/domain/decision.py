@@ -1,6 +1,5 @@
 """The rules of `Authorize` in their order (design, section 2); the first that applies decides."""
 
-from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -41,15 +40,20 @@ class Compiled(Protocol):
     def intervals(self) -> Intervals | None: ...
 
 
+Lists = Compiled | tuple[Compiled, ...]
+"""One thing to search, or any number of them."""
+
+
 class KeyRules(Protocol):
-    """What decides about an API key by itself. `expire_time`: ns since 1970, None for never."""
+    """What decides about an API key by itself. `expire_time`: ns since 1970, None for never.
+    `lists`: () if it is linked to none."""
 
     @property
     def disabled(self) -> bool: ...
     @property
     def expire_time(self) -> int | None: ...
     @property
-    def lists(self) -> Sequence[Compiled]: ...
+    def lists(self) -> Lists: ...
 
 
 class WorkspaceRules(Protocol):
@@ -86,25 +90,34 @@ def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: i
     if key.lists:
         return _search(key.lists, address, Reason.LINKED_LIST_MATCH) or _NOT_IN_LINKED_LISTS
     if workspace.default is not None:
-        found = _search((workspace.default,), address, Reason.DEFAULT_LIST_MATCH)
+        found = _search(workspace.default, address, Reason.DEFAULT_LIST_MATCH)
         return found or _NOT_IN_DEFAULT_LIST
     return _NO_ALLOW_LIST if workspace.require_allow_list else _UNRESTRICTED
 
 
-def _search(lists: Sequence[Compiled], address: int | None, match: Reason) -> Decision | None:
+def _search(lists: Lists, address: int | None, match: Reason) -> Decision | None:
     """A match in the lists: the most specific range, between equals the list that sorts first."""
-    if address is None:
+    if isinstance(lists, tuple):
+        found = _best(lists, address)
+    else:
+        intervals = lists.intervals
+        if intervals is None:
+            raise NotCompiled
+        found = None if address is None else intervals.find(address)
+    if found is None or address is None:
         return None
-    best_length, best_name = -1, ""
+    length, name = found
+    return Decision(True, match, name, range_holding(address, length))
+
+
+def _best(lists: tuple[Compiled, ...], address: int | None) -> tuple[int, str] | None:
+    best: tuple[int, str] | None = None
     for compiled in lists:
         intervals = compiled.intervals
         if intervals is None:
             raise NotCompiled
-        found = intervals.find(address)
-        if found:
-            length, name = found
-            if length > best_length or (length == best_length and name < best_name):
-                best_length, best_name = length, name
-    if best_length < 0:
-        return None
-    return Decision(True, match, best_name, range_holding(address, best_length))
+        # No list holds an address of None; but there may be one list less than the key knows of.
+        found = None if address is None else intervals.find(address)
+        if found and (best is None or (-found[0], found[1]) < (-best[0], best[1])):
+            best = found
+    return best

@@ -48,7 +48,8 @@ the last; a revision of one that was lost must not be taken for the one that has
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change: what it made, and the `prev` tip it was made upon. `kind` tells what `ids` are:
-    ids of keys (`keys`) or of one list (`list`, `list_text`, `list_deleted`)."""
+    ids of keys (`keys`) or of one list (`list`, `list_text`, `list_deleted`). `ranges`: how those of
+    the `list` change, as `parse_amendments` reads it; "" for a list to be read anew."""
 
     number: int
     prev: str
@@ -57,6 +58,7 @@ class Change:
     workspace: str
     ids: tuple[str, ...]
     digest: str
+    ranges: str
 
 
 class Feed:
@@ -134,4 +136,5 @@ def _change(identifier: str, fields: dict[str, str]) -> Change:
         workspace=fields["workspace"],
         ids=tuple(fields["ids"].split()),
         digest=fields["digest"],
+        ranges=fields.get("ranges", ""),  # former versions did not write it
     )

@@ -20,6 +20,9 @@ neither the store nor the event loop stands still for one list."""
 
 _SCANS = 4
 
+_PORTION = 30_000
+"""Characters of ranges that are parsed in one step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -108,11 +111,11 @@ class RuleStore:
         stands still is read at once in the end."""
         for attempt in range(_SCANS + 1):
             few = FEW if attempt < _SCANS else 1 << 31
-            head, tip, etag, linked, members = await self._list_head(workspace, allow_list, few)
+            head, tip, etag, linked, text = await self._list_head(workspace, allow_list, few)
             if etag is None:
                 return head, None
-            if members is not None:
-                return head, ListFacts(etag, await in_steps(_parse(members)), linked)
+            if text is not None:
+                return head, ListFacts(etag, await in_steps(_parse_text(text)), linked)
             ranges = await self._scan(workspace, allow_list)
             head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
             if etag is not None and tip == tip_after:
@@ -130,12 +133,12 @@ class RuleStore:
 
     async def _list_head(
         self, workspace: str, allow_list: str, few: int
-    ) -> tuple[Head, str | None, str | None, int, list[str] | None]:
+    ) -> tuple[Head, str | None, str | None, int, str | None]:
         shard = keys.shard_of(workspace)
-        head, (etag, tip), linked, members = await self._scripts.rules(
+        head, (etag, tip), linked, text = await self._scripts.rules(
             shard, kind="list", workspace=workspace, id=allow_list, few=few
         )
-        return _head(head), tip, etag, linked, members
+        return _head(head), tip, etag, linked, text
 
     async def _scan(self, workspace: str, allow_list: str) -> list[int]:
         found: set[int] = set()
@@ -156,6 +159,19 @@ def _parse(members: Sequence[Any]) -> Steps[list[int]]:
     ranges: list[int] = []
     for first in range(0, len(members), FEW):
         ranges.extend(map(parse_range, members[first : first + FEW]))
+        yield
+    return ranges
+
+
+def _parse_text(text: str) -> Steps[list[int]]:
+    """The same for members with spaces in between."""
+    ranges: list[int] = []
+    at = 0
+    while at < len(text):
+        end = text.find(" ", at + _PORTION)
+        end = len(text) if end < 0 else end
+        ranges.extend(map(parse_range, text[at:end].split()))
+        at = end + 1
         yield
     return ranges
 

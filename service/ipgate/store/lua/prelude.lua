@@ -22,12 +22,12 @@ local function refuse(code, detail)
 end
 
 -- Begins the writing part: announces the change and counts it. Always the first write of a script,
--- so that a store that refuses it refuses the whole change.
-local function commit(kind, ids, digest)
+-- so that a store that refuses it refuses the whole change. `ranges`: how those of a list change.
+local function commit(kind, ids, digest, ranges)
   meta[2] = tonumber(meta[2]) + 1
   call('XADD', KEYS[2], 'MAXLEN', '~', args.history, string.format('%.0f-0', meta[2]),
     'prev', meta[3], 'tip', args.tip, 'kind', kind,
-    'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '')
+    'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '', 'ranges', ranges or '')
   meta[3] = args.tip
   call('HSET', KEYS[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3])
 end
@@ -87,6 +87,9 @@ end
 
 -- The words of ARGV[2]: ranges, too many for JSON.
 local function words() return string.gmatch(ARGV[2], '%S+') end
+
+-- So many ranges that come or go are told to the servers, which take more as a new list.
+local most_told = 64
 
 local function in_batches(command, key, members)
   for first = 1, #members, 1000 do

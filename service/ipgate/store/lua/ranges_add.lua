@@ -22,7 +22,7 @@ if count > args.limit then return refuse('LIMIT_RANGES', { count = count, limit 
 local view = views.list(args.id)
 view.range_count = count
 if args.validate_only or #new == 0 then return done(view) end
-commit('list', args.id)
+commit('list', args.id, nil, #new <= most_told and '+' .. table.concat(new, ' +') or '')
 in_batches('SADD', key .. ':ranges', new)
 call('HSET', key, 'span', string.format('%.0f', span), 'ranges_tip', args.tip)
 stamp(key)

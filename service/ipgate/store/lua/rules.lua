@@ -1,6 +1,7 @@
 -- What a decision needs, as flat arrays: the shard's epoch, rev and tip, and the facts.
 -- `kind` key: etag, digest, disabled, expire, linked lists. workspace: etag, require, default.
--- list: etag, ranges tip, number of linked keys, and the ranges where they are few. token: id, role, workspace, expire.
+-- list: etag, ranges tip, number of linked keys, and the ranges where they are few, as one text, since
+-- a client would decode an array of many in one go. token: id, role, workspace, expire.
 local head = { meta[1], meta[2], meta[3] }
 if args.kind == 'key' then
   local key = api_key(args.id)
@@ -11,7 +12,7 @@ elseif args.kind == 'list' then
   local key = list_key(args.id)
   local few = call('SCARD', key .. ':ranges') <= args.few
   return { head, call('HMGET', key, 'etag', 'ranges_tip'), call('ZCARD', key .. ':keys'),
-    few and call('SMEMBERS', key .. ':ranges') or false }
+    few and table.concat(call('SMEMBERS', key .. ':ranges'), ' ') or false }
 elseif args.kind == 'token' then
   return { head, call('HMGET', token_key(args.digest), 'etag', 'id', 'role', 'workspace', 'expire') }
 end

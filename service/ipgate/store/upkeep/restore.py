@@ -25,6 +25,7 @@ from ipgate.store.upkeep.refused import Refused
 from ipgate.store.upkeep.validation import Validated, validate
 
 Progress = Callable[[int, int], None]
+"""Is told how many lines were read, and how many there are: each is read to check it, and to write it."""
 
 _BATCH = 2000
 """Words of commands that are sent to a shard at once."""
@@ -54,7 +55,7 @@ async def restore(
     """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
     written if any of it is wrong, or if the store is not empty: that is Refused. With
     `restart`, goes on after an import that was cut off. Raises redis's errors."""
-    found = validate(file)
+    found = validate(file, progress)
     if found.faults:
         raise Refused("the file cannot be imported; nothing was written", found.lines())
     await Restore(redis, found, progress).run(file, restart=restart)
@@ -164,12 +165,12 @@ class Restore:
                 if words[shard] >= _BATCH:
                     await self._write(shard, waiting[shard])
                     waiting[shard], words[shard] = [], 0
+                    self._progress(self._total + number, 2 * self._total)
             if record["kind"] == "key":
                 entries.append(record)
             if len(entries) >= PAGE:
                 await self._index(entries)
                 entries = []
-            self._progress(number, self._total)
         for shard, commands in waiting.items():
             await self._write(shard, commands)
         await self._index(entries)

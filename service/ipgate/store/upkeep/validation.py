@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -10,7 +11,10 @@ from ipgate.domain.texts import folded
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.fields import line_faults
 
+Progress = Callable[[int, int], None]
+
 MOST_FAULTS = 100
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,17 @@ class Validated:
         return [f"line {each.line}: {each.text}" for each in self.faults]
 
 
-def validate(file: IO[bytes]) -> Validated:
-    """What is wrong with an export, read from where the file stands."""
-    return _Validation().run(file)
+def validate(file: IO[bytes], progress: Progress = lambda *_: None) -> Validated:
+    """What is wrong with an export, read from where the file stands. `progress` is told how many
+    lines were checked, and twice as many as there are."""
+    return _Validation(progress).run(file)
 
 
 class _Validation:
     """What was seen of the file so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._found = Validated()
         self._number = 0
         self._counts: Counter[str] = Counter()
@@ -58,7 +64,7 @@ class _Validation:
         sha256 = hashlib.sha256()
         ended = False
         for text in file:
-            self._number += 1
+            self._count()
             if ended:
                 self._fault("comes after the trailer; nothing may")
                 break
@@ -82,6 +88,11 @@ class _Validation:
             self._fault(f"counts do not agree with the lines, which are {dict(self._counts)}")
         del self._found.faults[MOST_FAULTS:]
         return self._found
+
+    def _count(self) -> None:
+        self._number += 1
+        if not self._number % _PAGE and self._found.header:
+            self._progress(self._number, 2 * sum(self._found.header["counts"].values()))
 
     def _fault(self, text: str) -> None:
         self._found.faults.append(Fault(self._number, text))

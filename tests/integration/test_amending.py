@@ -1,0 +1,123 @@
+"""Changes of a few ranges reach a list that is held without its being read again."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+
+import pytest
+from ipgate.domain.addresses import format_range, last_address, range_holding
+from ipgate.domain.errors import IpgateError
+
+from tests.harness.parts import ROOT, Parts, parts
+from tests.harness.stores import StoreServer
+
+SEED = 4
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store that the tests of this file share."""
+    store = StoreServer(tmp_path_factory.mktemp("amending")).start()
+    yield store.url
+    store.stop()
+
+
+async def change(p: Parts, ranges: set[int], *, add: bool) -> None:
+    call = p.lists.add_ranges if add else p.lists.remove_ranges
+    more = {"allow_broad": True} if add else {}
+    texts = [format_range(each) for each in ranges]
+    await call(p.workspace, "l", texts, etag="", validate_only=False, **more)
+
+
+async def decided(p: Parts, address: int) -> str:
+    """The range that decides for an address, "" for none."""
+    text = format_range(address << 6 | 32)
+    name = f"workspaces/{p.workspace}/apiKeys/k"
+    found, _, _ = await p.authorizer.authorize(ROOT, name, text, min_revision="", timeout=None)
+    return "" if found.range is None else format_range(found.range)
+
+
+def expected(ranges: set[int], address: int) -> str:
+    holding = [each for each in ranges if each >> 6 <= address <= last_address(each)]
+    return format_range(max(holding, key=lambda each: each & 63)) if holding else ""
+
+
+def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
+    """Nested ranges, few at a time, in random order: the list is read once, and is always right."""
+    source = random.Random(SEED)
+
+    def some(count: int) -> set[int]:
+        """Ranges of few addresses, so that they nest and meet."""
+        return {
+            range_holding(10 << 24 | source.randrange(4096), source.randint(18, 32))
+            for _ in range(count)
+        }
+
+    async def run() -> None:
+        async with parts(url) as p:
+            now = some(10) | {range_holding(192 << 24, 24)}
+            await p.allow_list("l", *(format_range(each) for each in now))
+            await p.key("k")
+            await p.link("l", "k")
+            await p.caught_up()
+            await decided(p, 0)
+            for _ in range(40):
+                if source.random() < 0.5:
+                    coming = some(source.randint(1, 8))
+                    await change(p, coming, add=True)
+                    now |= coming
+                else:
+                    going = set(source.sample(sorted(now), min(len(now) - 1, 5)))
+                    if going:
+                        await change(p, going, add=False)
+                        now -= going
+                await p.caught_up()
+                for address in {each >> 6 for each in now} | {last_address(each) for each in now}:
+                    for near in (address - 1, address, address + 1):
+                        assert await decided(p, near) == expected(now, near)
+            assert p.rules.reads.count("allow_list") == 1
+
+    asyncio.run(run())
+
+
+def test_many_ranges_at_once_are_read_anew(url: str) -> None:
+    async def run() -> None:
+        async with parts(url) as p:
+            await p.allow_list("l", "192.0.2.1")
+            await p.key("k")
+            await p.link("l", "k")
+            await p.caught_up()
+            await decided(p, 0)
+            many = {range_holding(10 << 24 | each << 8, 24) for each in range(100)}
+            for add in (True, False):
+                await change(p, many, add=add)
+                await p.caught_up()
+                assert await decided(p, 10 << 24 | 1) == ("10.0.0.0/24" if add else "")
+            with pytest.raises(IpgateError):
+                await change(p, many, add=False)
+            assert p.rules.reads.count("allow_list") == 3
+
+    asyncio.run(run())
+
+
+def test_a_union_follows_a_change_of_a_member(url: str) -> None:
+    """It is compiled anew from what is held, of which nothing is read again."""
+
+    async def run() -> None:
+        async with parts(url) as p:
+            await p.key("k")
+            for index in range(8):
+                name = "l" if index == 3 else f"l{index}"
+                await p.allow_list(name, f"10.0.{index}.0/24")
+                await p.link(name, "k")
+            await p.caught_up()
+            assert await decided(p, 10 << 24 | 3 << 8) == "10.0.3.0/24"
+            await change(p, {range_holding(172 << 24, 30)}, add=True)
+            await p.caught_up()
+            assert await decided(p, 172 << 24 | 1) == "172.0.0.0/30"
+            await change(p, {range_holding(10 << 24 | 3 << 8, 24)}, add=False)
+            await p.caught_up()
+            assert await decided(p, 10 << 24 | 3 << 8) == ""
+            assert p.rules.reads.count("allow_list") == 8
+
+    asyncio.run(run())
