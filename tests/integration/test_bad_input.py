@@ -20,11 +20,14 @@ PROPER = {
 
 
 def raw(client: Client, method: str, data: bytes) -> str:
-    """Calls a method with bytes as they are; returns the code."""
+    """Calls a method with bytes as they are; returns the code, of a stream that in its answer."""
     service = "AuthorizeService" if "Authorize" in method else "AdminService"
     call = client.channel.unary_unary(f"/ipgate.v1.{service}/{method}")
     try:
-        call(data, metadata=[("authorization", f"Bearer {client.token}")], timeout=20)
+        answer = call(data, metadata=[("authorization", f"Bearer {client.token}")], timeout=20)
+        if method == "StreamAuthorize":
+            code = authorize.StreamAuthorizeResponse.FromString(answer).error.code
+            return next(each.name for each in grpc.StatusCode if each.value[0] == code)
         return "OK"
     except grpc.RpcError as error:
         return str(error.code().name)
