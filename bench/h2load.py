@@ -87,10 +87,12 @@ class Call:
         return done.stdout
 
 
-def grpc_call(address: str, path: str, message: bytes, directory: Path, *headers: str) -> Call:
-    """A unary call of gRPC."""
+def grpc_call(
+    address: str, path: str, message: bytes, directory: Path, *headers: str, times: int = 1
+) -> Call:
+    """A call of gRPC that sends a message so many times and then no more."""
     body = directory / f"body{next(_numbers)}"
-    body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    body.write_bytes((b"\0" + len(message).to_bytes(4, "big") + message) * times)
     grpc = ("content-type: application/grpc", "te: trailers")
     return Call(address, path, (*grpc, *headers), directory, body)
 

@@ -33,11 +33,13 @@ _GRPCIO = (
     "ipgate, grpcio engine",
     "ipgate, grpcio engine, 100,000 ranges",
     "ipgate, grpcio engine, batches of 100",
+    "ipgate, grpcio engine, streams of 100",
 )
 _ENVOY = (
     "ipgate, Envoy engine",
     "ipgate, Envoy engine, 100,000 ranges",
     "ipgate, Envoy engine, batches of 100",
+    "ipgate, Envoy engine, streams of 100",
 )
 
 
@@ -74,7 +76,8 @@ def envoy_engine(directory: Path) -> Iterator[Running]:
 
 
 def questions(address: str, directory: Path) -> list[Ask]:
-    """About a key of few ranges, about one of many, and a hundred about the first in one call."""
+    """About a key of few ranges, about one of many, and a hundred about the first in one call and over
+    one stream."""
     client = Client(address)
     workspace = client.workspace()
     caller = client.as_(client.access_token("AUTHORIZER", workspace).token)
@@ -96,7 +99,17 @@ def questions(address: str, directory: Path) -> list[Ask]:
             path = f"{SERVICE}/BatchAuthorize"
             call = grpc_call(address, path, batch.SerializeToString(), directory, header)
             in_batches = Ask(call, check, decisions=_BATCH, paced=False)
-    return [*asks, in_batches]
+            message = authorize.StreamAuthorizeRequest(id="1", request=question)
+            call = grpc_call(
+                address,
+                f"{SERVICE}/StreamAuthorize",
+                message.SerializeToString(),
+                directory,
+                header,
+                times=_BATCH,
+            )
+            in_streams = Ask(call, check, decisions=_BATCH, paced=False)
+    return [*asks, in_batches, in_streams]
 
 
 def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[], None]:
@@ -107,6 +120,10 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
         batch = authorize.BatchAuthorizeRequest(requests=[question, wrong])
         results = caller.call("BatchAuthorize", batch).results
         assert [each.response.allowed for each in results] == [True, False]
+        for request in (question, wrong):
+            asked = authorize.StreamAuthorizeRequest(id="1", request=request)
+            answer = caller.call("StreamAuthorize", asked).response
+            assert answer.allowed == (request is question)
 
     return check
 

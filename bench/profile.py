@@ -1,0 +1,73 @@
+"""Where the time of a call goes: `python -m bench.profile`, with perf (Debian: linux-perf).
+
+Samples the worker of each engine while it is saturated, and shows which library the core was in.
+"""
+
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.contenders import ipgate
+from bench.contenders.contender import Ask, Contender
+
+_SECONDS = 5
+_SAMPLES = 999
+"""A second."""
+_CALLS = {ipgate.GRPCIO_ENGINE.name: 25_000, ipgate.ENVOY_ENGINE.name: 120_000}
+_LEAST = 1.0
+"""Percent that a library must have to be shown."""
+
+
+def main() -> int:
+    if shutil.which("perf") is None:
+        print("perf is not installed; install it (Debian: apt-get install linux-perf)")
+        return 2
+    print(f"Python {platform.python_version()}, CPU of the worker by library, in percent")
+    for engine in (ipgate.GRPCIO_ENGINE, ipgate.ENVOY_ENGINE):
+        table = Table(title=engine.name, box=None)
+        table.add_column("LIBRARY")
+        table.add_column("PERCENT", justify="right")
+        for library, percent in profile(engine):
+            table.add_row(escape(library), f"{percent:.1f}")
+        Console().print(table)
+    return 0
+
+
+def profile(engine: Contender) -> list[tuple[str, float]]:
+    """The shares of the libraries in a worker that answers Authorize on a hit."""
+    with tempfile.TemporaryDirectory() as directory, engine.start(Path(directory)) as running:
+        ask: Ask = running.asks[engine.name]
+        ask.load.saturate(1000)
+        # The worker is the last that was started, the busiest of all.
+        worker = running.pids()[-1]
+        data = Path(directory) / "perf"
+        with ThreadPoolExecutor(1) as pool:
+            load = pool.submit(ask.load.saturate, _CALLS[engine.name])
+            _perf("record", "-F", str(_SAMPLES), "-p", str(worker), "-o", str(data), "--",
+                  "sleep", str(_SECONDS))  # fmt: skip
+            load.result()
+        ask.check()
+        report = _perf("report", "-i", str(data), "--sort", "dso")
+    found = []
+    for line in report.splitlines():
+        percent, _, library = line.strip().partition("%")
+        if library and not line.startswith("#") and float(percent) >= _LEAST:
+            found.append((library.strip(), float(percent)))
+    return found
+
+
+def _perf(*arguments: str) -> str:
+    done = subprocess.run(["perf", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
