@@ -108,7 +108,10 @@ class AuthorizeServicer:
                 message = authorize.StreamAuthorizeRequest.FromString(raw)
                 answer = self._result_at_once(message.request, caller)
                 if answer is not None:
-                    await tell(message.id, answer)
+                    if loading:
+                        await tell(message.id, answer)
+                    else:  # nobody else writes
+                        await write(stream_out(message.id, _result(answer)))
                     continue
                 # Others overtake what must be loaded, but not without end.
                 await places.acquire()
