@@ -74,6 +74,7 @@ class Wire:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
         self._decoder = Decoder()
+        self._window = 65_535
         self.socket.sendall(preface)
 
     def __enter__(self) -> Self:
@@ -135,6 +136,19 @@ class Wire:
             (each for each in self.frames() if each.kind == kind and stream in (None, each.stream)),
             None,
         )
+
+    def granted(self) -> tuple[int, int]:
+        """The next room that the server makes for data: on which stream (0 for the connection, -1 for
+        each stream), and how many bytes. Raises TimeoutError."""
+        for each in self.frames():
+            if each.kind == WINDOW_UPDATE:
+                return each.stream, int.from_bytes(each.payload, "big")
+            if each.kind == SETTINGS:
+                for setting, value in struct.iter_unpack(">HI", each.payload):
+                    if setting == INITIAL_WINDOW_SIZE:
+                        before, self._window = self._window, value
+                        return -1, value - before
+        raise ConnectionError("the connection ended")
 
     def status(self, stream: int) -> str:
         """The `grpc-status` with which a stream ends; "" if it is reset, or ends without one."""
