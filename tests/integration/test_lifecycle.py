@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -237,6 +238,7 @@ def refusal(*options: str, **variables: str) -> str:
         (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "there is no file '/nowhere'"),
         (["--tls-client-ca", "/nowhere"], "needs --tls-cert"),
         (["--log-level", "LOUD"], "use DEBUG"),
+        (["--engine", "quick"], "use grpcio or envoy"),
         (["--redis-url", "http://user:hush@localhost"], "use redis://, rediss://, unix://"),
         (["--max-staleness", "0"], "--max-staleness"),
     ],
@@ -248,6 +250,28 @@ def test_a_setting_that_does_not_work_is_refused_in_one_line(
     said = refusal("--data-dir", str(tmp_path), *options)
     assert message in said
     assert "hush" not in said
+
+
+def test_the_envoy_engine_says_what_it_needs(tmp_path: Path) -> None:
+    """Without its extra it does not start, and names the extra."""
+    (tmp_path / "pyvoy.py").write_text("raise ImportError\n")
+    options = ("--engine", "envoy", "--data-dir", str(tmp_path / "d"))
+    assert "install ipgate[envoy]" in refusal(*options, PYTHONPATH=str(tmp_path))
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]"])
+@pytest.mark.parametrize("engine", ["grpcio", "envoy"])
+def test_a_host_is_listened_on_by_name_and_in_ipv6(tmp_path: Path, engine: str, host: str) -> None:
+    """At every address that it has."""
+    listen = f"{host}:{free()}"
+    with serving(tmp_path, "--engine", engine, "--listen", listen) as server:
+        assert server.address == listen
+        server.client().workspace()
+
+
+def free() -> int:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as probe:
+        return int(probe.getsockname()[1])
 
 
 def test_a_short_root_token_is_refused(tmp_path: Path) -> None:
