@@ -70,8 +70,9 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 		pyproject.toml -o requirements-dev.lock
 
 .PHONY: bench
-bench: $(READY) ## Measure speed and memory beside others (some of them by name in ARGS, or flood)
+bench: $(READY) ## Measure speed and memory beside others (some of them by name in ARGS, or flood, or scale)
 	@tools/need h2load nghttp2-client
+	@tools/need-libpython $(BIN)/python
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean

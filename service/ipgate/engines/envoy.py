@@ -25,7 +25,7 @@ _MANY = 1 << 20
 
 _NO_TABLE = ("grpc.http2.hpack_table_size.decoder", 0)
 """All callers share Envoy's connections to grpc.aio. Its core remembers in the table of headers that
-one could not be parsed, and would refuse whoever sends another value of it next (grpcio 1.80)."""
+one could not be parsed, and would refuse whoever sends another value of it next (grpcio 1.85)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ class EnvoyEngine:
         # Callers are told with their next answer to go elsewhere.
         await self._told("POST", "/healthcheck/fail")
         await self._told("POST", "/drain_listeners")
+        await asyncio.gather(self._idle(grace), self.inner.stop(grace))
+
+    async def _idle(self, grace: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.calls.idle()
-        await self.inner.stop(grace)
 
     async def ended(self) -> None:
         await self.inner.ended()
