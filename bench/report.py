@@ -48,10 +48,11 @@ def figure_table(run: Results) -> Rows:
 
 
 def threshold_table(run: Results) -> Rows:
-    table = [["what must hold", "measured", "at most", ""]]
+    table = [["what must hold", "measured", "at most", "aimed at", ""]]
     for each in thresholds.verdicts(run):
-        measured = _NOTHING if each.measured is None else number(each.measured)
-        table.append([each.what, measured, f"{each.most:g} {each.unit}", str(each)])
+        values = (each.measured, each.most, each.aim)
+        cells = [_NOTHING if value is None else number(value) for value in values]
+        table.append([f"{each.what} ({each.unit})", *cells, str(each)])
     return table
 
 

@@ -1,4 +1,4 @@
-"""Whether what bench/thresholds.json demands holds."""
+"""Whether what bench/thresholds.json demands holds: `most` must, `aim` is what is aimed at."""
 
 import json
 import statistics
@@ -15,7 +15,8 @@ _CPU = "CPU"
 @dataclass(frozen=True, slots=True)
 class Verdict:
     what: str
-    most: float
+    most: float | None
+    aim: float | None
     unit: str
     measured: float | None
     """None if it was not measured; `missing` says what there was not."""
@@ -23,34 +24,44 @@ class Verdict:
 
     @property
     def broken(self) -> bool:
-        return self.measured is not None and self.measured > self.most
+        """Whether it does not hold; what is only aimed at breaks nothing."""
+        return self.most is not None and self.measured is not None and self.measured > self.most
 
     def __str__(self) -> str:
         if self.measured is None:
             return f"not measured: {self.missing}"
-        return "MISSED" if self.broken else "holds"
+        if self.broken:
+            return "MISSED"
+        short = self.aim is not None and self.measured > self.aim
+        return "above the aim" if short else "holds"
 
 
 def verdicts(results: Results) -> list[Verdict]:
     return [judge(each, results) for each in json.loads(FILE.read_text())]
 
 
+def compared() -> set[str]:
+    """The rows whose CPU is compared."""
+    found = json.loads(FILE.read_text())
+    return {name for each in found if each.get("of") == _CPU for name in each["ratio"]}
+
+
 def judge(threshold: dict[str, Any], results: Results) -> Verdict:
-    """A threshold has `most`, and either a `ratio` of two rows, or names a `figure`."""
-    what, most = threshold["what"], threshold["most"]
+    """A threshold has `most`, `aim` or both, and a `ratio` of two rows, or it names a `figure`."""
+    what, most, aim = threshold["what"], threshold.get("most"), threshold.get("aim")
     if "figure" in threshold:
         name = threshold["figure"]
         for each in results.figures:
             if each.what == name:
-                return Verdict(what, most, each.unit, each.measured)
-        return Verdict(what, most, threshold["unit"], None, name)
+                return Verdict(what, most, aim, each.unit, each.measured)
+        return Verdict(what, most, aim, threshold["unit"], None, name)
     values = []
     for name in threshold["ratio"]:
         rounds = _rounds(results, name, threshold["of"])
         if not rounds:
-            return Verdict(what, most, "x", None, name)
+            return Verdict(what, most, aim, "x", None, name)
         values.append(rounds)
-    return Verdict(what, most, "x", ratio(*values))
+    return Verdict(what, most, aim, "x", ratio(*values))
 
 
 def ratio(over: list[float], under: list[float]) -> float:
