@@ -9,7 +9,7 @@ from itertools import groupby
 from bench.results import HALF, Results, Row
 
 WIDTH = 880
-_LEFT, _RIGHT = 300, 80
+_LEFT, _RIGHT = 300, 110
 _TOP, _LINE, _GAP = 64, 22, 26
 _PANEL = 78
 _NOT_AGAIN = (
