@@ -11,8 +11,7 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.authorizer.identity import Identity
-from ipgate.domain.errors import InvalidArgument, Unavailable
-from ipgate.engines.calls import LONGEST_READ
+from ipgate.engines.calls import LONGEST_READ, missing, too_slow
 from ipgate.engines.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
 from ipgate.rpc.guard import Method, Refusal
 
@@ -72,6 +71,7 @@ class AsgiCalls:
         method = self._methods[scope["path"]]
         authorization = _header(scope, b"authorization")
         begun: Event | None = None
+        answer: bytes | None = None
         # The message of a caller whose token was good before may be read at once.
         if self._calls <= self._most_calls and self._identity.at_once(authorization) is not None:
             begun = await receive()
@@ -79,26 +79,34 @@ class AsgiCalls:
             if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX], "big") == len(body) - PREFIX:
                 at_once = method.answer_at_once
                 answer = at_once and at_once(authorization, body[PREFIX:])
-                if answer is not None:
-                    await send(_START)
-                    await send({"type": "http.response.body", "body": framed(answer)})
-                    await send(_OK)
-                    return
+        if answer is None:
+            try:
+                answer = await self._answer_later(method, authorization, scope, receive, begun)
+            except Refusal as refusal:
+                await _refuse(refusal.status, send)
+                return
+        await send(_START)
+        await send({"type": "http.response.body", "body": framed(answer)})
+        await send(_OK)
+
+    async def _answer_later(
+        self,
+        method: Method,
+        authorization: str,
+        scope: Event,
+        receive: Receive,
+        begun: Event | None,
+    ) -> bytes:
+        """The answer on the long way. Raises Refusal."""
+        if self._calls > self._most_calls:
+            raise Refusal(_FULL)
         frames = Frames(_header(scope, b"grpc-encoding"), self._most_bytes)
         call = _Call(frames, receive, begun, seconds(_header(scope, b"grpc-timeout")))
         try:
-            if self._calls > self._most_calls:
-                raise Refusal(_FULL)
             async with asyncio.timeout(call.time_remaining()):
-                answer = await method.answer(authorization, call.message, call)
-        except Refusal as refusal:
-            await _refuse(refusal.status, send)
+                return await method.answer(authorization, call.message, call)
         except TimeoutError:
-            await _refuse(_LATE, send)
-        else:
-            await send(_START)
-            await send({"type": "http.response.body", "body": framed(answer)})
-            await send(_OK)
+            raise Refusal(_LATE) from None
 
 
 class _Call:
@@ -122,8 +130,7 @@ class _Call:
             async with asyncio.timeout(LONGEST_READ):
                 return await self._message()
         except TimeoutError:
-            text = f"the request did not arrive within {LONGEST_READ:g} s; try again"
-            raise Unavailable(text, reason="REQUEST_TOO_SLOW") from None
+            raise too_slow(LONGEST_READ) from None
 
     async def _message(self) -> bytes:
         while True:
@@ -137,7 +144,7 @@ class _Call:
                 return message
             if not event.get("more_body"):
                 self._frames.end()
-                raise InvalidArgument.of("request", "is missing; send one message")
+                raise missing()
 
 
 async def _refuse(status: Status, send: Send) -> None:

@@ -143,9 +143,19 @@ async def first(messages: AsyncIterator[bytes], within: float) -> bytes:
             async for message in messages:
                 return message
     except TimeoutError:
-        text = f"the request did not arrive within {within:g} s; try again"
-        raise Unavailable(text, reason="REQUEST_TOO_SLOW") from None
-    raise InvalidArgument.of("request", "is missing; send one message")
+        raise too_slow(within) from None
+    raise missing()
+
+
+def too_slow(within: float) -> Unavailable:
+    """The error for a message that did not arrive within so many seconds."""
+    text = f"the request did not arrive within {within:g} s; try again"
+    return Unavailable(text, reason="REQUEST_TOO_SLOW")
+
+
+def missing() -> InvalidArgument:
+    """The error for a call that ends without a message."""
+    return InvalidArgument.of("request", "is missing; send one message")
 
 
 async def refuse(context: Context, error: IpgateError) -> NoReturn:

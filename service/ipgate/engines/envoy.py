@@ -92,9 +92,11 @@ def build(
     """The engine of a worker whose Envoy was told to use `directory`."""
     inner = grpcio.unbound(settings, methods, identity, _MANY, _NO_TABLE)
     inner.server.add_insecure_port(f"unix:{inner_socket(directory)}")
-    hosted = {path: each for path, each in methods.items() if path in _HOSTED}
+    hosted = {
+        path: each for path, each in methods.items() if path in _HOSTED and isinstance(each, Method)
+    }
     calls.open(
-        {path: each for path, each in hosted.items() if isinstance(each, Method)},
+        hosted,
         identity,
         most_calls=settings.max_concurrent_calls,
         most_bytes=settings.max_message_bytes,

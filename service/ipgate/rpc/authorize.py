@@ -156,7 +156,7 @@ def _result(answer: Verdict | BaseException) -> Verdict | Status:
         return answer
     if isinstance(answer, IpgateError):
         return to_status(answer)
-    return internal("BatchAuthorize", answer)
+    return internal("AuthorizeService", answer)
 
 
 def _subject(request: authorize.AuthorizeRequest) -> Subject:

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from typing import IO
 
 from ipgate.domain.errors import shown
@@ -22,10 +21,7 @@ from ipgate.store.upkeep import records
 from ipgate.store.upkeep.places import place_of
 from ipgate.store.upkeep.reading import PAGE, Reading
 from ipgate.store.upkeep.refused import Refused
-from ipgate.store.upkeep.validation import Validated, validate
-
-Progress = Callable[[int, int], None]
-"""Is told how many lines were read, and how many there are: each is read to check it, and to write it."""
+from ipgate.store.upkeep.validation import Progress, Validated, validate
 
 _BATCH = 2000
 """Words of commands that are sent to a shard at once."""

@@ -12,6 +12,7 @@ from ipgate.store.upkeep import records
 from ipgate.store.upkeep.fields import line_faults
 
 Progress = Callable[[int, int], None]
+"""Is told how many lines were read, and how many there are: each is read to check it, and to write it."""
 
 MOST_FAULTS = 100
 _PAGE = 1000
