@@ -1,7 +1,9 @@
 """Both engines, side by side on one store: what a gRPC client sees of them must be the same."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import grpc
@@ -206,3 +208,16 @@ def test_deadlines_end_waits_alike(pair: Pair) -> None:
         seen(each, f"{SERVICE}/Authorize", message, timeout=0.002).code for each in pair.servers
     }
     assert tight <= {"DEADLINE_EXCEEDED", "UNAVAILABLE"}
+
+
+def test_only_the_thread_between_envoy_and_the_event_loop_gives_way_to_others(pair: Pair) -> None:
+    """Calls are handed over many at once, and neither Envoy nor the event loop waits for others' work
+    to do so."""
+    server = pair.servers[1]
+    assert seen(server, f"{SERVICE}/Authorize", QUESTION.SerializeToString()).code == "OK"
+    (worker,) = server.workers()
+    policies = [
+        os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{worker}/task").iterdir()
+    ]
+    assert policies.count(os.SCHED_BATCH) == 1
+    assert policies.count(os.SCHED_OTHER) == len(policies) - 1
