@@ -1,20 +1,22 @@
 """The load generator: h2load, on a core of its own.
 
-Saturated, 4 connections hold 32 calls each in flight. At a fixed rate no connection makes more than
-100 calls a second: h2load's timer fires every 10 ms, so that a connection with a higher rate would
-send its calls in bursts. The connections begin one after the other, for the same reason.
+Saturated, 4 connections hold 32 calls each in flight. At a fixed rate no connection makes 100 calls
+a second: h2load's timer fires every 10 ms, so that a connection with a higher rate would send its calls
+in bursts. The connections begin one after the other, for the same reason, and only what is called while
+all of them are at it counts.
 """
 
 import itertools
 import re
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from bench.processes import LOAD_CORE, running_on
 
 _SATURATED = ("-c", "4", "-m", "32")
-_RATE_OF_ONE = 100
+_RATE_OF_ONE = 97
 _FEWEST = 4
 _PATIENCE = 120
 
@@ -50,17 +52,17 @@ class Call:
 
     def pace(self, rate: int, seconds: float) -> Paced:
         """Makes `rate` calls a second, answered or not."""
-        clients = max(_FEWEST, round(rate / _RATE_OF_ONE))
+        clients = max(_FEWEST, ceil(rate / _RATE_OF_ONE))
+        period = max(1, round(1000 / rate))  # ms between two connections
         calls = max(1, round(rate * seconds / clients)) * clients
         log = self.directory / "log"
         log.unlink(missing_ok=True)
         self._run(
             calls,
-            *("-c", str(clients), "-m", "32", "--rps", str(rate / clients)),
-            *("-r", str(max(1, round(rate / 1000)))),
-            *("--rate-period", f"{max(1, round(1000 / rate))}ms", "--log-file", str(log)),
+            *("-c", str(clients), "-m", "32", "--rps", str(rate / clients), "-r", "1"),
+            *("--rate-period", f"{period}ms", "--log-file", str(log)),
         )
-        return read_log(log)
+        return read_log(log, ramp=clients * period * 1000)
 
     def status(self) -> int:
         """The HTTP status of one call."""
@@ -97,12 +99,15 @@ def grpc_call(
     return Call(address, path, (*grpc, *headers), directory, body)
 
 
-def read_log(log: Path) -> Paced:
-    """From h2load's log: begin in µs, HTTP status and duration in µs of each call."""
+def read_log(log: Path, *, ramp: int) -> Paced:
+    """From h2load's log: begin in µs, HTTP status and duration in µs of each call. The connections
+    begin and end within `ramp` µs."""
     calls = [tuple(map(int, line.split())) for line in log.read_text().splitlines()]
     assert all(status == 200 for _, status, _ in calls), "a call failed"
     begins = sorted(begin for begin, _, _ in calls)
-    return summary(begins, [duration for _, _, duration in calls])
+    first, last = begins[0] + ramp, begins[-1] - ramp
+    steady = [(begin, duration) for begin, _, duration in calls if first <= begin <= last]
+    return summary(sorted(begin for begin, _ in steady), [duration for _, duration in steady])
 
 
 def summary(begins: list[int], durations: list[int]) -> Paced:

@@ -41,9 +41,19 @@ def test_the_log_of_the_load_generator_gives_rate_and_percentiles(tmp_path: Path
     """Lines are in the order of their ends; the rate is that of the begins."""
     log = tmp_path / "log"
     log.write_text("1000\t200\t900\n3000\t200\t100\n2000\t200\t5000\n")
-    paced = read_log(log)
+    paced = read_log(log, ramp=0)
     assert paced.achieved == pytest.approx(1000)
     assert (paced.p50, paced.p99) == (900, 5000)
+
+
+def test_only_calls_made_while_all_connections_are_at_it_count(tmp_path: Path) -> None:
+    """While they come and go there are fewer calls, and shorter ones."""
+    log = tmp_path / "log"
+    begins = [0, 900, 1000, 2000, 3000, 4000, 4100, 5000]
+    log.write_text("".join(f"{each}\t200\t{each + 1}\n" for each in begins))
+    paced = read_log(log, ramp=1000)
+    assert paced.achieved == pytest.approx(1000)
+    assert (paced.p50, paced.p99) == (2001, 4001)
 
 
 def test_a_call_that_failed_fails_the_measurement(tmp_path: Path) -> None:
@@ -51,7 +61,7 @@ def test_a_call_that_failed_fails_the_measurement(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("1000\t200\t900\n3000\t-1\t100\n")
     with pytest.raises(AssertionError):
-        read_log(log)
+        read_log(log, ramp=0)
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
