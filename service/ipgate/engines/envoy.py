@@ -2,12 +2,10 @@
 through ASGI, all other methods through grpc.aio behind the same Envoy."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines import grpcio
@@ -29,9 +27,6 @@ _NO_TABLE = ("grpc.http2.hpack_table_size.decoder", 0)
 """All callers share Envoy's connections to grpc.aio. Its core remembers in the table of headers that
 one could not be parsed, and would refuse whoever sends another value of it next (grpcio 1.85)."""
 
-_HANDED_OVER = "_pyvoy.asgi"
-"""The module of the callables that begin and continue a call in the event loop."""
-
 
 @dataclass(frozen=True, slots=True)
 class EnvoyEngine:
@@ -48,7 +43,6 @@ class EnvoyEngine:
 
     async def start(self) -> None:
         await self.inner.start()
-        _hand_over_together(asyncio.get_running_loop())
         self.built()
         while not await self._listens():  # noqa: ASYNC110  it is another program that is waited for
             await asyncio.sleep(_POLL)
@@ -83,25 +77,6 @@ class EnvoyEngine:
                 finally:
                     writer.close()
         return ""
-
-
-def _hand_over_together(loop: asyncio.AbstractEventLoop) -> None:
-    """Lets the thread of pyvoy between Envoy's and that of the event loop run when those two wait, so
-    that it hands over many calls at once: else each call costs the core several changes of thread.
-
-    It starts after this one, in Rust, so it is known by what it calls, and by the first such call.
-    """
-    call_soon = loop.call_soon_threadsafe
-
-    def first(callback: Callable[..., object], *args: Any, **options: Any) -> asyncio.Handle:
-        if type(callback).__module__ == _HANDED_OVER:
-            del loop.call_soon_threadsafe
-            with suppress(OSError):  # forbidden: it is slower then, and nothing else
-                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        return call_soon(callback, *args, **options)
-
-    if hasattr(os, "SCHED_BATCH"):
-        loop.call_soon_threadsafe = first  # type: ignore[assignment]
 
 
 def build(
