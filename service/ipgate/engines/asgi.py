@@ -1,10 +1,13 @@
 """Unary gRPC calls as an ASGI server hands them over, with gRPC's framing written by hand.
 
-Source: ASGI's HTTP protocol 2.5 with its extension for trailers.
+Source: ASGI's HTTP protocol 2.5 with its extension for trailers. More than ASGI promises is relied on
+of the server, pyvoy: it takes an event when `send` is called, so that nobody need await it, and it
+makes the task of a call by the event loop, so that `task` may tell it that none is needed.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2
@@ -20,6 +23,7 @@ _POLL = 0.02
 Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
+_Hosted = tuple[Method, str, Event, Receive, Send]
 
 _HEADERS = [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ENCODINGS)]
 _START: Event = {
@@ -31,13 +35,32 @@ _START: Event = {
 _OK: Event = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
 
 
+class _Answered:
+    """Stands for the task of a call that is answered when its message arrives, without one."""
+
+    def add_done_callback(self, _ended: object) -> None:
+        """Nothing is left to be told."""
+
+
+_NO_TASK = _Answered()
+
+
+def task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+    """The factory of tasks of the event loop that runs the application."""
+    return _NO_TASK if coroutine is _NO_TASK else asyncio.Task(coroutine, loop=loop, **options)
+
+
 class AsgiCalls:
     """The ASGI application. It serves from `open` on; what `lifespan` does is up to its maker."""
+
+    # For pyvoy, which would take what is no coroutine function for an application of ASGI 2.
+    _asgi_single_callable = True
 
     def __init__(self, lifespan: Callable[[Receive, Send], Awaitable[None]]) -> None:
         self._lifespan = lifespan
         self._methods: Mapping[str, Method] = {}
         self._calls = self._most_calls = self._most_bytes = 0
+        self._waiting: set[asyncio.Task[None]] = set()
 
     def open(
         self,
@@ -51,55 +74,60 @@ class AsgiCalls:
         self._methods = methods
         self._identity = identity
         self._most_calls, self._most_bytes = most_calls, most_bytes
+        asyncio.get_running_loop().set_task_factory(task)
 
     async def idle(self) -> None:
         """Returns when no call is under way."""
         while self._calls:  # noqa: ASYNC110  an event would cost each call more than this
             await asyncio.sleep(_POLL)
 
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Event, receive: Receive, send: Send) -> Awaitable[None] | _Answered:
         if scope["type"] != "http":
-            await self._lifespan(receive, send)
-            return
+            return self._lifespan(receive, send)
+        if self._calls >= self._most_calls:
+            _refuse(_FULL, send)
+            return _NO_TASK
         self._calls += 1
+        method = self._methods[scope["path"]]
+        authorization = _header(scope, b"authorization")
+        call = (method, authorization, scope, receive, send)
+        # The message of a caller whose token was good before may be read at once.
+        if self._identity.at_once(authorization) is not None:
+            arriving = receive()
+            if isinstance(arriving, asyncio.Future):
+                arriving.add_done_callback(partial(self._arrived, call))
+                return _NO_TASK
+        return self._answer(call)
+
+    def _arrived(self, call: _Hosted, arriving: "asyncio.Future[Event]") -> None:
+        """Answers at once if that can be, else by a task."""
+        method, authorization, _, _, send = call
+        event = arriving.result()
+        body = event.get("body", b"")
+        at_once = method.answer_at_once
+        if at_once and body[:1] == b"\0" and int.from_bytes(body[1:PREFIX]) == len(body) - PREFIX:
+            answer = at_once(authorization, body[PREFIX:])
+            if answer is not None:
+                self._calls -= 1
+                _give(answer, send)
+                return
+        waiting = asyncio.create_task(self._answer(call, event))
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
+
+    async def _answer(self, call: _Hosted, begun: Event | None = None) -> None:
+        """Answers on the long way. `begun`: what of the message was received already."""
+        send = call[-1]
         try:
-            await self._answer(scope, receive, send)
+            _give(await self._answer_in_time(call, begun), send)
+        except Refusal as refusal:
+            _refuse(refusal.status, send)
         finally:
             self._calls -= 1
 
-    async def _answer(self, scope: Event, receive: Receive, send: Send) -> None:
-        method = self._methods[scope["path"]]
-        authorization = _header(scope, b"authorization")
-        begun: Event | None = None
-        answer: bytes | None = None
-        # The message of a caller whose token was good before may be read at once.
-        if self._calls <= self._most_calls and self._identity.at_once(authorization) is not None:
-            begun = await receive()
-            body = begun.get("body", b"")
-            if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX], "big") == len(body) - PREFIX:
-                at_once = method.answer_at_once
-                answer = at_once and at_once(authorization, body[PREFIX:])
-        if answer is None:
-            try:
-                answer = await self._answer_later(method, authorization, scope, receive, begun)
-            except Refusal as refusal:
-                await _refuse(refusal.status, send)
-                return
-        await send(_START)
-        await send({"type": "http.response.body", "body": framed(answer)})
-        await send(_OK)
-
-    async def _answer_later(
-        self,
-        method: Method,
-        authorization: str,
-        scope: Event,
-        receive: Receive,
-        begun: Event | None,
-    ) -> bytes:
-        """The answer on the long way. Raises Refusal."""
-        if self._calls > self._most_calls:
-            raise Refusal(_FULL)
+    async def _answer_in_time(self, hosted: _Hosted, begun: Event | None) -> bytes:
+        """Raises Refusal."""
+        method, authorization, scope, receive, _ = hosted
         frames = Frames(_header(scope, b"grpc-encoding"), self._most_bytes)
         call = _Call(frames, receive, begun, seconds(_header(scope, b"grpc-timeout")))
         try:
@@ -147,10 +175,16 @@ class _Call:
                 raise missing()
 
 
-async def _refuse(status: Status, send: Send) -> None:
+def _give(answer: bytes, send: Send) -> None:
+    send(_START)
+    send({"type": "http.response.body", "body": framed(answer)})
+    send(_OK)
+
+
+def _refuse(status: Status, send: Send) -> None:
     headers = [*_HEADERS, *status_headers(status)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body"})
+    send({"type": "http.response.start", "status": 200, "headers": headers})
+    send({"type": "http.response.body"})
 
 
 def _header(scope: Event, wanted: bytes) -> str:
