@@ -1,12 +1,16 @@
-"""A grpc.aio server that no path can stop.
+"""A grpc.aio server that no path can stop, and that takes up calls at little cost.
 
 grpc.aio decodes the path of a call in the one loop that takes up calls: a path that is not UTF-8,
 from anybody, ends that loop and with it the server (grpcio 1.85 and before). Only the calls of
 registered methods are not decoded, since gRPC's core has compared their paths already. So all
 methods are registered here, and all other calls are refused before anything looks at their path.
+
+That loop waits for the next call of any method by asyncio.wait, which goes through all methods for each
+call. So each method is waited for by itself here, and the loop is left with one future: that of the end.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,15 +18,22 @@ import grpc
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
-_Context: Any = cygrpc._ServicerContext  # noqa: SLF001  there is no other way to refuse a call
+# What grpc.aio has for it is private: there is no other way to refuse a call, or to take one up.
+_Context: Any = cygrpc._ServicerContext  # noqa: SLF001
+_Resolver: Any = cygrpc._MethodResolver  # noqa: SLF001
+_NotTaken: Any = cygrpc._RequestCallError  # noqa: SLF001
+_handle: Any = cygrpc._handle_rpc  # noqa: SLF001
+_watch: Any = cygrpc._schedule_rpc_coro  # noqa: SLF001
+
+Options = tuple[tuple[str, Any], ...]
 
 
 class Server(_server.Server):
     """As of `grpc.aio.server`; its methods must be made known by `add_paths` before it starts."""
 
-    def __init__(self, options: tuple[tuple[str, Any], ...], most_calls: int) -> None:
+    def __init__(self, options: Options, most_calls: int) -> None:
         self._loop = cygrpc.get_working_loop()
-        self._server = _Core(self._loop, None, (), None, options, most_calls)
+        self._server = _Core(self._loop, options, most_calls)
 
     def add_paths(self, *paths: str) -> None:
         """Lets calls of these paths reach the generic handlers."""
@@ -31,21 +42,63 @@ class Server(_server.Server):
 
 
 class _Core(cygrpc.AioServer):  # type: ignore[misc]
-    def __init__(self, loop: asyncio.AbstractEventLoop, *args: Any) -> None:
-        super().__init__(loop, *args)
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: Options, most_calls: int) -> None:
+        self._handlers: list[grpc.GenericRpcHandler] = []
+        super().__init__(loop, None, (), None, options, None)
         self._running = loop
+        self._most_calls = most_calls
+        self._end: asyncio.Future[None] = loop.create_future()
+        self._takers: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
         self._refusals: set[asyncio.Task[None]] = set()
 
-    def _make_request_call_future(self, method: bytes | None) -> Any:
-        """The next call of a registered method; of all others none, ever."""
-        if method is not None:
-            return super()._make_request_call_future(method)
-        return asyncio.create_task(self._refuse_all())
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self._handlers += handlers
+
+    def _make_request_call_future(self, method: bytes | None) -> "asyncio.Future[None]":
+        """Begins to take up the calls of a registered method; None stands for all that are not. The
+        future is the same for all of them."""
+        taking = self._refuse_all() if method is None else self._take(method)
+        taker = self._running.create_task(taking)
+        self._takers.add(taker)
+        taker.add_done_callback(self._ended)
+        return self._end
+
+    def _ended(self, taker: "asyncio.Task[None]") -> None:
+        """Whatever ends the taking up of a method's calls ends the server."""
+        self._takers.discard(taker)
+        if self._end.done():
+            return
+        if self.is_running():
+            fault = None if taker.cancelled() else taker.exception()
+            self._end.set_exception(fault or RuntimeError("calls of a method are not taken up"))
+        else:
+            self._end.set_exception(_NotTaken())
+        self._end.exception()  # it is no fault if nobody asks for it
+
+    async def _take(self, method: bytes) -> None:
+        path, resolver = method.decode(), _Resolver(self._handlers, {})
+        loop, calls, refusals, most = self._running, self._calls, self._refusals, self._most_calls
+        while self.is_running():
+            try:
+                state = await self._request_registered_call(method)
+            except _NotTaken:
+                continue
+            full = len(calls) >= most
+            task = loop.create_task(
+                _watch(_handle(path, resolver, (), state, loop, full), state, loop, path)
+            )
+            kept = refusals if full else calls
+            kept.add(task)
+            task.add_done_callback(kept.discard)
 
     async def _refuse_all(self) -> None:
-        while True:
-            state = await self._request_call()
-            task = asyncio.create_task(_refuse(_Context(state, None, None, self._running)))
+        while self.is_running():
+            try:
+                state = await self._request_call()
+            except _NotTaken:
+                continue
+            task = self._running.create_task(_refuse(_Context(state, None, None, self._running)))
             self._refusals.add(task)
             task.add_done_callback(self._refusals.discard)
 
