@@ -50,7 +50,7 @@ class Authorizer:
         self._cache = cache
         self._loading = loading
         self._follower = follower
-        self._clock = clock
+        self._now, self._steady = clock.now, clock.steady
         self._max_staleness = max_staleness
 
     async def authorize(
@@ -78,10 +78,14 @@ class Authorizer:
 
     def _verdict(self, caller: Caller, subject: Subject, address: int | None) -> Verdict | None:
         """The verdict from what is held now, without a pause; None if something is missing."""
-        if _is_foreign(subject, caller):
+        if isinstance(subject, bytes):
+            # As Table.get does it, without its call.
+            key = self._cache.digests.parts[hash(subject) & MASK].get(subject)
+        elif _is_foreign(subject, caller):
             # Neither what is held nor a load: either would tell, by the time it takes.
             return self._not_visible(subject)
-        key = self._held(subject)
+        else:
+            key = self._held(subject)
         if key is None:
             # What is not known to be unknown must be loaded.
             known = subject is None or subject in self._cache.unknown
@@ -91,24 +95,21 @@ class Authorizer:
             # To this caller the key must look as one that does not exist, at any speed.
             return self._not_visible(subject)
         history = self._follower.histories[workspace.shard]
-        if self._clock.steady() - history.fresh_at > self._max_staleness:
+        if self._steady() - history.fresh_at > self._max_staleness:
             raise self._stale()
         if not key.lists and not workspace.loaded:
             return None
         key.used = True
         try:
-            now = 0 if key.expire_time is None else self._clock.now()
+            now = 0 if key.expire_time is None else self._now()
             return decide(key, workspace, address, now), key.name, history.token
         except NotCompiled:
             return None
 
     def _held(self, subject: Subject) -> HeldKey | None:
-        # As Table.get does it, without its call.
         if isinstance(subject, bytes):
-            return self._cache.digests.parts[hash(subject) & MASK].get(subject)
-        if subject is None:
-            return None
-        return self._cache.keys.parts[hash(subject) & MASK].get(subject)
+            return self._cache.digests.get(subject)
+        return None if subject is None else self._cache.keys.get(subject)
 
     def _not_visible(self, subject: Subject) -> Verdict:
         if self._follower.oldest() > self._max_staleness:
@@ -137,9 +138,9 @@ class Authorizer:
         )
 
 
-def _is_foreign(subject: Subject, caller: Caller) -> bool:
+def _is_foreign(subject: str | None, caller: Caller) -> bool:
     """Whether a caller who is confined to a workspace names a key of another one."""
-    if not caller.workspace or not isinstance(subject, str) or not subject:
+    if not caller.workspace or not subject:
         return False
     return not subject.startswith(f"workspaces/{caller.workspace}/")
 

@@ -32,7 +32,7 @@ class Identity:
         self._cache = cache
         self._loading = loading
         self._follower = follower
-        self._clock = clock
+        self._now, self._steady = clock.now, clock.steady
         self._root_digest = root_digest
         self._max_staleness = max_staleness
         self._digests: dict[str, bytes] = {}
@@ -49,11 +49,12 @@ class Identity:
         if presented is self._root_digest:
             return ROOT
         token = self._cache.tokens.get(presented)
-        if (
-            token is None
-            or self._follower.age(TOKEN_SHARD) > self._max_staleness
-            or (token.expire_time is not None and self._clock.now() >= token.expire_time)
-        ):
+        if token is None:
+            return None
+        fresh_at = self._follower.histories[TOKEN_SHARD].fresh_at
+        if self._steady() - fresh_at > self._max_staleness:
+            return None
+        if token.expire_time is not None and self._now() >= token.expire_time:
             return None
         return token.caller
 
@@ -76,7 +77,7 @@ class Identity:
                 raise Unavailable("access tokens cannot be checked now; try again", reason="STALE")
             token = self._cache.tokens.get(presented)
             if token is not None:
-                if token.expire_time is not None and self._clock.now() >= token.expire_time:
+                if token.expire_time is not None and self._now() >= token.expire_time:
                     raise Unauthenticated(
                         "the access token has expired; ask for a new one", reason="TOKEN_EXPIRED"
                     )

@@ -4,13 +4,16 @@ An IPv4 address is an int of 32 bits. A range is packed into one int, `base << 6
 which orders ranges by their first address and wider before narrower.
 """
 
+from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
+from struct import Struct
 
 from ipgate.domain.errors import shown
 
 PREFIX_BITS = 6
 PREFIX_MASK = 0x3F
 
+_unpack: Callable[[bytes], tuple[int]] = Struct("!I").unpack  # quicker than int.from_bytes
 _MAPPED = bytes(10) + b"\xff\xff"
 _PREFIXES = {str(length): length for length in range(33)}
 _HOST_MASKS = tuple((1 << 32 - length) - 1 for length in range(33))
@@ -27,7 +30,8 @@ def parse_address(text: str) -> int | None:
     octets without leading zeros, nothing before or after. IPv4-mapped IPv6 is unmapped.
     """
     try:
-        return int.from_bytes(inet_pton(AF_INET, text), "big")
+        (address,) = _unpack(inet_pton(AF_INET, text))
+        return address
     except OSError:
         pass
     try:

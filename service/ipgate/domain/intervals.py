@@ -47,7 +47,7 @@ class Intervals:
         owner = self.owners[bisect_right(self.starts, address) - 1]
         if not owner:
             return None
-        if self.owners.typecode == _LIST_OWNER:
+        if owner <= _LIST_MASK:  # there is no other list
             return owner - 1, self.names[0]
         return (owner >> _LIST_BITS) - 1, self.names[_LIST_MASK - (owner & _LIST_MASK)]
 

@@ -10,7 +10,8 @@ _ID_PATTERN = re.compile(_ID)
 _WORKSPACE = re.compile(f"workspaces/({_ID})")
 _CHILD = re.compile(f"workspaces/({_ID})/(apiKeys|allowLists)/({_ID})")
 _TOKEN = re.compile(f"accessTokens/({_ID})")
-_MAX_NAME = 160
+MAX_NAME = 160
+"""Characters that no name exceeds."""
 
 API_KEYS = "apiKeys"
 ALLOW_LISTS = "allowLists"
@@ -65,14 +66,14 @@ def parse_token(field: str, name: str) -> str:
 
 def id_faults(field: str, value: str) -> list[Violation]:
     """What is wrong with an id."""
-    if _ID_PATTERN.fullmatch(value[:_MAX_NAME]):
+    if _ID_PATTERN.fullmatch(value[:MAX_NAME]):
         return []
     text = f"{shown(value)} is not an id; use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"
     return [Violation(field, text)]
 
 
 def _match(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
-    return pattern.fullmatch(name) if len(name) <= _MAX_NAME else None
+    return pattern.fullmatch(name) if len(name) <= MAX_NAME else None
 
 
 def _malformed(field: str, name: str, form: str) -> InvalidArgument:

@@ -40,10 +40,7 @@ class AuthorizeServicer:
 
     def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
         """The answer to an encoded request if nothing must be waited for."""
-        request = authorize.AuthorizeRequest.FromString(raw)
-        if request.min_revision:
-            return None
-        verdict = self.authorizer.at_once(caller, _subject_at_once(request), request.ip)
+        verdict = self._at_once(authorize.AuthorizeRequest.FromString(raw), caller)
         return None if verdict is None else verdict_out(verdict)
 
     async def BatchAuthorize(
@@ -53,31 +50,31 @@ class AuthorizeServicer:
             count = len(request.requests)
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
         # Most are answered from memory at once; only the others are worth a task each.
-        answers = [self._result_at_once(each, caller) for each in request.requests]
-        open_ones = [index for index, answer in enumerate(answers) if answer is None]
+        at_once = [self._result_at_once(each, caller) for each in request.requests]
+        waiting = [
+            each for each, answer in zip(request.requests, at_once, strict=True) if answer is None
+        ]
+        loaded = iter(await self._load(waiting, caller, call.time_remaining()) if waiting else ())
+        return batch_out(_result(answer or next(loaded)) for answer in at_once)
+
+    async def _load(
+        self, requests: list[authorize.AuthorizeRequest], caller: Caller, timeout: float | None
+    ) -> list[Verdict | BaseException]:
+        """The answers to those requests of a batch for which something must be loaded, in order."""
         time = asyncio.get_running_loop().time
-        timeout = call.time_remaining()
         deadline = time() + (LONGEST_WAIT if timeout is None else timeout)
         found: list[Verdict | BaseException] = []
-        for start in range(0, len(open_ones), AT_ONCE):
+        for start in range(0, len(requests), AT_ONCE):
             # Not all together: others would wait for them, here and at the store.
             left = deadline - time()
             if left <= 0:
                 late = Unavailable("the batch takes long to load; try again", reason="OVERLOADED")
-                found += [late] * (len(open_ones) - start)
-                break
+                return found + [late] * (len(requests) - start)
             found += await asyncio.gather(
-                *(
-                    self._answer(request.requests[index], caller, left)
-                    for index in open_ones[start : start + AT_ONCE]
-                ),
+                *(self._answer(each, caller, left) for each in requests[start : start + AT_ONCE]),
                 return_exceptions=True,
             )
-        results = dict(zip(open_ones, found, strict=True))
-        return batch_out(
-            _result(results[index] if answer is None else answer)
-            for index, answer in enumerate(answers)
-        )
+        return found
 
     async def StreamAuthorize(
         self, messages: AsyncIterator[bytes], admit: Admit, write: Write
@@ -126,12 +123,19 @@ class AuthorizeServicer:
     def _result_at_once(
         self, request: authorize.AuthorizeRequest, caller: Caller
     ) -> Verdict | IpgateError | None:
-        if request.min_revision:
-            return None
         try:
-            return self.authorizer.at_once(caller, _subject_at_once(request), request.ip)
+            return self._at_once(request, caller)
         except IpgateError as error:
             return error
+
+    def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
+        """The verdict if nothing must be waited for. Raises IpgateError."""
+        if request.min_revision:
+            return None
+        # Unlike `_subject`: nothing is held for a damaged credential or a malformed name.
+        key = request.key
+        subject = digest(key) if key else request.api_key
+        return self.authorizer.at_once(caller, subject, request.ip)
 
     async def _answer(
         self, request: authorize.AuthorizeRequest, caller: Caller, timeout: float | None
@@ -143,12 +147,6 @@ class AuthorizeServicer:
             min_revision=request.min_revision,
             timeout=timeout,
         )
-
-
-def _subject_at_once(request: authorize.AuthorizeRequest) -> Subject:
-    """As `_subject`, for what is held: nothing is for a damaged credential or a malformed name."""
-    key = request.key
-    return digest(key) if key else request.api_key
 
 
 def _result(answer: Verdict | BaseException) -> Verdict | Status:

@@ -13,7 +13,7 @@ from ipgate.authorizer.authorizer import Verdict
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, Violation, shown
-from ipgate.domain.names import key_name, list_name, token_name, workspace_name
+from ipgate.domain.names import MAX_NAME, key_name, list_name, token_name, workspace_name
 from ipgate.domain.resources import Access, AccessToken, AllowList, ApiKey, Role, Workspace
 from ipgate.domain.revision import SHARDS
 from ipgate.v1 import authorize_pb2 as authorize
@@ -27,6 +27,7 @@ _REMEMBERED = 8192
 _EMBEDDED = 2
 """The wire type of a field that is a message or a string."""
 
+_API_KEY = authorize.AuthorizeResponse.API_KEY_FIELD_NUMBER
 _RESULT = authorize.BatchAuthorizeResponse.RESULTS_FIELD_NUMBER
 _RESPONSE = authorize.BatchAuthorizeResult.RESPONSE_FIELD_NUMBER
 _ERROR = authorize.BatchAuthorizeResult.ERROR_FIELD_NUMBER
@@ -52,7 +53,10 @@ def verdict_out(verdict: Verdict) -> bytes:
     """An encoded AuthorizeResponse. Making the message takes longer than deciding, so its parts are
     remembered in their encoded form: one after the other they are the encoding of the whole."""
     decision, api_key, revision = verdict
-    return _decision_out(decision) + _key_out(api_key) + _revision_out(revision)
+    # Keys are too many to be remembered.
+    name = api_key.encode()
+    key = _KEY_PREFIXES[len(name)] + name if name else b""
+    return _decision_out(decision) + key + _revision_out(revision)
 
 
 def batch_out(results: Iterable[Verdict | Status]) -> bytes:
@@ -61,11 +65,11 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
     for result in results:
         if isinstance(result, tuple):
             body = verdict_out(result)
-            prefix = _prefix(_RESPONSE, len(body))
+            parts.append(_result_prefix(_RESPONSE, len(body)))
         else:
             body = result.SerializeToString()
-            prefix = _prefix(_ERROR, len(body))
-        parts += (_prefix(_RESULT, len(prefix) + len(body)), prefix, body)
+            parts.append(_result_prefix(_ERROR, len(body)))
+        parts.append(body)
     return b"".join(parts)
 
 
@@ -92,6 +96,16 @@ def _prefix(field: int, length: int) -> bytes:
 
 
 @lru_cache(_REMEMBERED)
+def _result_prefix(field: int, length: int) -> bytes:
+    """What stands before the body of a result of a batch."""
+    prefix = _prefix(field, length)
+    return _prefix(_RESULT, len(prefix) + length) + prefix
+
+
+_KEY_PREFIXES = tuple(_prefix(_API_KEY, length) for length in range(MAX_NAME + 1))
+
+
+@lru_cache(_REMEMBERED)
 def _decision_out(decision: Decision) -> bytes:
     return authorize.AuthorizeResponse(
         allowed=decision.allowed,
@@ -99,11 +113,6 @@ def _decision_out(decision: Decision) -> bytes:
         allow_list=decision.allow_list,
         range="" if decision.range is None else format_range(decision.range),
     ).SerializeToString()
-
-
-@lru_cache(_REMEMBERED)
-def _key_out(name: str) -> bytes:
-    return authorize.AuthorizeResponse(api_key=name).SerializeToString()
 
 
 @lru_cache(SHARDS * 4)
