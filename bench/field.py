@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import thresholds
-from bench.contenders import cerbos, envoy, go_echo, ipgate, naive, spicedb
+from bench.contenders import cerbos, envoy, go_echo, grpc_aio, ipgate, naive, spicedb
 from bench.contenders.contender import Ask, Contender, Running
 from bench.processes import Missing, cpu, memory
 from bench.results import HALF, AtRate, Row, Server
@@ -19,13 +19,15 @@ from bench.results import HALF, AtRate, Row, Server
 CONTENDERS = (
     ipgate.ENVOY_ENGINE,
     ipgate.GRPCIO_ENGINE,
+    grpc_aio.PLAIN,
+    grpc_aio.SCHEDULED,
     envoy.CONTENDER,
     go_echo.CONTENDER,
     naive.CONTENDER,
     cerbos.CONTENDER,
     spicedb.CONTENDER,
 )
-RATES = (200, 1_000, 5_000)
+RATES = (200, 1_000, 5_000, 10_000)
 
 _ROUNDS = 13
 _PACED_ROUNDS = 3

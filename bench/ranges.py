@@ -24,3 +24,11 @@ def texts(count: int) -> list[str]:
 def inside(ranges: list[str]) -> str:
     """An address in the middle one, so that who looks through them in order looks through half."""
     return ranges[len(ranges) // 2].partition("/")[0]
+
+
+def all_inside(ranges: list[str], count: int) -> list[str]:
+    """So many addresses, each another one; the first as `inside` gives it, the others in networks."""
+    networks = [each.rpartition(".")[0] for each in ranges if "/24" in each]
+    numbers = range(1, count)
+    others = [f"{networks[each % len(networks)]}.{each // len(networks)}" for each in numbers]
+    return [inside(ranges), *others]

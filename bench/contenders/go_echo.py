@@ -5,15 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import grpc
 
 from bench.contenders.contender import Ask, Contender, Running
+from bench.contenders.empty_server import EMPTY
+from bench.contenders.grpc_aio import empty
 from bench.h2load import grpc_call
 from bench.install import GO_SOURCE, go_program
 from bench.processes import free_address, launched
-from bench.worker import EMPTY
 
 NAME = "Go grpc-go, empty handler"
 
@@ -25,12 +23,7 @@ def start(directory: Path) -> Iterator[Running]:
     assert library
     go = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True)
     with launched([str(program), address], address, directory / "output") as pid:
-        channel: Any = grpc.insecure_channel(address)
-
-        def check() -> None:
-            assert channel.unary_unary(EMPTY)(b"", timeout=5) == b""
-
-        ask = Ask(grpc_call(address, EMPTY, b"", directory), check)
+        ask = Ask(grpc_call(address, EMPTY, b"", directory), empty(address))
         version = f"grpc-go {library[1]}, {go.stdout.strip()}"
         yield Running(version, lambda: [pid], {NAME: ask})
 
