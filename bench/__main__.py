@@ -7,7 +7,7 @@ missed.
 
 import sys
 
-from bench import arrivals, decisions, field, flood, report, scale, thresholds
+from bench import arrivals, decisions, field, flood, questions, report, scale, thresholds
 from bench.results import Results, this_machine
 from bench.table import show
 
@@ -35,7 +35,12 @@ def main(words: list[str]) -> int:
     results = Results(this_machine(), *field.measure(chosen), [])
     if not words:
         print("measuring decisions, arrivals and scale", flush=True)
-        results.figures += [*decisions.measure(), *arrivals.measure(), *scale.measure(_KEYS)]
+        results.figures += [
+            *decisions.measure(),
+            *questions.measure(),
+            *arrivals.measure(),
+            *scale.measure(_KEYS),
+        ]
         results.save()
         report.write(results)
     report.show(results, whole=not words)

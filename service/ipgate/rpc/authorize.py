@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import cast
 
 from google.rpc.status_pb2 import Status
 
@@ -50,12 +51,14 @@ class AuthorizeServicer:
             count = len(request.requests)
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
         # Most are answered from memory at once; only the others are worth a task each.
-        at_once = [self._result_at_once(each, caller) for each in request.requests]
-        waiting = [
-            each for each, answer in zip(request.requests, at_once, strict=True) if answer is None
-        ]
-        loaded = iter(await self._load(waiting, caller, call.time_remaining()) if waiting else ())
-        return batch_out(_result(answer or next(loaded)) for answer in at_once)
+        results = [self._result_at_once(each, caller) for each in request.requests]
+        waiting = [index for index, result in enumerate(results) if result is None]
+        if waiting:
+            asked = [request.requests[index] for index in waiting]
+            loaded = await self._load(asked, caller, call.time_remaining())
+            for index, answer in zip(waiting, loaded, strict=True):
+                results[index] = _result(answer)
+        return batch_out(cast("list[Verdict | Status]", results))
 
     async def _load(
         self, requests: list[authorize.AuthorizeRequest], caller: Caller, timeout: float | None
@@ -82,16 +85,16 @@ class AuthorizeServicer:
         writing, places = asyncio.Lock(), asyncio.Semaphore(AT_ONCE)
         loading = set[asyncio.Task[None]]()
 
-        async def tell(request_id: str, answer: Verdict | BaseException) -> None:
+        async def tell(request_id: str, result: Verdict | Status) -> None:
             async with writing:
-                await write(stream_out(request_id, _result(answer)))
+                await write(stream_out(request_id, result))
 
         async def load(message: authorize.StreamAuthorizeRequest, caller: Caller) -> None:
             try:
                 answer: Verdict | Exception = await self._answer(message.request, caller, None)
             except Exception as fault:  # noqa: BLE001  it is told
                 answer = fault
-            await tell(message.id, answer)
+            await tell(message.id, _result(answer))
 
         def loaded(task: asyncio.Task[None]) -> None:
             places.release()
@@ -103,12 +106,12 @@ class AuthorizeServicer:
             async for raw in messages:
                 caller = await admit()
                 message = authorize.StreamAuthorizeRequest.FromString(raw)
-                answer = self._result_at_once(message.request, caller)
-                if answer is not None:
+                result = self._result_at_once(message.request, caller)
+                if result is not None:
                     if loading:
-                        await tell(message.id, answer)
+                        await tell(message.id, result)
                     else:  # nobody else writes
-                        await write(stream_out(message.id, _result(answer)))
+                        await write(stream_out(message.id, result))
                     continue
                 # Others overtake what must be loaded, but not without end.
                 await places.acquire()
@@ -122,11 +125,11 @@ class AuthorizeServicer:
 
     def _result_at_once(
         self, request: authorize.AuthorizeRequest, caller: Caller
-    ) -> Verdict | IpgateError | None:
+    ) -> Verdict | Status | None:
         try:
             return self._at_once(request, caller)
         except IpgateError as error:
-            return error
+            return to_status(error)
 
     def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
         """The verdict if nothing must be waited for. Raises IpgateError."""

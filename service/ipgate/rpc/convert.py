@@ -65,11 +65,10 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
     for result in results:
         if isinstance(result, tuple):
             body = verdict_out(result)
-            parts.append(_result_prefix(_RESPONSE, len(body)))
+            parts += (_result_prefix(_RESPONSE, len(body)), body)
         else:
             body = result.SerializeToString()
-            parts.append(_result_prefix(_ERROR, len(body)))
-        parts.append(body)
+            parts += (_result_prefix(_ERROR, len(body)), body)
     return b"".join(parts)
 
 

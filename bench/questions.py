@@ -1,0 +1,109 @@
+"""A question of a batch without gRPC, whole and by its parts, run over and over in this process."""
+
+import asyncio
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ipgate.authorizer.authorizer import Verdict
+from ipgate.domain.credential import digest
+from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.convert import batch_out
+from ipgate.v1 import authorize_pb2 as authorize
+
+from bench import ranges
+from bench.table import Figure
+from tests.harness.parts import ROOT, Parts, parts
+from tests.harness.stores import EMBEDDED, StoreServer
+
+_BATCH = 100
+_RANGES = 10
+_CALLS = 20
+_ROUNDS = 15
+
+
+class _NoDeadline:
+    def time_remaining(self) -> None:
+        return None
+
+
+def measure() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as directory:
+        store = StoreServer(Path(directory), program=EMBEDDED)
+        store.start()
+        try:
+            return asyncio.run(_measure(store.url))
+        finally:
+            store.stop()
+
+
+async def _measure(url: str) -> list[Figure]:
+    async with parts(url) as worker:
+        request = authorize.BatchAuthorizeRequest(requests=await _questions(worker))
+        encoded = request.SerializeToString()
+        servicer = AuthorizeServicer(worker.authorizer)
+
+        def read() -> authorize.BatchAuthorizeRequest:
+            return authorize.BatchAuthorizeRequest.FromString(encoded)
+
+        async def whole() -> bytes:
+            return await servicer.BatchAuthorize(read(), ROOT, _NoDeadline())
+
+        answer = authorize.BatchAuthorizeResponse.FromString(await whole())
+        assert all(each.response.allowed for each in answer.results)
+        asked = [(each.key, each.ip) for each in request.requests]
+        found = [(digest(key), ip) for key, ip in asked]
+
+        def verdicts() -> list[Verdict]:
+            at_once = worker.authorizer.at_once
+            made = [at_once(ROOT, subject, ip) for subject, ip in found]
+            return [each for each in made if each]
+
+        made = verdicts()
+        of = {
+            "message and its fields": lambda: [
+                (each.min_revision, each.key, each.api_key, each.ip) for each in read().requests
+            ],
+            "digest": lambda: [digest(key) for key, _ in asked],
+            "decision": verdicts,
+            "encoding": lambda: batch_out(made),
+        }
+        cost = {name: await _microseconds(_awaited(part)) for name, part in of.items()}
+        cost["all of it"] = await _microseconds(whole)
+        return [Figure(f"a question of a batch: {name}", each, "µs") for name, each in cost.items()]
+
+
+async def _questions(worker: Parts) -> list[authorize.AuthorizeRequest]:
+    """One for each of a hundred keys, answered once before, so that all is held."""
+    texts = ranges.texts(_RANGES)
+    credentials = [secrets.token_urlsafe(41) for _ in range(_BATCH)]
+    names = [f"k{number}" for number in range(_BATCH)]
+    for name, credential in zip(names, credentials, strict=True):
+        await worker.key(name, credential)
+    await worker.allow_list("l", *texts)
+    await worker.link("l", *names)
+    await worker.caught_up()
+    asked = list(zip(credentials, ranges.all_inside(texts, _BATCH), strict=True))
+    for credential, ip in asked:
+        await worker.ask(ip, secret=credential)
+    return [authorize.AuthorizeRequest(key=credential, ip=ip) for credential, ip in asked]
+
+
+def _awaited(part: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    async def run() -> object:
+        return part()
+
+    return run
+
+
+async def _microseconds(run: Callable[[], Awaitable[object]]) -> float:
+    times = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        for _ in range(_CALLS):
+            await run()
+        times.append((time.perf_counter() - began) / _CALLS / _BATCH)
+    return statistics.median(times) * 1e6
