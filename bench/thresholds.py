@@ -47,7 +47,8 @@ def compared() -> set[str]:
 
 
 def judge(threshold: dict[str, Any], results: Results) -> Verdict:
-    """A threshold has `most`, `aim` or both, and a `ratio` of two rows, or it names a `figure`."""
+    """A threshold has `most`, `aim` or both, and a `ratio` of two rows, or it names a `figure`. A ratio
+    of latencies is one `at` a rate."""
     what, most, aim = threshold["what"], threshold.get("most"), threshold.get("aim")
     if "figure" in threshold:
         name = threshold["figure"]
@@ -57,7 +58,7 @@ def judge(threshold: dict[str, Any], results: Results) -> Verdict:
         return Verdict(what, most, aim, threshold["unit"], None, name)
     values = []
     for name in threshold["ratio"]:
-        rounds = _rounds(results, name, threshold["of"])
+        rounds = _rounds(results, name, threshold["of"], threshold.get("at", HALF))
         if not rounds:
             return Verdict(what, most, aim, "x", None, name)
         values.append(rounds)
@@ -69,10 +70,10 @@ def ratio(over: list[float], under: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
-def _rounds(results: Results, name: str, of: str) -> list[float]:
+def _rounds(results: Results, name: str, of: str, rate: str) -> list[float]:
     row = results.row(name)
     if row is None:
         return []
     if of == _CPU:
         return row.cpu
-    return row.paced[HALF].p99 if HALF in row.paced and row.paced[HALF].kept() else []
+    return row.paced[rate].p99 if rate in row.paced and row.paced[rate].kept() else []

@@ -73,6 +73,18 @@ def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
     assert thresholds.judge(threshold | {"most": 1.04}, run()).broken
 
 
+def test_a_ratio_of_latencies_is_one_at_a_rate() -> None:
+    """At half of saturation if none is named."""
+    run_of_both = run()
+    run_of_both.rows[1].paced = {
+        "200": AtRate(200, [200, 200], [1, 1], [300, 1100]),
+        HALF: AtRate(800, [800, 800], [1, 1], [1000, 1000]),
+    }
+    threshold = {"what": "t", "of": "p99", "ratio": [OURS, FLOOR], "aim": 1}
+    assert thresholds.judge(threshold, run_of_both).measured == pytest.approx(3)
+    assert thresholds.judge(threshold | {"at": "200"}, run_of_both).measured == pytest.approx(2)
+
+
 def test_what_was_not_measured_neither_holds_nor_is_missed() -> None:
     """It names the row, rate or figure that there was not."""
     ratio = {"what": "t", "of": "CPU", "ratio": [OURS, AWAY], "most": 1}
