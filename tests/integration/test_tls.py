@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from ipgate.settings import BadSetting, Settings
 
 from tests.harness.servers import Client, Refused, Server, serving
 
@@ -79,3 +80,25 @@ def test_damaged_key_material_is_refused_at_the_start(files: Path, tmp_path: Pat
         serving(tmp_path / "d", *options),
     ):
         pass
+
+
+def test_files_that_do_not_work_are_refused_before_anything_starts(
+    files: Path, tmp_path: Path
+) -> None:
+    """One line names the setting, the file and what is wrong, whichever engine would serve."""
+    (tmp_path / "junk.pem").write_text("junk")
+    (tmp_path / "other.pem").write_bytes(
+        trustme.CA().issue_cert("localhost").private_key_pem.bytes()
+    )
+    cert, key = str(files / "cert.pem"), str(files / "key.pem")
+    junk, other = str(tmp_path / "junk.pem"), str(tmp_path / "other.pem")
+    for wrong, named, reason in (
+        (Settings(tls_cert=cert, tls_key=other), other, "mismatch"),
+        (Settings(tls_cert=junk, tls_key=key), junk, "as PEM"),
+        (Settings(tls_cert=cert, tls_key=junk), junk, "as PEM"),
+        (Settings(tls_cert=cert, tls_key=key, tls_client_ca=junk), junk, "no certificate"),
+    ):
+        with pytest.raises(BadSetting, match=reason) as refused:
+            wrong.check()
+        assert repr(named) in str(refused.value)
+    Settings(tls_cert=cert, tls_key=key, tls_client_ca=cert).check()

@@ -197,6 +197,8 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            # Else what was cancelled would be told in the log, with a traceback.
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.StreamReader) -> None:
