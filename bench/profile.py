@@ -1,6 +1,7 @@
 """Where the time of a call goes: `python -m bench.profile`, with perf (Debian: linux-perf).
 
-Samples the worker of each engine while it is saturated, and shows which library the core was in.
+Samples the worker of each engine while it is saturated, and shows which thread had the core, and in which
+library it was.
 """
 
 import platform
@@ -30,19 +31,22 @@ def main() -> int:
     if shutil.which("perf") is None:
         print("perf is not installed; install it (Debian: apt-get install linux-perf)")
         return 2
-    print(f"Python {platform.python_version()}, CPU of the worker by library, in percent")
+    print(
+        f"Python {platform.python_version()}, CPU of the worker by thread and library, in percent"
+    )
     for engine in (ipgate.GRPCIO_ENGINE, ipgate.ENVOY_ENGINE):
         table = Table(title=engine.name, box=None)
+        table.add_column("THREAD")
         table.add_column("LIBRARY")
         table.add_column("PERCENT", justify="right")
-        for library, percent in profile(engine):
-            table.add_row(escape(library), f"{percent:.1f}")
+        for thread, library, percent in profile(engine):
+            table.add_row(escape(thread), escape(library), f"{percent:.1f}")
         Console().print(table)
     return 0
 
 
-def profile(engine: Contender) -> list[tuple[str, float]]:
-    """The shares of the libraries in a worker that answers Authorize on a hit."""
+def profile(engine: Contender) -> list[tuple[str, str, float]]:
+    """The shares of threads and libraries in a worker that answers Authorize on a hit."""
     with tempfile.TemporaryDirectory() as directory, engine.start(Path(directory)) as running:
         ask: Ask = running.asks[engine.name]
         ask.load.saturate(1000)
@@ -55,12 +59,13 @@ def profile(engine: Contender) -> list[tuple[str, float]]:
                   "sleep", str(_SECONDS))  # fmt: skip
             load.result()
         ask.check()
-        report = _perf("report", "-i", str(data), "--sort", "dso")
+        report = _perf("report", "-i", str(data), "--sort", "comm,dso")
     found = []
     for line in report.splitlines():
-        percent, _, library = line.strip().partition("%")
-        if library and not line.startswith("#") and float(percent) >= _LEAST:
-            found.append((library.strip(), float(percent)))
+        percent, _, both = line.strip().partition("%")
+        if both and not line.startswith("#") and float(percent) >= _LEAST:
+            thread, library = both.rsplit(maxsplit=1)
+            found.append((thread.strip(), library, float(percent)))
     return found
 
 
