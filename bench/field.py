@@ -75,9 +75,9 @@ def measure(chosen: list[Contender]) -> tuple[list[Server], list[Row]]:
             server.memory = round(memory(running.pids()), 1)
         for number in range(_PACED_ROUNDS):
             print(f"at fixed rates, round {number + 1} of {_PACED_ROUNDS}:")
-            for row, ask, _ in asked:
+            for row, ask, running in asked:
                 if ask.paced:
-                    pace(row, ask)
+                    pace(row, ask, running)
     return servers, rows
 
 
@@ -92,19 +92,23 @@ def saturate(row: Row, ask: Ask, running: Running, calls: int) -> None:
     row.cpu.append(round(spent * 1e6, 3))
 
 
-def pace(row: Row, ask: Ask) -> None:
+def pace(row: Row, ask: Ask, running: Running) -> None:
     """One more round for the row: at each rate that it can keep up with."""
     saturated = sorted(row.rps)[len(row.rps) // 2]
     rates = {str(rate): rate for rate in RATES if rate <= saturated * _MOST_OF_SATURATION}
     if saturated / 2 <= _EVENLY:
         rates[HALF] = round(saturated / 2)
     with _told(row.name), _checked(ask):
+        pids = running.pids()
         for name, rate in rates.items():
+            before = cpu(pids)
             paced = ask.load.pace(rate, _PACED_SECONDS)
+            spent = (cpu(pids) - before) / (rate * _PACED_SECONDS)
             rounds = row.paced.setdefault(name, AtRate(rate))
             rounds.achieved.append(round(paced.achieved, 1))
             rounds.p50.append(paced.p50)
             rounds.p99.append(paced.p99)
+            rounds.cpu.append(round(spent * 1e6, 1))
 
 
 def _warm_up(row: Row, ask: Ask) -> int:

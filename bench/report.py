@@ -22,15 +22,29 @@ Rows = list[list[str]]
 """The first is the heading."""
 
 
+_RATES = {str(rate): f"at {rate:,}/s" for rate in RATES} | {HALF: "at half of saturation"}
+
+
 def field_table(run: Results) -> Rows:
-    rates = [*(f"at {rate:,}/s" for rate in RATES), "at half of saturation"]
+    rates = _RATES.values()
     table = [["", "requests/s", "CPU a request, µs", *rates]]
     for row in run.rows:
         if not row.cpu:
             table.append([row.name, "missing", *[""] * (len(rates) + 1)])
             continue
-        latencies = [_latency(row, name) for name in (*map(str, RATES), HALF)]
+        latencies = [_latency(row, name) for name in _RATES]
         table.append([row.name, _saturated(row), number(statistics.median(row.cpu)), *latencies])
+    return table
+
+
+def paced_table(run: Results) -> Rows:
+    """CPU of a request, in µs, where requests come one by one; rows that were paced."""
+    table = [["CPU a request, µs", "saturated", *_RATES.values()]]
+    for row in run.rows:
+        if row.paced:
+            paced = [row.paced[name].cpu if name in row.paced else [] for name in _RATES]
+            cells = [number(statistics.median(each)) if each else _NOTHING for each in paced]
+            table.append([row.name, number(statistics.median(row.cpu)), *cells])
     return table
 
 
@@ -60,7 +74,10 @@ def markdown(run: Results) -> str:
     """What stands between the markers of docs/performance.md."""
     machine = "; ".join(f"{name}: {value}" for name, value in run.machine.items())
     parts = [f"Measured on: {machine}.", "p50 / p99 in ms:", _markdown(field_table(run))]
-    parts += [_markdown(table(run)) for table in (server_table, threshold_table, figure_table)]
+    parts += [
+        _markdown(table(run))
+        for table in (paced_table, server_table, threshold_table, figure_table)
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,7 +85,7 @@ def show(run: Results, *, whole: bool) -> None:
     """Prints the tables; if not the whole field was measured, without what was left out."""
     console = Console(width=150)
     console.print()
-    for table in (field_table, server_table, figure_table, threshold_table):
+    for table in (field_table, paced_table, server_table, figure_table, threshold_table):
         heading, *rows = table(run)
         if rows:
             shown = Table(*heading, box=None, header_style="bold")

@@ -23,12 +23,13 @@ _KEPT = 0.02
 
 @dataclass(slots=True)
 class AtRate:
-    """Rounds at one rate: calls a second that were begun, latencies in µs."""
+    """Rounds at one rate: calls a second that were begun, latencies in µs, CPU of a call in µs."""
 
     rate: int
     achieved: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
 
     def kept(self) -> bool:
         """Whether the load generator kept the pace; if not, the latencies say nothing."""
