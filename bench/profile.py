@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.contenders import ipgate
 from bench.contenders.contender import Ask, Contender
+from bench.processes import cpu
 
 _SECONDS = 5
 _SAMPLES = 999
@@ -32,32 +33,35 @@ def main() -> int:
         print("perf is not installed; install it (Debian: apt-get install linux-perf)")
         return 2
     print(
-        f"Python {platform.python_version()}, CPU of the worker by thread and library, in percent"
+        f"Python {platform.python_version()}, CPU of the worker for a call, by thread and library"
     )
     for engine in (ipgate.GRPCIO_ENGINE, ipgate.ENVOY_ENGINE):
         table = Table(title=engine.name, box=None)
         table.add_column("THREAD")
         table.add_column("LIBRARY")
         table.add_column("PERCENT", justify="right")
-        for thread, library, percent in profile(engine):
-            table.add_row(escape(thread), escape(library), f"{percent:.1f}")
+        table.add_column("MICROSECONDS", justify="right")
+        for thread, library, percent, spent in profile(engine):
+            table.add_row(escape(thread), escape(library), f"{percent:.1f}", f"{spent:.1f}")
         Console().print(table)
     return 0
 
 
-def profile(engine: Contender) -> list[tuple[str, str, float]]:
-    """The shares of threads and libraries in a worker that answers Authorize on a hit."""
+def profile(engine: Contender) -> list[tuple[str, str, float, float]]:
+    """The shares of threads and libraries in a worker that answers Authorize on a hit: percent, and
+    µs of a call, sampling included."""
     with tempfile.TemporaryDirectory() as directory, engine.start(Path(directory)) as running:
         ask: Ask = running.asks[engine.name]
         ask.load.saturate(1000)
         # The worker is the last that was started, the busiest of all.
         worker = running.pids()[-1]
-        data = Path(directory) / "perf"
+        data, calls, before = Path(directory) / "perf", _CALLS[engine.name], cpu([worker])
         with ThreadPoolExecutor(1) as pool:
-            load = pool.submit(ask.load.saturate, _CALLS[engine.name])
+            load = pool.submit(ask.load.saturate, calls)
             _perf("record", "-F", str(_SAMPLES), "-p", str(worker), "-o", str(data), "--",
                   "sleep", str(_SECONDS))  # fmt: skip
             load.result()
+        spent = (cpu([worker]) - before) / calls * 1e6
         ask.check()
         report = _perf("report", "-i", str(data), "--sort", "comm,dso")
     found = []
@@ -65,7 +69,8 @@ def profile(engine: Contender) -> list[tuple[str, str, float]]:
         percent, _, both = line.strip().partition("%")
         if both and not line.startswith("#") and float(percent) >= _LEAST:
             thread, library = both.rsplit(maxsplit=1)
-            found.append((thread.strip(), library, float(percent)))
+            share = float(percent)
+            found.append((thread.strip(), library, share, share / 100 * spent))
     return found
 
 
