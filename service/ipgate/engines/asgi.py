@@ -87,8 +87,8 @@ class AsgiCalls:
         if self._calls >= self._most_calls:
             _refuse(_FULL, send)
             return _NO_TASK
-        self._calls += 1
         method = self._methods[scope["path"]]
+        self._calls += 1
         authorization = _header(scope, b"authorization")
         call = (method, authorization, scope, receive, send)
         # The message of a caller whose token was good before may be read at once.
