@@ -48,4 +48,3 @@ class Contender:
     """The names of its rows, which are reported as missing if it cannot be started."""
     start: Callable[[Path], AbstractContextManager[Running]]
     """With a directory of its own. Raises Missing."""
-    note: str = ""

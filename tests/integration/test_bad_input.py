@@ -192,6 +192,27 @@ def test_a_batch_answers_each_on_its_own(client: Client, workspace: str) -> None
             )  # fmt: skip
 
 
+def test_a_batch_keeps_its_order_when_some_answers_must_wait(
+    client: Client, workspace: str
+) -> None:
+    """What is answered at once and what is loaded are put together again as they were asked."""
+    keys = [client.key(workspace, f"k{index}") for index in range(12)]
+    names = [each.api_key.name for each in keys]
+    requests = [
+        authorize.AuthorizeRequest(
+            ip="1.2.3.4",
+            key=each.credential,
+            min_revision=keys[-1].api_key.revision if index % 3 else "",
+        )
+        for index, each in enumerate(keys)
+    ]
+    for request in requests[::3]:
+        assert client.call("Authorize", request).allowed  # held from now on
+    batch = authorize.BatchAuthorizeRequest(requests=requests)
+    results = client.call("BatchAuthorize", batch).results
+    assert [each.response.api_key for each in results] == names
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_batch_has_1_to_1000_requests(client: Client, count: int) -> None:
     """Fewer or more are refused, naming the field."""
