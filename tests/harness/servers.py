@@ -235,6 +235,7 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                raise AssertionError(f"the server did not stop: {log.read_text()}") from None
         process.stdout.close()
 
 

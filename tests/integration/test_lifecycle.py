@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_a_worker_that_hangs_does_not_outlive_the_stop(tmp_path: Path) -> None:
         os.kill(worker, signal.SIGSTOP)
         assert server.stop() == 0
         assert not alive(worker)
+
+
+def test_a_stop_that_comes_with_a_sign_of_life_is_obeyed(tmp_path: Path) -> None:
+    """A supervisor that was stopped for a while, as with its virtual machine, finds both at once."""
+    with serving(tmp_path) as server:
+        os.kill(server.process.pid, signal.SIGSTOP)
+        time.sleep(1.5)  # a worker gives a sign every second
+        server.process.send_signal(signal.SIGTERM)
+        os.kill(server.process.pid, signal.SIGCONT)
+        assert server.stop() == 0
 
 
 def test_a_killed_embedded_store_is_started_again_with_its_data(tmp_path: Path) -> None:

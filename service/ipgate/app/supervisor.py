@@ -207,7 +207,10 @@ async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.St
     silent = 0
     while silent < SILENCE:
         try:
-            if not await asyncio.wait_for(signs.readline(), 1):
+            # Not wait_for: it loses a cancellation that comes together with a sign (Python 3.11).
+            async with asyncio.timeout(1):
+                sign = await signs.readline()
+            if not sign:
                 await process.wait()
                 return
             silent = 0

@@ -43,8 +43,9 @@ class Flights:
             flight.task.add_done_callback(_retrieve)
         assert flight.task is not None
         try:
-            # Shielded: a caller that gives up must not take the load away from the others.
-            result: T = await asyncio.wait_for(asyncio.shield(flight.task), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                # Shielded: a caller that gives up must not take the load away from the others.
+                result: T = await asyncio.shield(flight.task)
         except TimeoutError:
             raise Unavailable("what decides takes long to load; try again") from None
         return result
