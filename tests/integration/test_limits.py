@@ -51,6 +51,26 @@ def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) ->
     eventually(lambda: _code(small) == "OK", "there is room again")
 
 
+def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    """By its size alone, to the byte, for a caller who is known already."""
+    with serving(tmp_path, "--max-message-bytes", "1024") as server:
+        client = server.client()
+        fits, request = "k" * 1000, authorize.AuthorizeRequest(ip="1.2.3.4")
+        request.key = fits + "k" * (
+            1024 - authorize.AuthorizeRequest(ip="1.2.3.4", key=fits).ByteSize()
+        )
+        for _ in range(2):
+            assert client.call("Authorize", request).reason == authorize.REASON_KEY_UNKNOWN
+        request.key += "k" * 100  # too long for a credential: what is unknown is known at once
+        for method, message in (
+            ("Authorize", request),
+            ("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=[request])),
+        ):
+            with pytest.raises(Refused) as refused:
+                client.call(method, message)
+            assert refused.value.code == "RESOURCE_EXHAUSTED"
+
+
 def _code(server: Server) -> str:
     try:
         server.client().ask("1.2.3.4", key="x")

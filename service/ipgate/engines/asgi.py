@@ -7,7 +7,6 @@ makes the task of a call by the event loop, so that `task` may tell it that none
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2
@@ -17,6 +16,7 @@ from ipgate.authorizer.identity import Identity
 from ipgate.engines.calls import LONGEST_READ, missing, too_slow
 from ipgate.engines.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
 from ipgate.rpc.guard import Method, Refusal
+from ipgate.rpc.status import internal
 
 _POLL = 0.02
 
@@ -92,36 +92,46 @@ class AsgiCalls:
         authorization = _header(scope, b"authorization")
         call = (method, authorization, scope, receive, send)
         # The message of a caller whose token was good before may be read at once.
-        if self._identity.at_once(authorization) is not None:
+        if method.answer_at_once and self._identity.at_once(authorization) is not None:
             arriving = receive()
             if isinstance(arriving, asyncio.Future):
-                arriving.add_done_callback(partial(self._arrived, call))
+                # Not a partial: if it failed, the loop would log its arguments, the token among them.
+                arriving.add_done_callback(lambda arrived: self._arrived(call, arrived))
                 return _NO_TASK
         return self._answer(call)
 
-    def _arrived(self, call: _Hosted, arriving: "asyncio.Future[Event]") -> None:
-        """Answers at once if that can be, else by a task."""
+    def _arrived(self, call: _Hosted, arrived: "asyncio.Future[Event]") -> None:
+        """Answers at once if that can be, else by a task. There is nobody to tell of a fault but the
+        caller."""
         method, authorization, _, _, send = call
-        event = arriving.result()
-        body = event.get("body", b"")
-        at_once = method.answer_at_once
-        if at_once and body[:1] == b"\0" and int.from_bytes(body[1:PREFIX]) == len(body) - PREFIX:
-            answer = at_once(authorization, body[PREFIX:])
-            if answer is not None:
-                self._calls -= 1
-                _give(answer, send)
-                return
-        waiting = asyncio.create_task(self._answer(call, event))
+        try:
+            event = arrived.result()
+            body = event.get("body", b"")
+            size = len(body) - PREFIX
+            if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX]) == size <= self._most_bytes:
+                assert method.answer_at_once
+                answer = method.answer_at_once(authorization, body[PREFIX:])
+                if answer is not None:
+                    _give(answer, send)
+                    self._calls -= 1
+                    return
+            waiting = asyncio.create_task(self._answer(call, event))
+        except Exception as fault:  # noqa: BLE001
+            self._calls -= 1
+            _refuse(internal(method.name, fault), send)
+            return
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
 
     async def _answer(self, call: _Hosted, begun: Event | None = None) -> None:
         """Answers on the long way. `begun`: what of the message was received already."""
-        send = call[-1]
+        method, send = call[0], call[-1]
         try:
             _give(await self._answer_in_time(call, begun), send)
         except Refusal as refusal:
             _refuse(refusal.status, send)
+        except Exception as fault:  # noqa: BLE001  a call without an answer would wait for ever
+            _refuse(internal(method.name, fault), send)
         finally:
             self._calls -= 1
 
