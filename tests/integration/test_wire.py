@@ -14,7 +14,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
-from tests.harness.http2 import AUTHORIZE, DATA, HEADERS, Wire, grpc_message
+from tests.harness.http2 import AUTHORIZE, DATA, HEADERS, Wire, grpc_message, header_block
 from tests.harness.servers import ENGINE, TIMEOUT, Server, serving
 from tests.harness.waiting import eventually
 
@@ -22,6 +22,7 @@ CHECK = f"/{health.SERVICE}/Check"
 WATCH = f"/{health.SERVICE}/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 CREATE = "/ipgate.v1.AdminService/CreateAllowList"
+BATCH = "/ipgate.v1.AuthorizeService/BatchAuthorize"
 QUESTION = grpc_message(authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString())
 EMPTY = grpc_message(b"")
 GROWTH = 192 << 20
@@ -232,6 +233,24 @@ def test_a_call_that_is_no_grpc_call_is_refused(
         wire.send(DATA, http2.END_STREAM, 1, message)
         assert wire.status(1) != "0"
         assert answered(wire, 3)
+
+
+@pytest.mark.parametrize("path", [AUTHORIZE, BATCH, CREATE])
+def test_a_call_that_ends_without_a_message_is_refused(target: Server, path: str) -> None:
+    """That of a caller who is known already, too."""
+    with Wire(target.address) as wire:
+        wire.settings()
+        wire.send(HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, header_block(path))
+        assert wire.status(1) == "3"
+
+
+@pytest.mark.parametrize("path", [AUTHORIZE, BATCH, CREATE])
+def test_a_deadline_holds_while_the_message_is_waited_for(target: Server, path: str) -> None:
+    """From the headers on, for a caller who is known already, too."""
+    with Wire(target.address) as wire:
+        wire.settings()
+        wire.call(1, path, grpc_timeout="300m")
+        assert wire.status(1) == "4"
 
 
 @pytest.mark.parametrize("path", [CHECK, CREATE, AUTHORIZE])

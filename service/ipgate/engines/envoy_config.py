@@ -194,7 +194,9 @@ def _hosting(matcher: dict[str, Any]) -> dict[str, Any]:
 
 def _routes() -> list[dict[str, Any]]:
     """The application gets its own paths only, to the letter: nothing of a path that somebody made up
-    is decoded."""
+    is decoded. It answers before their route is taken, which is there for the deadline of the call."""
+    inner = {"cluster": _INNER, "timeout": "0s"}
+    in_time = {"max_stream_duration": {"grpc_timeout_header_max": "0s"}}  # of any length
     turned_on = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
     hosted = [
         {
@@ -202,12 +204,12 @@ def _routes() -> list[dict[str, Any]]:
                 "prefix": "",
                 "headers": [{"name": ":path", "string_match": {"exact": SERVICE + name}}],
             },
-            "non_forwarding_action": {},
+            "route": {**inner, **in_time},
             "typed_per_filter_config": {_HOSTING: turned_on},
         }
         for name in HOSTED
     ]
-    return [*hosted, {"match": {"prefix": ""}, "route": {"cluster": _INNER, "timeout": "0s"}}]
+    return [*hosted, {"match": {"prefix": ""}, "route": inner}]
 
 
 def _cluster(directory: Path) -> dict[str, Any]:

@@ -10,13 +10,15 @@ call. So each method is waited for by itself here, and the loop is left with one
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
 import grpc
 from grpc._cython import cygrpc
 from grpc.aio import _server
+
+from ipgate.engines.calls import missing, refuse
 
 # What grpc.aio has for it is private: there is no other way to refuse a call, or to take one up.
 _Context: Any = cygrpc._ServicerContext  # noqa: SLF001
@@ -85,9 +87,8 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]
             except _NotTaken:
                 continue
             full = len(calls) >= most
-            task = loop.create_task(
-                _watch(_handle(path, resolver, (), state, loop, full), state, loop, path)
-            )
+            handling = _handled(_handle(path, resolver, (), state, loop, full), state, loop)
+            task = loop.create_task(_watch(handling, state, loop, path))
             kept = refusals if full else calls
             kept.add(task)
             task.add_done_callback(kept.discard)
@@ -101,6 +102,14 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]
             task = self._running.create_task(_refuse(_Context(state, None, None, self._running)))
             self._refusals.add(task)
             task.add_done_callback(self._refusals.discard)
+
+
+async def _handled(handling: Coroutine[Any, Any, None], state: Any, loop: Any) -> None:
+    """As grpc.aio handles a call, which gives no status to one that ended without a message."""
+    await handling
+    context = _Context(state, None, None, loop)
+    if not context.done():
+        await refuse(context, missing())
 
 
 async def _refuse(context: Any) -> None:
