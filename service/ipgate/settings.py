@@ -118,7 +118,7 @@ class Settings:
             context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: b"")
         except (OSError, ssl.SSLError) as fault:
             raise BadSetting(
-                f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r} do not work together: "
+                f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r} cannot be served with: "
                 f"{_cause(fault)}; give a certificate chain and its key, both as PEM, without a password"
             ) from fault
         try:

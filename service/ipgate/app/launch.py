@@ -53,7 +53,8 @@ def batch_scheduling() -> Iterator[None]:
     when they wait (Linux's SCHED_BATCH). A call passes through several threads: so one of them handles
     many calls in a row, in place of the core changing threads several times for each.
     """
-    if not hasattr(os, "SCHED_BATCH"):
+    # Any other policy than the usual one is somebody's choice.
+    if not hasattr(os, "SCHED_BATCH") or os.sched_getscheduler(0) != os.SCHED_OTHER:
         yield
         return
     unchanged = os.sched_param(0)
