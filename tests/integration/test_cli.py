@@ -11,6 +11,7 @@ import pytest
 import redis
 import typer
 from ipgate.cli.main import app
+from ipgate.settings import declared, flag
 
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Server
 
@@ -216,6 +217,17 @@ def test_every_command_has_a_help_text_with_an_example() -> None:
         [IPGATE, "list", "add", "-h"], capture_output=True, text=True, check=True
     )
     assert "Example: ipgate list add office" in shown.stdout
+
+
+def test_the_help_of_serve_has_every_setting_to_the_letter() -> None:
+    """Brackets too, which could be taken for a style."""
+    wide = os.environ | {"COLUMNS": "1000"}
+    shown = subprocess.run(
+        [IPGATE, "serve", "--help"], capture_output=True, text=True, check=True, env=wide
+    )
+    for name, _, text in declared():
+        assert flag(name) in shown.stdout
+        assert text in shown.stdout
 
 
 def test_health_is_asked_without_a_token(run: Run) -> None:

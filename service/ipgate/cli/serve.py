@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from ipgate import __version__
 from ipgate.cli.client import Failure
@@ -74,7 +75,7 @@ def _signature() -> inspect.Signature:
         option = typer.Option(
             flag(each.name),
             envvar=variable(each.name),
-            help=each.metadata["help"],
+            help=escape(each.metadata["help"]),
             show_default=each.default not in ("", False),
             **bounds,
         )
