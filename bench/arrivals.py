@@ -1,6 +1,5 @@
 """How fast a change arrives at two servers."""
 
-import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from ipgate.v1 import admin_pb2 as admin
 
-from bench.table import Figure
+from bench.figures import Figure, latencies
 from tests.harness.servers import Client, Server, serving
 
 _CHANGES = 400
@@ -41,12 +40,4 @@ def arrivals(server: Server, url: str, directory: Path) -> list[Figure]:
                 asked = [pool.submit(arrived, client, ip, revision) for client in clients]
                 assert all(each.result() for each in asked)
                 times.append((time.perf_counter() - began) * 1000)
-        p99 = statistics.quantiles(times, n=100)[98]
-        return [
-            Figure(
-                "change acknowledged -> 2 servers answer by it, median",
-                statistics.median(times),
-                "ms",
-            ),
-            Figure("change acknowledged -> 2 servers answer by it, p99", p99, "ms"),
-        ]
+        return latencies("change acknowledged -> 2 servers answer by it", times)

@@ -29,7 +29,8 @@ CONTENDERS = (
 )
 RATES = (200, 1_000, 5_000, 10_000)
 
-_ROUNDS = 13
+_ROUNDS, _ROUNDS_COMPARED = 13, 25
+"""Of a row, and of one whose CPU a threshold compares with another's."""
 _PACED_ROUNDS = 3
 _SECONDS = 0.7
 _PACED_SECONDS = 2.5
@@ -67,10 +68,11 @@ def measure(chosen: list[Contender]) -> tuple[list[Server], list[Row]]:
         compared = thresholds.compared()
         asked.sort(key=lambda each: each[0].name not in compared)
         calls = {row.name: _warm_up(row, ask) for row, ask, _ in asked}
-        for number in range(_ROUNDS):
-            print(f"saturated, round {number + 1} of {_ROUNDS}:")
+        for number in range(_ROUNDS_COMPARED):
+            print(f"saturated, round {number + 1} of {_ROUNDS_COMPARED}:")
             for row, ask, running in asked:
-                saturate(row, ask, running, calls[row.name])
+                if number < _ROUNDS or row.name in compared:
+                    saturate(row, ask, running, calls[row.name])
         for server, running in up:
             server.memory = round(memory(running.pids()), 1)
         for number in range(_PACED_ROUNDS):

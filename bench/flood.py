@@ -5,7 +5,6 @@
 
 import multiprocessing
 import secrets
-import statistics
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -14,8 +13,8 @@ from pathlib import Path
 import redis
 from ipgate.v1 import authorize_pb2 as authorize
 
+from bench.figures import Figure, latencies
 from bench.processes import memory
-from bench.table import Figure
 from tests.harness.servers import Client, Refused, Server, serving
 
 _BATCH = 1000
@@ -45,10 +44,10 @@ def measure(count: int) -> list[Figure]:
             Figure("of them answered a second", count / lasted, "/s"),
             Figure("refused as UNAVAILABLE", refused, ""),
             Figure("worker's memory before", before, "MB"),
-            Figure("worker's memory after", memory([worker]), "MB", before + 50),
+            Figure("worker's memory grew by", memory([worker]) - before, "MB"),
             Figure("commands at the store", (processed(store) - commands) / lasted, "/s"),
-            *_percentiles("known key, no flood", quiet),
-            *_percentiles("known key, under the flood", under),
+            *latencies("known key, no flood", quiet),
+            *latencies("known key, under the flood", under),
         ]
 
 
@@ -101,11 +100,3 @@ def batch(client: Client) -> int:
 
 def processed(store: "redis.Redis") -> int:
     return int(store.info("stats")["total_commands_processed"])
-
-
-def _percentiles(what: str, times: list[float]) -> list[Figure]:
-    p99 = statistics.quantiles(times, n=100)[98]
-    return [
-        Figure(f"{what}, median", statistics.median(times), "ms"),
-        Figure(f"{what}, p99", p99, "ms"),
-    ]

@@ -10,9 +10,11 @@ import itertools
 import re
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 
+from bench.figures import percentile
 from bench.processes import LOAD_CORE, running_on
 
 _SATURATED = ("-c", "4", "-m", "32")
@@ -32,9 +34,10 @@ class Paced:
     p99: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
-    """An HTTP/2 request that h2load makes again and again."""
+    """An HTTP/2 request that h2load makes again and again, and that has one answer: each must be as
+    long as the first. An error of gRPC has the HTTP status 200 as well, but no message."""
 
     address: str
     path: str
@@ -45,7 +48,7 @@ class Call:
 
     def saturate(self, calls: int) -> float:
         """Makes so many calls as fast as they are answered; how many that were a second."""
-        output = self._run(calls, *_SATURATED)
+        output = self._all(calls, *_SATURATED)
         found = re.search(r"finished in .*?, ([\d.]+) req/s", output)
         assert found, output
         return float(found[1])
@@ -57,7 +60,7 @@ class Call:
         calls = max(1, round(rate * seconds / clients)) * clients
         log = self.directory / "log"
         log.unlink(missing_ok=True)
-        self._run(
+        self._all(
             calls,
             *("-c", str(clients), "-m", "32", "--rps", str(rate / clients), "-r", "1"),
             *("--rate-period", f"{period}ms", "--log-file", str(log)),
@@ -68,10 +71,22 @@ class Call:
         """The HTTP status of one call."""
         log = self.directory / "log"
         log.unlink(missing_ok=True)
-        self._run(1, "-c", "1", "--log-file", str(log), succeeds=False)
+        self._run(1, "-c", "1", "--log-file", str(log))
         return int(log.read_text().split()[1])
 
-    def _run(self, calls: int, *options: str, succeeds: bool = True) -> str:
+    @cached_property
+    def _answer(self) -> int:
+        """Bytes of the message of an answer."""
+        return _data(self._run(1, "-c", "1"))
+
+    def _all(self, calls: int, *options: str) -> str:
+        expected = calls * self._answer
+        output = self._run(calls, *options)
+        assert f"{calls} succeeded, 0 failed" in output, output
+        assert _data(output) == expected, f"not all were answered: {output}"
+        return output
+
+    def _run(self, calls: int, *options: str) -> str:
         command = ["h2load", "-n", str(calls), *options]
         for header in self.headers:
             command += ["-H", header]
@@ -85,8 +100,14 @@ class Call:
                 check=True,
                 timeout=_PATIENCE,
             )
-        assert not succeeds or f"{calls} succeeded, 0 failed" in done.stdout, done.stdout
         return done.stdout
+
+
+def _data(output: str) -> int:
+    """Bytes of messages that h2load says it got."""
+    found = re.search(r"\((\d+)\) data$", output, re.MULTILINE)
+    assert found, output
+    return int(found[1])
 
 
 def grpc_call(
@@ -113,10 +134,4 @@ def read_log(log: Path, *, ramp: int) -> Paced:
 def summary(begins: list[int], durations: list[int]) -> Paced:
     """Of at least two calls; all in µs."""
     achieved = (len(begins) - 1) / (begins[-1] - begins[0]) * 1e6
-    ordered = sorted(durations)
-    return Paced(achieved, percentile(ordered, 50), percentile(ordered, 99))
-
-
-def percentile(ordered: list[int], percent: float) -> int:
-    """The smallest value that `percent` of the values do not exceed."""
-    return ordered[max(0, -int(-len(ordered) * percent // 100) - 1)]
+    return Paced(achieved, percentile(durations, 50), percentile(durations, 99))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 
+from bench.figures import number
 from bench.results import HALF, Results, Row
 
 WIDTH = 880
@@ -88,7 +89,7 @@ def _cpu_panel(rows: list[Row], top: float) -> tuple[list[str], float]:
         parts += [
             _label(row, y + 15),
             _bar(_LEFT, y + 4, max(1, end - _LEFT), _LINE - 8, _kind(row)),
-            _text(end + 6, y + 15, _short(values[row.name]), "small"),
+            _text(end + 6, y + 15, number(values[row.name]), "small"),
         ]
     return parts, bottom + 24
 
@@ -132,7 +133,7 @@ def _dumbbell(row: Row, name: str, scale: Scale, y: float) -> list[str]:
         _line(scale.x(low), middle, scale.x(high), middle, kind),
         f'<circle cx="{scale.x(low):.1f}" cy="{middle:g}" r="4" class="{kind} hollow"/>',
         f'<circle cx="{scale.x(high):.1f}" cy="{middle:g}" r="4.5" class="{kind}"/>',
-        _text(scale.x(high) + 10, y + 15, f"{_short(high)}{rate}", "small"),
+        _text(scale.x(high) + 10, y + 15, f"{number(high)}{rate}", "small"),
     ]
 
 
@@ -175,10 +176,6 @@ def _bar(x: float, y: float, width: float, height: float, kind: str) -> str:
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     ends = f'x1="{x1:.1f}" y1="{y1:g}" x2="{x2:.1f}" y2="{y2:g}"'
     return f'<line {ends} class="{kind}"/>'
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _text(x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> str:

@@ -15,7 +15,7 @@ from ipgate.rpc.convert import batch_out
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges
-from bench.table import Figure
+from bench.figures import Figure
 from tests.harness.parts import ROOT, Parts, parts
 from tests.harness.stores import EMBEDDED, StoreServer
 

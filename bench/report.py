@@ -8,6 +8,7 @@ from rich.table import Table
 
 from bench import plot, results, thresholds
 from bench.field import RATES
+from bench.figures import number
 from bench.install import ROOT
 from bench.results import HALF, Results, Row
 
@@ -16,7 +17,8 @@ PLOT = ROOT / "docs" / "performance.svg"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->"
 
 _NOTHING = "-"
-_BUSY = 0.93
+_BUSY, _FULL = 0.93, 0.95
+"""Shares of the core's time above which a server has none left, saturated and at a rate."""
 
 Rows = list[list[str]]
 """The first is the heading."""
@@ -57,7 +59,7 @@ def server_table(run: Results) -> Rows:
 
 
 def figure_table(run: Results) -> Rows:
-    rows = [[each.what, f"{number(each.measured)} {each.unit}"] for each in run.figures]
+    rows = [[each.what, f"{number(each.measured)} {each.unit}".strip()] for each in run.figures]
     return [["", "measured"], *rows]
 
 
@@ -66,7 +68,8 @@ def threshold_table(run: Results) -> Rows:
     for each in thresholds.verdicts(run):
         values = (each.measured, each.most, each.aim)
         cells = [_NOTHING if value is None else number(value) for value in values]
-        table.append([f"{each.what} ({each.unit})", *cells, str(each)])
+        unit = f" ({each.unit})" if each.unit else ""
+        table.append([each.what + unit, *cells, str(each)])
     return table
 
 
@@ -82,16 +85,16 @@ def markdown(run: Results) -> str:
 
 
 def show(run: Results, *, whole: bool) -> None:
-    """Prints the tables; if not the whole field was measured, without what was left out."""
+    """Prints the tables; if not all was measured, without what was left out."""
     console = Console(width=150)
     console.print()
     for table in (field_table, paced_table, server_table, figure_table, threshold_table):
-        heading, *rows = table(run)
+        heading, *all_rows = table(run)
+        rows = [row for row in all_rows if whole or not row[-1].startswith("not measured")]
         if rows:
             shown = Table(*heading, box=None, header_style="bold")
             for row in rows:
-                if whole or not row[-1].startswith("not measured"):
-                    shown.add_row(*row)
+                shown.add_row(*row)
             console.print(shown)
             console.print()
 
@@ -101,15 +104,6 @@ def write(run: Results) -> None:
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}{markdown(run)}{END}{after}")
     PLOT.write_text(plot.draw(run))
-
-
-def number(value: float) -> str:
-    """With three digits that count, or all before the point."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
 
 
 def _saturated(row: Row) -> str:
@@ -125,7 +119,8 @@ def _latency(row: Row, name: str) -> str:
     if not paced.kept():
         return "not kept"
     both = (number(statistics.median(each) / 1000) for each in (paced.p50, paced.p99))
-    return " / ".join(both)
+    full = statistics.median(paced.cpu) * paced.rate > _FULL * 1e6
+    return " / ".join(both) + (" (core full)" if full else "")
 
 
 def _markdown(table: Rows) -> str:

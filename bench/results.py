@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.figures import Figure
 from bench.processes import LOAD_CORE, SERVER_CORE
-from bench.table import Figure
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 HALF = "half"

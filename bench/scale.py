@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from bench.scale_callers import Answers, crowd, everything, paced, percentile
+from bench.figures import Figure, latencies, percentile
+from bench.scale_callers import Answers, crowd, everything, paced
 from bench.scale_change import changing
 from bench.scale_data import INSIDE, MANY, DataSet, name_of
-from bench.scale_server import Worker, caller
-from bench.table import Figure
+from bench.scale_server import Worker, caller, of_the_loop
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, serving
 
 _CREATED = 2000
@@ -90,7 +90,9 @@ def missing(worker: Worker, data: DataSet) -> list[Figure]:
     worker.seen()
     with caller(paced, worker.address, ROOT_TOKEN, [range(first, data.keys)], 200) as result:
         (answers,) = result()
-    return latencies("key not held", answers)
+    assert not answers.wrong
+    assert not answers.errors, answers.errors
+    return latencies("key not held", answers.latencies())
 
 
 def warm(worker: Worker, data: DataSet) -> None:
@@ -115,9 +117,9 @@ def holding(worker: Worker, data: DataSet) -> list[Figure]:
     growth = (worker.memory() - before) / (data.keys - held)
     return [
         Figure("keys loaded a second, all callers together", data.keys / lasted, "/s"),
-        Figure("wrong answers", wrong, "", 0),
-        Figure("memory of a held key, beside its lists", growth, "bytes", 400),
-        *worker.held("loading"),
+        Figure("loading: wrong answers", wrong, ""),
+        Figure("memory of a held key, beside its lists", growth, "bytes"),
+        *of_the_loop("loading", worker.seen()),
     ]
 
 
@@ -132,7 +134,7 @@ def many_lists(worker: Worker, data: DataSet) -> list[Figure]:
     return [
         Figure(f"key on {data.lists:,} lists, first answer", times[0], "ms"),
         Figure(f"key on {data.lists:,} lists, median after it", statistics.median(times[1:]), "ms"),
-        *worker.held(f"compiling {data.lists:,} lists"),
+        *of_the_loop(f"compiling {data.lists:,} lists", worker.seen()),
     ]
 
 
@@ -158,10 +160,10 @@ def starting(worker: Worker, data: DataSet) -> list[Figure]:
             "s",
         ),
         Figure("worst p99 of a second until then", max(later.values()), "ms"),
-        Figure("calls refused as UNAVAILABLE", unavailable, ""),
-        Figure("other errors", answers.errors.total(), "", 0),
-        Figure("wrong answers", answers.wrong, "", 0),
-        *worker.held("cold start"),
+        Figure("cold start: calls refused as UNAVAILABLE", unavailable, ""),
+        Figure("cold start: other errors", answers.errors.total(), ""),
+        Figure("cold start: wrong answers", answers.wrong, ""),
+        *of_the_loop("cold start", worker.seen()),
     ]
 
 
@@ -170,14 +172,3 @@ def p99_by_second(answers: Answers, seconds: range) -> dict[int, float]:
     for at, latency in answers.times:
         found.get(int(at), []).append(latency)
     return {second: percentile(times, 99) for second, times in found.items() if times}
-
-
-def latencies(what: str, answers: Answers) -> list[Figure]:
-    times = answers.latencies()
-    assert not answers.wrong
-    assert not answers.errors, answers.errors
-    return [
-        Figure(f"{what}, median", statistics.median(times), "ms"),
-        Figure(f"{what}, p99", percentile(times, 99), "ms"),
-        Figure(f"{what}, longest", max(times), "ms"),
-    ]

@@ -1,7 +1,6 @@
 """Callers of `bench scale`, in processes of their own: each reports what became of its questions."""
 
 import asyncio
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -140,7 +139,3 @@ def everything(address: str, token: str, first: int, after: int, done: Callable[
         return caller.answers.wrong
 
     return asyncio.run(run())
-
-
-def percentile(times: Sequence[float], which: int) -> float:
-    return statistics.quantiles(times, n=100)[which - 1] if len(times) > 1 else max(times)

@@ -5,10 +5,11 @@ import time
 
 from ipgate.v1 import admin_pb2 as admin
 
-from bench.scale_callers import paced, percentile
+from bench.figures import Figure, latencies
+from bench.scale_callers import paced
 from bench.scale_data import BIG, DataSet
-from bench.scale_server import Worker, caller
-from bench.table import Figure
+from bench.scale_server import Worker, caller, of_the_loop
+from bench.scale_worker import Seen
 from tests.harness.servers import ROOT_TOKEN, Client
 
 _PROBED, _RATE, _ROUNDS = 1500, 800, 7
@@ -16,12 +17,12 @@ _PROBED, _RATE, _ROUNDS = 1500, 800, 7
 
 def changing(worker: Worker, data: DataSet, client: Client) -> list[Figure]:
     """The same questions at rest and while the big list changes, in turn, since other processes may
-    take the cores at any time: medians of the rounds."""
+    take the cores at any time."""
     of_list = [index % data.linked for index in range(_PROBED)]
     others = [data.linked + index % (data.keys - data.linked) for index in range(_PROBED)]
     rest: dict[str, list[list[float]]] = {"keys of it": [], "other keys": []}
     changed: dict[str, list[list[float]]] = {"keys of it": [], "other keys": []}
-    held, late, times = [0.0], [0.0], list[float]()
+    seen, times = list[Seen](), list[float]()
     for _ in range(_ROUNDS):
         for found, change in ((rest, False), (changed, True)):
             worker.seen()
@@ -33,31 +34,18 @@ def changing(worker: Worker, data: DataSet, client: Client) -> list[Figure]:
                 assert not each.wrong
                 assert not each.errors, each.errors
                 group.append(each.latencies())
-            seen = worker.seen()
             if change:
-                held.append(seen["held"])
-                late.append(seen["late"])
+                seen.append(worker.seen())
     what = f"one change of {data.ranges:,} ranges, {data.linked:,} keys"
     return [
         Figure(f"{what}, median", statistics.median(times), "ms"),
-        Figure("meanwhile: event loop held, longest", max(held), "ms", 10),
-        Figure("meanwhile: event loop late on the clock, longest", max(late), "ms"),
+        *of_the_loop("meanwhile", *seen),
         *(
             figure
             for whose in rest
             for when, rounds in (("at rest", rest[whose]), ("meanwhile", changed[whose]))
-            for figure in typical(f"{when}, {whose}", rounds)
+            for figure in latencies(f"{when}, {whose}", *rounds)
         ),
-    ]
-
-
-def typical(what: str, rounds: list[list[float]]) -> list[Figure]:
-    """Medians over rounds."""
-    p99 = [percentile(each, 99) for each in rounds]
-    return [
-        Figure(f"{what}, median", statistics.median(map(statistics.median, rounds)), "ms"),
-        Figure(f"{what}, p99", statistics.median(p99), "ms"),
-        Figure(f"{what}, longest", statistics.median(map(max, rounds)), "ms"),
     ]
 
 

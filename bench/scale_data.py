@@ -80,8 +80,7 @@ class DataSet:
                     yield _list(name, each, [INSIDE, f"10.1.{index >> 7}.{2 * index & 255}"])
                 yield _key(name, self.keys, ids)
                 continue
-            count = self.ranges if name == BIG else 10
-            yield _list(name, "l", [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(count)])
+            yield _list(name, "l", _scattered(self.ranges if name == BIG else 10))
             for index in members[name]:
                 yield _key(name, index, ["l"])
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import grpc
+from ipgate.app.launch import batch_scheduling
 from ipgate.app.worker import Orders
 from ipgate.settings import Settings
 from rich.progress import Progress
 
+from bench.figures import Figure
 from bench.processes import memory
-from bench.scale_worker import READ
-from bench.table import Figure
+from bench.scale_worker import READ, Seen
 from tests.harness.servers import ROOT_TOKEN
 
 _PORT = 50912
@@ -44,7 +45,8 @@ class Worker:
 
     def start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "bench.scale_worker"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with batch_scheduling():  # as the supervisor starts its workers
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(f"{self._orders}\n".encode())
@@ -68,21 +70,19 @@ class Worker:
     def memory(self) -> float:
         return memory([self.process.pid]) * 2**20
 
-    def seen(self) -> dict[str, Any]:
+    def seen(self) -> Seen:
         """What its probe saw since this was asked last."""
         with grpc.insecure_channel(self.address) as channel:
             read: Any = channel.unary_unary(READ)
-            seen: dict[str, Any] = json.loads(read(b"", timeout=10))
-            return seen
+            return Seen(**json.loads(read(b"", timeout=10)))
 
-    def held(self, when: str) -> list[Figure]:
-        seen = self.seen()
-        longest = max(seen["collections"].values(), default=0)
-        return [
-            Figure(f"{when}: event loop held, longest", seen["held"], "ms", 10),
-            Figure(f"{when}: event loop late on the clock, longest", seen["late"], "ms"),
-            Figure(f"{when}: garbage collection, longest", longest, "ms", 10),
-        ]
+
+def of_the_loop(when: str, *seen: Seen) -> list[Figure]:
+    return [
+        Figure(f"{when}: event loop held, longest", max(each.held for each in seen), "ms"),
+        Figure(f"{when}: event loop late, longest", max(each.late for each in seen), "ms"),
+        Figure(f"{when}: garbage collection, longest", max(each.gc for each in seen), "ms"),
+    ]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import time
-from collections import defaultdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import grpc
@@ -18,31 +18,31 @@ READ = "/bench.Probe/Read"
 _PAUSE = 0.001
 
 
-class Probe:
-    """How long the event loop let a task wait that wakes up every millisecond.
+@dataclass(slots=True)
+class Seen:
+    """The longest that the event loop let a task wait that wakes up every millisecond, in ms.
 
-    `late`: ms on the clock, with what other processes took of the cores. `held`: ms of CPU that
-    the loop's own thread spent in between.
+    `late`: on the clock, with what other processes took of the cores. `held`: CPU that the loop's own
+    thread spent in between. `gc`: CPU of the garbage collector at a time, `held` has it too.
     """
 
+    late: float = 0
+    held: float = 0
+    gc: float = 0
+
+
+class Probe:
     def __init__(self) -> None:
         self._began = 0.0
-        self._reset()
+        self._seen = Seen()
         gc.callbacks.append(self._collected)
 
-    def _reset(self) -> None:
-        self._late = self._held = 0.0
-        self._over = 0
-        self._collections: defaultdict[int, float] = defaultdict(float)
-
-    def _collected(self, phase: str, info: dict[str, Any]) -> None:
+    def _collected(self, phase: str, _info: dict[str, Any]) -> None:
         now = time.thread_time()
         if phase == "start":
             self._began = now
         else:
-            lasted = (now - self._began) * 1000
-            generation = info["generation"]
-            self._collections[generation] = max(self._collections[generation], lasted)
+            self._seen.gc = max(self._seen.gc, (now - self._began) * 1000)
 
     async def run(self) -> None:
         while True:
@@ -50,18 +50,12 @@ class Probe:
             await asyncio.sleep(_PAUSE)
             held = (time.thread_time() - cpu) * 1000
             late = (time.perf_counter() - clock - _PAUSE) * 1000
-            self._late, self._held = max(self._late, late), max(self._held, held)
-            self._over += held > 10
+            seen = self._seen
+            seen.late, seen.held = max(seen.late, late), max(seen.held, held)
 
     async def read(self, _request: bytes, _context: Any) -> bytes:
-        seen = {
-            "late": self._late,
-            "held": self._held,
-            "over": self._over,
-            "collections": self._collections,
-        }
-        self._reset()
-        return json.dumps(seen).encode()
+        seen, self._seen = self._seen, Seen()
+        return json.dumps(asdict(seen)).encode()
 
 
 def _with_probe(build: Any) -> Any:

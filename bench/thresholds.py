@@ -10,6 +10,8 @@ from bench.results import HALF, Results
 
 FILE = Path(__file__).parent / "thresholds.json"
 _CPU = "CPU"
+OURS = "ipgate"
+"""How the names of our own rows begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Verdict:
     def broken(self) -> bool:
         """Whether it does not hold; what is only aimed at breaks nothing."""
         return self.most is not None and self.measured is not None and self.measured > self.most
+
+    @property
+    def ours_is_missing(self) -> bool:
+        return self.missing.startswith(OURS)
 
     def __str__(self) -> str:
         if self.measured is None:

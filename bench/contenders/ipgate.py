@@ -36,7 +36,9 @@ def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Run
     engine = "envoy" if name == ENVOY else "grpcio"
     with ExitStack() as stack:
         with running_on(SERVER_CORE):
-            server = stack.enter_context(serving(directory, "--engine", engine))
+            # A rate that is too high must show in latencies, not in refusals.
+            flags = ("--engine", engine, "--max-concurrent-calls", "10000")
+            server = stack.enter_context(serving(directory, *flags))
         yield Running(
             f"ipgate {ipgate.__version__}, {version_of_engine}, Python {platform.python_version()}",
             lambda: tree(server.process.pid),
@@ -82,12 +84,18 @@ def questions(address: str, directory: Path) -> list[Ask]:
     few, (many,) = linked(_FEW, _BATCH), linked(_MANY, 1)
     first = few[0]
     check = _decided(caller, first)
-    batch = call("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=few))
+    together = authorize.BatchAuthorizeRequest(requests=few)
+
+    def check_batch() -> None:
+        results = caller.call("BatchAuthorize", together).results
+        assert [each.response.allowed for each in results] == [True] * _BATCH
+
+    batch = call("BatchAuthorize", together)
     message = authorize.StreamAuthorizeRequest(id="1", request=first)
     return [
         Ask(call("Authorize", first), check),
         Ask(call("Authorize", many), _decided(caller, many), paced=False),
-        Ask(batch, check, decisions=_BATCH, paced=False),
+        Ask(batch, check_batch, decisions=_BATCH, paced=False),
         Ask(call("StreamAuthorize", message, _BATCH), check, decisions=_BATCH, paced=False),
     ]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench import plot, report, thresholds
-from bench.h2load import percentile, read_log
+from bench.figures import Figure, percentile
+from bench.h2load import read_log
 from bench.results import HALF, LATEST, AtRate, Results, Row, Server, load
-from bench.table import Figure
 
 OURS, FLOOR, AWAY = "ipgate, grpcio engine", "grpc.aio, empty handler", "Cerbos, 3 ranges"
 
@@ -18,8 +18,8 @@ OURS, FLOOR, AWAY = "ipgate, grpcio engine", "grpc.aio, empty handler", "Cerbos,
 def run() -> Results:
     """Two contenders that were measured, and one that is missing."""
     rates = {
-        "200": AtRate(200, [200.1, 199.9], [500, 700], [900, 1100]),
-        HALF: AtRate(1500, [1500, 1490], [800, 900], [2000, 4000]),
+        "200": AtRate(200, [200.1, 199.9], [500, 700], [900, 1100], [110, 130]),
+        HALF: AtRate(1500, [1500, 1490], [800, 900], [2000, 4000], [640, 660]),
     }
     rows = [
         Row(OURS, "ipgate", [110, 330, 105], [9000, 3000, 9500], rates),
@@ -99,8 +99,14 @@ def test_what_was_not_measured_neither_holds_nor_is_missed() -> None:
 def test_every_threshold_names_rows_or_figures_of_the_kept_run() -> None:
     """A name that changed would otherwise go on as not measured."""
     kept = load(LATEST.read_text())
+    figures = {each.what for each in kept.figures}
     for each in json.loads(thresholds.FILE.read_text()):
-        assert set(each.get("ratio", ())) <= {row.name for row in kept.rows}
+        if "figure" in each:
+            assert each["figure"] in figures
+        for name in each.get("ratio", ()):
+            row = kept.row(name)
+            assert row is not None
+            assert each["of"] == "CPU" or each.get("at", HALF) in row.paced
 
 
 def test_a_kept_run_is_read_back_as_it_was() -> None:
@@ -113,6 +119,13 @@ def test_a_missing_contender_stands_in_the_tables() -> None:
     table = report.markdown(run())
     assert f"| {AWAY} | missing |" in table
     assert "missing: npm <is> away" in table
+
+
+def test_a_rate_at_which_the_core_was_full_is_marked() -> None:
+    """What is measured there is a queue."""
+    table = report.field_table(run())
+    ours = next(row for row in table if row[0] == OURS)
+    assert ours[3:] == ["0.6 / 1", "-", "-", "-", "0.85 / 3 (core full)"]
 
 
 def test_the_plot_is_well_formed_and_shows_what_was_measured() -> None:
