@@ -77,7 +77,9 @@ class Call:
     @cached_property
     def _answer(self) -> int:
         """Bytes of the message of an answer."""
-        return _data(self._run(1, "-c", "1"))
+        size = _data(self._run(1, "-c", "1"))
+        assert size or self.body is None, "the first call got no message"
+        return size
 
     def _all(self, calls: int, *options: str) -> str:
         expected = calls * self._answer
