@@ -1,5 +1,6 @@
 """The answers of AuthorizeService, encoded in parts."""
 
+import gc
 from typing import Any
 
 from google.rpc.status_pb2 import Status
@@ -7,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
+from ipgate.domain.names import MAX_NAME
 from ipgate.rpc.convert import batch_out, verdict_out
 from ipgate.v1 import authorize_pb2 as authorize
 
-NAMES = st.text(st.characters(codec="utf-8"), max_size=200)
+NAMES = st.text(st.characters(codec="utf-8"), max_size=MAX_NAME // 4)
 RANGES = st.none() | st.integers(0, 2**32 - 1).map(lambda address: address << 6 | 32)
 DECISIONS = st.builds(Decision, st.booleans(), st.sampled_from(Reason), NAMES, RANGES)
 
@@ -29,6 +31,19 @@ def test_an_answer_in_parts_is_the_answer_as_a_message(
         range="" if decision.range is None else format_range(decision.range),
         revision=revision,
     )
+
+
+def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
+    """After thousands of different answers the collector has no more objects to look at."""
+    gc.collect()
+    before = len(gc.get_objects())
+    for address in range(5000):
+        found = Decision(
+            True, Reason.LINKED_LIST_MATCH, "workspaces/w/allowLists/l", address << 6 | 32
+        )
+        verdict_out((found, "workspaces/w/apiKeys/k", "1-1-1"))
+    gc.collect()
+    assert len(gc.get_objects()) < before + 100
 
 
 STATUSES = st.builds(Status, code=st.integers(0, 16), message=NAMES)

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
 from ipgate.authorizer.authorizer import Verdict
+from ipgate.authorizer.counting import leave_to_counting
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, Violation, shown
@@ -56,7 +57,8 @@ def verdict_out(verdict: Verdict) -> bytes:
     # Keys are too many to be remembered.
     name = api_key.encode()
     key = _KEY_PREFIXES[len(name)] + name if name else b""
-    return _decision_out(decision) + key + _revision_out(revision)
+    head = _DECISIONS.get(decision) or _decision_out(decision)
+    return head + key + _revision_out(revision)
 
 
 def batch_out(results: Iterable[Verdict | Status]) -> bytes:
@@ -104,14 +106,23 @@ def _result_prefix(field: int, length: int) -> bytes:
 _KEY_PREFIXES = tuple(_prefix(_API_KEY, length) for length in range(MAX_NAME + 1))
 
 
-@lru_cache(_REMEMBERED)
+_DECISIONS: dict[Decision, bytes] = {}
+"""The encoding of decisions. lru_cache would take longer, and the garbage collector would look at two
+objects for each of its entries."""
+
+
 def _decision_out(decision: Decision) -> bytes:
-    return authorize.AuthorizeResponse(
+    encoded = authorize.AuthorizeResponse(
         allowed=decision.allowed,
         reason=_REASONS[decision.reason],
         allow_list=decision.allow_list,
         range="" if decision.range is None else format_range(decision.range),
     ).SerializeToString()
+    if len(_DECISIONS) >= _REMEMBERED:
+        _DECISIONS.clear()
+    _DECISIONS[decision] = encoded
+    leave_to_counting(decision, _DECISIONS)
+    return encoded
 
 
 @lru_cache(SHARDS * 4)
