@@ -14,7 +14,7 @@ from bench import thresholds
 from bench.contenders import cerbos, envoy, go_echo, grpc_aio, ipgate, naive, spicedb
 from bench.contenders.contender import Ask, Contender, Running
 from bench.processes import Missing, cpu, memory
-from bench.results import HALF, AtRate, Row, Server
+from bench.results import HALF, MOST_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
     ipgate.ENVOY_ENGINE,
@@ -37,8 +37,6 @@ _PACED_SECONDS = 2.5
 _FEWEST = 128
 """Calls that saturate: so many are in flight."""
 _MOST_OF_SATURATION = 0.8
-_EVENLY = 20_000
-"""Calls a second up to which the load generator keeps an even pace."""
 
 
 def measure(chosen: list[Contender]) -> tuple[list[Server], list[Row]]:
@@ -98,8 +96,7 @@ def pace(row: Row, ask: Ask, running: Running) -> None:
     """One more round for the row: at each rate that it can keep up with."""
     saturated = sorted(row.rps)[len(row.rps) // 2]
     rates = {str(rate): rate for rate in RATES if rate <= saturated * _MOST_OF_SATURATION}
-    if saturated / 2 <= _EVENLY:
-        rates[HALF] = round(saturated / 2)
+    rates[HALF] = min(round(saturated / 2), MOST_EVENLY)
     with _told(row.name), _checked(ask):
         pids = running.pids()
         for name, rate in rates.items():

@@ -31,7 +31,8 @@ class Verdict:
 
     @property
     def ours_is_missing(self) -> bool:
-        return self.missing.startswith(OURS)
+        """Whether ipgate was not measured in what must hold."""
+        return self.most is not None and self.missing.startswith(OURS)
 
     def __str__(self) -> str:
         if self.measured is None:
