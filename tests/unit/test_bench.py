@@ -96,6 +96,13 @@ def test_what_was_not_measured_neither_holds_nor_is_missed() -> None:
         assert not verdict.broken
 
 
+def test_only_what_must_hold_of_ipgate_must_be_measured() -> None:
+    """A rate that the load generator did not keep leaves out what is only aimed at."""
+    ratio = {"what": "t", "of": "p99", "at": "5000", "ratio": [OURS, FLOOR]}
+    assert thresholds.judge(ratio | {"most": 1}, run()).ours_is_missing
+    assert not thresholds.judge(ratio | {"aim": 1}, run()).ours_is_missing
+
+
 def test_every_threshold_names_rows_or_figures_of_the_kept_run() -> None:
     """A name that changed would otherwise go on as not measured."""
     kept = load(LATEST.read_text())
