@@ -20,10 +20,9 @@ from bench.contenders import ipgate
 from bench.contenders.contender import Ask, Contender
 from bench.processes import cpu
 
-_SECONDS = 5
+_SECONDS, _MARGIN = 5, 2
 _SAMPLES = 999
 """A second."""
-_CALLS = {ipgate.GRPCIO_ENGINE.name: 25_000, ipgate.ENVOY_ENGINE.name: 120_000}
 _LEAST = 1.0
 """Percent that a library must have to be shown."""
 
@@ -53,9 +52,10 @@ def profile(engine: Contender) -> list[tuple[str, str, float, float]]:
     with tempfile.TemporaryDirectory() as directory, engine.start(Path(directory)) as running:
         ask: Ask = running.asks[engine.name]
         ask.load.saturate(1000)
+        calls = round(ask.load.saturate(10_000) * (_SECONDS + _MARGIN))
         # The worker is the last that was started, the busiest of all.
         worker = running.pids()[-1]
-        data, calls, before = Path(directory) / "perf", _CALLS[engine.name], cpu([worker])
+        data, before = Path(directory) / "perf", cpu([worker])
         with ThreadPoolExecutor(1) as pool:
             load = pool.submit(ask.load.saturate, calls)
             _perf("record", "-F", str(_SAMPLES), "-p", str(worker), "-o", str(data), "--",
