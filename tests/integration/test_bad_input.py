@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,7 +11,7 @@ from google.protobuf.message import Message
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused, Server
+from tests.harness.servers import ROOT_TOKEN, Client, Refused, Server, serving
 from tests.integration.test_access import METHODS, about
 
 PROPER = {
@@ -137,6 +138,19 @@ def test_an_error_never_repeats_a_credential_or_token(
                 assert not any(secret in status for secret in (credential, token, made_up))
     log = server.log.read_text()
     assert not any(secret in log for secret in (credential, token, made_up, client.token))
+
+
+def test_no_log_level_shows_secrets(tmp_path: Path) -> None:
+    """Tokens, right or wrong, and credentials are not even in the log of DEBUG."""
+    with serving(tmp_path, "--log-level", "DEBUG") as server:
+        client = server.client()
+        credential = client.key(client.workspace(), "k").credential
+        assert client.ask("192.0.2.1", key=credential).allowed
+        with pytest.raises(Refused):
+            server.client("wrong-but-somebodys").ask("192.0.2.1", key=credential)
+    log = server.log.read_text()
+    assert " DEBUG " in log
+    assert not any(secret in log for secret in (ROOT_TOKEN, "wrong-but-somebodys", credential))
 
 
 def test_every_change_is_logged_with_its_resource_and_its_caller(

@@ -29,7 +29,7 @@ async def launched(orders: Orders) -> Process:
     # Envoy would end at once on SIGTERM; the worker in it waits for the signal instead.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
-        return await _process(envoy_config.command(settings, config), envoy_config.environment())
+        return await _process(envoy_config.command(config), envoy_config.environment())
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
