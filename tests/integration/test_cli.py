@@ -178,13 +178,25 @@ def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
         (("nonsense",), "No such command"),
         (("--server", "127.0.0.1:1", "workspace", "ls"), "no ipgate answers at 127.0.0.1:1"),
         (("--token-file", "/nowhere", "workspace", "ls"), "set IPGATE_TOKEN"),
+        (("--token-file", IPGATE.with_name("python"), "workspace", "ls"), "it is not text"),
+        (("--token-file", "/dev/null", "workspace", "ls"), "holds no access token"),
+        (("authorize", "1.2.3.4", "--key", "-"), "standard input holds no credential"),
+        (("authorize", "1.2.3.\udcff", "--key", "x"), "is not UTF-8"),
+        (("authorize", "1.2.3.4", "--key", "\udcff"), "is not UTF-8"),
+        (("--timeout", "nan", "workspace", "ls"), "--timeout nan: give seconds"),
+        (("--tls-cert", __file__, "workspace", "ls"), "--tls-cert and --tls-key go together"),
+        (
+            ("--tls-cert", __file__, "--tls-key", __file__, "workspace", "ls"),
+            "--tls-cert needs --tls-ca",
+        ),
+        (("--tls-ca", __file__, "workspace", "ls"), "give PEM files"),
     ],
 )
 def test_an_error_is_one_readable_message_and_exit_code_2(
     run: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     """No traceback, and it says what to do."""
-    variables = {"IPGATE_TOKEN": ""} if "/nowhere" in arguments and "ls" in arguments else {}
+    variables = {"IPGATE_TOKEN": ""} if "--token-file" in arguments else {}
     assert message in run(*arguments, code=2, **variables)
 
 

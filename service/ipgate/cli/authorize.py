@@ -39,11 +39,15 @@ def authorize(
         raise Failure("give either --key or --api-key")
     if api_key and not workspace:
         raise Failure("--api-key needs --workspace")
+    if key == "-":
+        key = sys.stdin.readline().strip()
+        if not key:
+            raise Failure("standard input holds no credential")
     request = authorize_pb.AuthorizeRequest(ip=ip, min_revision=min_revision)
     if api_key:
         request.api_key = key_name(workspace, api_key)
     else:
-        request.key = sys.stdin.readline().strip() if key == "-" else key
+        request.key = key
     answer = connection(context).authorize(request)
     if json:
         print_json(answer)

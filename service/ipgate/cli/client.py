@@ -1,5 +1,6 @@
 """The connection of the commands to a running server, and its errors in words."""
 
+import ssl
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,34 +85,61 @@ class Connection:
                 raise Failure(self._explained(error)) from error
 
     def _channel(self, options: Any) -> grpc.Channel:
+        """Raises Failure."""
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise Failure("--tls-cert and --tls-key go together; give both or neither")
         if not self.tls_ca:
+            if self.tls_cert:
+                # Else the token would go in clear where TLS was meant.
+                raise Failure("--tls-cert needs --tls-ca, the certificates to trust")
             return grpc.insecure_channel(self.server, options)
-        try:
-            pair = [Path(each).read_bytes() for each in (self.tls_key, self.tls_cert) if each]
-            ca = Path(self.tls_ca).read_bytes()
-        except OSError as fault:
-            raise Failure(f"{fault.filename}: {fault.strerror}") from fault
-        credentials = grpc.ssl_channel_credentials(ca, *pair)
+        self._check_files()
+        pair = [Path(each).read_bytes() for each in (self.tls_key, self.tls_cert) if each]
+        credentials = grpc.ssl_channel_credentials(Path(self.tls_ca).read_bytes(), *pair)
         return grpc.secure_channel(self.server, credentials, options)
 
-    def _secret(self) -> str:
-        if self.token:
-            return self.token
+    def _check_files(self) -> None:
+        """Raises Failure for files that are no good for TLS, of which gRPC says nothing helpful."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        what = f"--tls-ca {self.tls_ca!r}"
         try:
-            return self.token_file.read_text().strip()
+            context.load_verify_locations(self.tls_ca)
+            if self.tls_cert:
+                what = f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r}"
+                # A key under a password is refused here, where OpenSSL would ask for it.
+                context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: b"")
         except OSError as fault:
+            why = getattr(fault, "reason", None) or fault.strerror or fault
+            raise Failure(f"{what}: {why}; give PEM files without a password") from fault
+
+    def _secret(self) -> str:
+        """The token. Raises Failure."""
+        if self.token:
+            return _checked(self.token, "IPGATE_TOKEN")
+        try:
+            return _checked(self.token_file.read_text().strip(), f"--token-file {self.token_file}")
+        except (OSError, UnicodeDecodeError) as fault:
+            why = getattr(fault, "strerror", None) or "it is not text"
             raise Failure(
                 f"no access token: set IPGATE_TOKEN, or --token-file to a file that holds one "
-                f"({self.token_file}: {fault.strerror})"
+                f"({self.token_file}: {why})"
             ) from fault
 
     def _explained(self, error: Any) -> str:
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE and rpc_status.from_call(error) is None:
             return (
-                f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server"
+                f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server, "
+                f"and --tls-ca if it serves TLS ({details})"
             )
         return "\n".join([f"{code.name}: {details}", *_particulars(error)])
+
+
+def _checked(token: str, where: str) -> str:
+    """The token if it can be sent at all. Raises Failure."""
+    if not token or not token.isascii() or not token.isprintable():
+        raise Failure(f"{where} holds no access token: a token is printable ASCII")
+    return token
 
 
 def _particulars(error: Any) -> list[str]:

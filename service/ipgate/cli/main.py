@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from ipgate.cli.output import visible
 from ipgate.cli.serve import serve
 
 ERROR = 2
+_LONGEST = 86_400
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,6 +67,8 @@ def connect(
     ] = False,
 ) -> None:
     """Options before the command say which server to talk to, and as whom."""
+    if not 0 < timeout <= _LONGEST:
+        raise Failure(f"--timeout {timeout:g}: give seconds, more than 0 and at most {_LONGEST}")
     context.obj = Connection(
         server=server,
         token=os.environ.get("IPGATE_TOKEN", ""),
@@ -79,8 +82,17 @@ def connect(
 
 def main() -> None:
     """Runs the command; a failure is one message on standard error and exit code 2."""
+    # gRPC's core would add lines of its own; what they tell is in the message.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         app()
     except Failure as failure:
-        print(f"ipgate: {visible(str(failure))}", file=sys.stderr)
-        sys.exit(ERROR)
+        _fail(str(failure))
+    except UnicodeEncodeError:
+        # Python has surrogates in place of bytes that are not UTF-8; they cannot be sent.
+        _fail("an argument, or a variable of the environment, is not UTF-8")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"ipgate: {visible(message)}", file=sys.stderr)
+    sys.exit(ERROR)

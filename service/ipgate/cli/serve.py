@@ -42,11 +42,16 @@ def _announce(settings: Settings, address: str, token: str) -> None:
     )
     if token != str(Path(".ipgate") / "root-token") and not token.startswith("from "):
         options += f" --token-file {shlex.quote(token)}"
+    if settings.tls_cert:
+        options += " --tls-ca CA.pem"
+    if settings.tls_client_ca:
+        options += " --tls-cert CLIENT.pem --tls-key CLIENT.key"
     ipgate = command + options
     count = settings.worker_count()
     print(
         f"ipgate {__version__} listens on {address} "
-        f"({'TLS' if settings.tls_cert else 'plaintext'}, {count} worker{'s' * (count > 1)})\n"
+        f"({settings.engine} engine, {'TLS' if settings.tls_cert else 'plaintext'}, "
+        f"{count} worker{'s' * (count > 1)})\n"
         f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"
         f"root token: {token}\n"
         "\n"
