@@ -86,6 +86,8 @@ class Connection:
 
     def _channel(self, options: Any) -> grpc.Channel:
         """Raises Failure."""
+        if not self.server:
+            raise Failure("--server is empty; give HOST:PORT")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise Failure("--tls-cert and --tls-key go together; give both or neither")
         if not self.tls_ca:

@@ -82,8 +82,6 @@ def connect(
 
 def main() -> None:
     """Runs the command; a failure is one message on standard error and exit code 2."""
-    # gRPC's core would add lines of its own; what they tell is in the message.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         app()
     except Failure as failure:
