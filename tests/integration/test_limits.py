@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import grpc
@@ -18,6 +19,7 @@ from tests.harness.http2 import AUTHORIZE, DATA, Wire, grpc_message
 from tests.harness.servers import Refused, Server, serving
 from tests.harness.waiting import eventually
 
+STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
 WATCH = f"/{health.SERVICE}/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 QUESTION = grpc_message(authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString())
@@ -49,6 +51,26 @@ def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) ->
         wire.send(DATA, http2.END_STREAM, 1, QUESTION)
         assert wire.status(1) == "0"
     eventually(lambda: _code(small) == "OK", "there is room again")
+
+
+def test_calls_of_all_kinds_share_the_room(small: Server) -> None:
+    """Streams that are open leave no room for questions, and the other way round."""
+    health_check = f"/{health.SERVICE}/Check"
+    for path, other in ((STREAM, AUTHORIZE), (AUTHORIZE, STREAM), (AUTHORIZE, health_check)):
+        with Wire(small.address) as wire, Wire(small.address) as late:
+            wire.settings()
+            late.settings()
+            for stream in range(1, CALLS * 2, 2):
+                wire.call(stream, path)
+            eventually(partial(_refused, late, count(1, 2), other), "there is no room")
+        eventually(lambda: _code(small) == "OK", "there is room again")
+
+
+def _refused(wire: Wire, streams: Iterator[int], path: str) -> bool:
+    stream = next(streams)
+    wire.call(stream, path)
+    wire.send(DATA, http2.END_STREAM, stream, grpc_message(b""))
+    return wire.status(stream) == "8"
 
 
 def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:
@@ -110,6 +132,17 @@ def test_a_watcher_that_reads_nothing_stops_neither_health_nor_the_server(tmp_pa
             assert next(seen).status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert server.stop() == 0
         assert "killed" not in server.log.read_text()
+
+
+def test_a_watcher_that_reads_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    """It learns of the stop, then its call ends well before the grace is over."""
+    with serving(tmp_path, "--shutdown-grace", "60") as server:
+        stub = health_pb2_grpc.HealthStub(server.client().channel)
+        seen = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
+        server.process.terminate()
+        assert [each.status for each in seen] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+        assert server.stop() == 0
 
 
 def test_watchers_and_reflection_streams_are_counted(server: Server) -> None:

@@ -31,7 +31,7 @@ def test_a_fault_is_answered_and_frees_its_place(
             name="m", answer=failing, answer_at_once=failing if at_once else None
         )
         app: Any = AsgiCalls(failing)
-        app.open({"/m": method}, caller, most_calls=1, most_bytes=100)
+        app.open({"/m": method}, caller, beside=(), most_calls=1, most_bytes=100)
         loop, sent = asyncio.get_running_loop(), list[asgi.Event]()
         for _ in range(2):
             arriving = loop.create_future()

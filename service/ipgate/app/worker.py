@@ -140,6 +140,7 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
     reporting.cancel()
     engine.health.stop()
     await asyncio.sleep(settings.drain_delay)
+    engine.health.end()
     await engine.stop(settings.shutdown_grace)
     await asyncio.gather(serving, return_exceptions=True)
     follower.stop()

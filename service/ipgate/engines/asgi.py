@@ -6,7 +6,7 @@ makes the task of a call by the event loop, so that `task` may tell it that none
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sized
 from typing import Any
 
 from google.rpc import code_pb2
@@ -60,6 +60,7 @@ class AsgiCalls:
         self._lifespan = lifespan
         self._methods: Mapping[str, Method] = {}
         self._calls = self._most_calls = self._most_bytes = 0
+        self._beside: Sized = ()
         self._waiting: set[asyncio.Task[None]] = set()
 
     def open(
@@ -67,14 +68,21 @@ class AsgiCalls:
         methods: Mapping[str, Method],
         identity: Identity,
         *,
+        beside: Sized,
         most_calls: int,
         most_bytes: int,
     ) -> None:
-        """Begins to serve: `most_calls` at a time, with messages of up to `most_bytes`."""
+        """Begins to serve: `most_calls` at a time, those `beside` included, with messages of up to
+        `most_bytes`."""
         self._methods = methods
         self._identity = identity
+        self._beside = beside
         self._most_calls, self._most_bytes = most_calls, most_bytes
         asyncio.get_running_loop().set_task_factory(task)
+
+    def under_way(self) -> int:
+        """How many calls are."""
+        return self._calls
 
     async def idle(self) -> None:
         """Returns when no call is under way."""
@@ -84,7 +92,7 @@ class AsgiCalls:
     def __call__(self, scope: Event, receive: Receive, send: Send) -> Awaitable[None] | _Answered:
         if scope["type"] != "http":
             return self._lifespan(receive, send)
-        if self._calls >= self._most_calls:
+        if self._calls + len(self._beside) >= self._most_calls:
             _refuse(_FULL, send)
             return _NO_TASK
         method = self._methods[scope["path"]]

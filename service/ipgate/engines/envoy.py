@@ -92,12 +92,14 @@ def build(
     """The engine of a worker whose Envoy was told to use `directory`."""
     inner = grpcio.unbound(settings, methods, identity, _MANY, _NO_TABLE)
     inner.server.add_insecure_port(f"unix:{inner_socket(directory)}")
+    inner.server.count_beside(calls.under_way)
     hosted = {
         path: each for path, each in methods.items() if path in _HOSTED and isinstance(each, Method)
     }
     calls.open(
         hosted,
         identity,
+        beside=inner.server.calls,
         most_calls=settings.max_concurrent_calls,
         most_bytes=settings.max_message_bytes,
     )

@@ -33,7 +33,7 @@ class Health:
     def __init__(self) -> None:
         self._statuses: dict[str, bytes] = {}
         self._changed = asyncio.Event()
-        self._stopped = False
+        self._stopped = self._ended = False
         self._reads = asyncio.Semaphore(MOST_READS)
         self._watchers = asyncio.Semaphore(MOST_WATCHERS)
 
@@ -57,12 +57,20 @@ class Health:
         for service in self._statuses:
             self._set(service, serving=False)
 
+    def end(self) -> None:
+        """Ends the calls of all watchers that read their answers."""
+        self._ended = True
+        self._wake()
+
     def _set(self, service: str, *, serving: bool) -> None:
         status = _encoded(_Status.SERVING if serving else _Status.NOT_SERVING)
         if self._statuses.get(service) != status:
             self._statuses[service] = status
-            changed, self._changed = self._changed, asyncio.Event()
-            changed.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _check(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         try:
@@ -92,6 +100,8 @@ class Health:
                 if status != last:
                     yield status
                     last = status
+                elif self._ended:
+                    return
                 else:
                     await changed.wait()
 

@@ -10,7 +10,7 @@ call. So each method is waited for by itself here, and the loop is left with one
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Sized
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +42,16 @@ class Server(_server.Server):
         # Registered without a handler, so that the generic ones are asked.
         self._server.add_registered_method_handlers(dict.fromkeys(paths))
 
+    @property
+    def calls(self) -> Sized:
+        """The calls under way."""
+        calls: Sized = self._server.calls
+        return calls
+
+    def count_beside(self, others: Callable[[], int]) -> None:
+        """Lets the limit of calls hold for these together with others."""
+        self._server.others = others
+
 
 class _Core(cygrpc.AioServer):  # type: ignore[misc]
     def __init__(self, loop: asyncio.AbstractEventLoop, options: Options, most_calls: int) -> None:
@@ -51,7 +61,8 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]
         self._most_calls = most_calls
         self._end: asyncio.Future[None] = loop.create_future()
         self._takers: set[asyncio.Task[None]] = set()
-        self._calls: set[asyncio.Task[None]] = set()
+        self.calls: set[asyncio.Task[None]] = set()
+        self.others: Callable[[], int] = lambda: 0
         self._refusals: set[asyncio.Task[None]] = set()
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
@@ -80,13 +91,13 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]
 
     async def _take(self, method: bytes) -> None:
         path, resolver = method.decode(), _Resolver(self._handlers, {})
-        loop, calls, refusals, most = self._running, self._calls, self._refusals, self._most_calls
+        loop, calls, refusals, most = self._running, self.calls, self._refusals, self._most_calls
         while self.is_running():
             try:
                 state = await self._request_registered_call(method)
             except _NotTaken:
                 continue
-            full = len(calls) >= most
+            full = len(calls) + self.others() >= most
             handling = _handled(_handle(path, resolver, (), state, loop, full), state, loop)
             task = loop.create_task(_watch(handling, state, loop, path))
             kept = refusals if full else calls
