@@ -41,8 +41,9 @@ def header_block(
     path: str, *, token: str | None = ROOT_TOKEN, extra: Sequence[tuple[str, str]] = ()
 ) -> bytes:
     """Headers of a gRPC call, each as a literal that is not indexed (RFC 7541, 6.2.2)."""
-    fields = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x")]
     given = dict(extra)
+    method = given.pop(":method", "POST")
+    fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "x")]
     fields += [("content-type", given.pop("content-type", "application/grpc")), ("te", "trailers")]
     if token is not None:
         fields.append(("authorization", f"Bearer {token}"))

@@ -230,6 +230,12 @@ def test_a_damaged_file_is_refused(
         assert plain.dbsize() == 0
 
 
+def test_a_data_directory_that_an_import_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    """As one that the server makes."""
+    ipgate("import", "/dev/null", "--data-dir", tmp_path / "new", code=2)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
 def test_at_most_100_faults_are_reported(tmp_path: Path, empty: StoreServer) -> None:
     """A file that is wrong everywhere does not flood the terminal."""
     export = large(500, 5)

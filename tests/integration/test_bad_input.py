@@ -121,6 +121,30 @@ def test_a_tampered_revision_is_refused(client: Client, revision: str) -> None:
     assert list(refused.value.fields) == ["min_revision"]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"ip": "q"},
+        {"ip": "q", "key": "x"},
+        {"ip": "q", "api_key": "x"},
+        {"ip": "1.2.3.4", "api_key": "x"},
+        {"ip": "q", "api_key": "workspaces/w/apiKeys/none"},
+        {"ip": "q", "api_key": "x", "min_revision": "x"},
+    ],
+)
+def test_a_question_of_a_batch_fails_as_it_would_alone(
+    client: Client, fields: dict[str, str]
+) -> None:
+    """With the same code and the same words."""
+    request = authorize.AuthorizeRequest(**fields)
+    with pytest.raises(Refused) as alone:
+        client.call("Authorize", request)
+    batch = authorize.BatchAuthorizeRequest(requests=[request])
+    (result,) = client.call("BatchAuthorize", batch).results
+    assert result.error.SerializeToString() == alone.value.status.SerializeToString()
+
+
 def test_an_error_never_repeats_a_credential_or_token(
     server: Server, client: Client, workspace: str
 ) -> None:

@@ -139,7 +139,7 @@ def test_whose_credential_it_is_decides_not_who_registers_its_digest_again(clien
 
 def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
     """For a confined caller neither memory nor the store is asked for a key of another workspace, so
-    that the time it takes tells nothing; a malformed name is still an error."""
+    that the time it takes tells nothing, nor the revision; a malformed name is still an error."""
 
     async def run() -> None:
         async with parts(store.url) as p:
@@ -152,6 +152,7 @@ def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
                 verdict = p.authorizer.at_once(stranger, subject, "1.2.3.4")
                 assert verdict is not None
                 assert verdict[0].reason.value == "KEY_UNKNOWN"
+                assert verdict[1:] == ("", "")
             assert len(p.rules.reads) == reads
             assert p.authorizer.at_once(ROOT, f"workspaces/{p.workspace}/apiKeys/k", "1.2.3.4")
             with pytest.raises(InvalidArgument):

@@ -218,18 +218,20 @@ def test_a_peer_that_reads_nothing_holds_up_nobody(target: Server) -> None:
         (grpc_message(b"abc", compressed=True), {"grpc_encoding": "gzip"}),
         (grpc_message(b"abc", compressed=True), {"grpc_encoding": "snappy"}),
         (b"\x07" + QUESTION[1:], {}),
-        (QUESTION, {"content_type": "application/json"}),
-        (QUESTION, {"content_type": ""}),
         (QUESTION, {"grpc_timeout": "1x"}),
+        (QUESTION, {"grpc_timeout": "-1S"}),
+        (QUESTION, {"grpc_encoding": "snappy"}),
+        (QUESTION, {":method": "GET"}),
     ],
 )
+@pytest.mark.parametrize("path", [AUTHORIZE, CREATE])
 def test_a_call_that_is_no_grpc_call_is_refused(
-    target: Server, message: bytes, extra: dict[str, str]
+    target: Server, message: bytes, extra: dict[str, str], path: str
 ) -> None:
-    """Truncated, oversized, wrongly compressed or labelled messages end the call alone."""
+    """What is truncated, oversized, wrongly compressed or mislabelled ends the call alone."""
     with Wire(target.address) as wire:
         wire.settings()
-        wire.call(1, CREATE, **extra)
+        wire.call(1, path, **extra)
         wire.send(DATA, http2.END_STREAM, 1, message)
         assert wire.status(1) != "0"
         assert answered(wire, 3)

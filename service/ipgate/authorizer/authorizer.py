@@ -1,5 +1,7 @@
 """`authorize()`: from a credential or name and an address to a verdict."""
 
+from typing import TypeGuard
+
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.held import HeldKey
@@ -82,8 +84,10 @@ class Authorizer:
             # As Table.get does it, without its call.
             key = self._cache.digests.parts[hash(subject) & MASK].get(subject)
         elif _is_foreign(subject, caller):
-            # Neither what is held nor a load: either would tell, by the time it takes.
-            return self._not_visible(subject)
+            # Neither what is held nor a load: either would tell, by the time it takes. Nor the revision,
+            # which would tell when something changes there.
+            parse_child("api_key", subject, API_KEYS)
+            return self._not_visible(None)
         else:
             key = self._held(subject)
         if key is None:
@@ -138,7 +142,7 @@ class Authorizer:
         )
 
 
-def _is_foreign(subject: str | None, caller: Caller) -> bool:
+def _is_foreign(subject: str | None, caller: Caller) -> TypeGuard[str]:
     """Whether a caller who is confined to a workspace names a key of another one."""
     if not caller.workspace or not subject:
         return False

@@ -26,6 +26,22 @@ _NO_LIMIT = 1 << 30
 """Of calls to grpc.aio, which has its own limit and tells callers of it."""
 
 
+_PROPER = (
+    {"name": ":method", "string_match": {"exact": "POST"}},
+    {
+        "name": "grpc-timeout",
+        "string_match": {"safe_regex": {"regex": "([0-9]{1,8}[HMSmun])?"}},
+        "treat_missing_header_as_empty": True,
+    },
+    {
+        "name": "grpc-encoding",
+        "string_match": {"safe_regex": {"regex": "(identity|gzip|deflate)?"}},
+        "treat_missing_header_as_empty": True,
+    },
+)
+"""What the headers of a call have, as far as gRPC's core looks at them."""
+
+
 def admin_socket(directory: Path) -> Path:
     """Where Envoy takes commands."""
     return directory / "admin.sock"
@@ -194,7 +210,8 @@ def _hosting(matcher: dict[str, Any]) -> dict[str, Any]:
 
 def _routes() -> list[dict[str, Any]]:
     """The application gets its own paths only, to the letter: nothing of a path that somebody made up
-    is decoded. It answers before their route is taken, which is there for the deadline of the call."""
+    is decoded. It answers before their route is taken, which is there for the deadline of the call.
+    What is no proper call goes to grpc.aio, too, which refuses it."""
     inner = {"cluster": _INNER, "timeout": "0s"}
     in_time = {"max_stream_duration": {"grpc_timeout_header_max": "0s"}}  # of any length
     turned_on = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
@@ -202,7 +219,10 @@ def _routes() -> list[dict[str, Any]]:
         {
             "match": {
                 "prefix": "",
-                "headers": [{"name": ":path", "string_match": {"exact": SERVICE + name}}],
+                "headers": [
+                    {"name": ":path", "string_match": {"exact": SERVICE + name}},
+                    *_PROPER,
+                ],
             },
             "route": {**inner, **in_time},
             "typed_per_filter_config": {_HOSTING: turned_on},

@@ -128,8 +128,13 @@ class AuthorizeServicer:
     ) -> Verdict | Status | None:
         try:
             return self._at_once(request, caller)
-        except IpgateError as error:
-            return to_status(error)
+        except IpgateError as fault:
+            try:
+                # As Authorize has it, which looks at the subject first.
+                _subject(request)
+            except IpgateError as first:
+                return to_status(first)
+            return to_status(fault)
 
     def _at_once(self, request: authorize.AuthorizeRequest, caller: Caller) -> Verdict | None:
         """The verdict if nothing must be waited for. Raises IpgateError."""

@@ -42,7 +42,8 @@ class EmbeddedStore:
             text = f"the path {self._socket} is too long for a socket; choose a shorter --data-dir"
             raise UnusableStore(text)
         try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for each in (self._directory.parent, self._directory):
+                each.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
             raise UnusableStore(f"--data-dir cannot be used: {fault}") from fault
         if self._lock < 0:
