@@ -2,6 +2,7 @@
 variables and the table in the README are made from this."""
 
 import os
+import socket
 import ssl
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
@@ -81,6 +82,15 @@ class Settings:
     @property
     def port(self) -> int:
         return self._address()[1]
+
+    def addresses(self) -> list[str]:
+        """All numeric addresses of the host. Raises BadSetting."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except OSError as fault:
+            text = f"--listen: {self.host!r} has no address: {fault.strerror}"
+            raise BadSetting(text) from fault
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def worker_count(self) -> int:
         return self.workers or len(os.sched_getaffinity(0))

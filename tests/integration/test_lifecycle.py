@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import threading
 import time
@@ -18,6 +19,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness import http2
+from tests.harness.http2 import DATA, Wire, grpc_message
 from tests.harness.servers import IPGATE, Client, Refused, Server, serving
 from tests.harness.stores import REDIS, StoreServer
 from tests.harness.waiting import eventually
@@ -178,6 +181,42 @@ def test_a_caller_that_heeds_health_loses_no_call_to_a_stop(tmp_path: Path) -> N
         log = server.log.read_text()
         assert "Traceback" not in log
         assert "ERROR" not in log
+
+
+def _listens(server: Server) -> bool:
+    host, _, port = server.address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def test_an_answer_that_is_being_read_at_the_stop_is_read_to_its_end(tmp_path: Path) -> None:
+    """The caller has room for a part of it when the stop begins, and takes the rest then."""
+    with serving(tmp_path) as server:
+        question = authorize.AuthorizeRequest(key="x", ip="1.2.3.4")
+        batch = authorize.BatchAuthorizeRequest(requests=[question] * 1000)
+        expected = server.client().call("BatchAuthorize", batch).ByteSize() + 5
+        with Wire(server.address) as wire:
+            wire.settings((http2.INITIAL_WINDOW_SIZE, 1000))
+            wire.call(1, "/ipgate.v1.AuthorizeService/BatchAuthorize")
+            wire.send(DATA, http2.END_STREAM, 1, grpc_message(batch.SerializeToString()))
+            first = wire.first(DATA)
+            assert first is not None
+            server.process.terminate()
+            eventually(lambda: not _listens(server), "the stop began")
+            taken, a_little = len(first.payload), struct.pack(">I", 100)
+            wire.send(http2.WINDOW_UPDATE, 0, 1, a_little)
+            for each in wire.frames():
+                if each.kind == DATA:
+                    taken += len(each.payload)
+                    wire.send(http2.WINDOW_UPDATE, 0, 1, a_little)
+                elif each.kind == http2.HEADERS and each.flags & http2.END_STREAM:
+                    break
+            assert each.headers.get("grpc-status") == "0"
+            assert taken == expected
+        assert server.stop() == 0
 
 
 def test_the_root_token_is_made_once_and_kept_private(tmp_path: Path) -> None:

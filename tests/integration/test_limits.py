@@ -116,6 +116,24 @@ def test_more_connections_than_there_is_room_for_are_closed(small: Server) -> No
     eventually(lambda: _code(small) == "OK", "there is room again")
 
 
+def test_a_host_by_name_has_no_more_room(tmp_path: Path) -> None:
+    """The limit holds for all its addresses together."""
+    with (
+        serving(tmp_path, "--listen", "localhost:0", "--max-connections", "4") as server,
+        ExitStack() as stack,
+    ):
+        port, served = server.address.rpartition(":")[2], 0
+        for host in ("127.0.0.1", "::1"):
+            for _ in range(8):
+                try:
+                    wire = stack.enter_context(Wire(f"{host}:{port}"))
+                    wire.settings()
+                    served += asked(wire, 1) == "0"
+                except ConnectionError:
+                    continue
+        assert 0 < served <= 4
+
+
 def test_a_watcher_that_reads_nothing_stops_neither_health_nor_the_server(tmp_path: Path) -> None:
     """Others learn that the server stops, and it does, in time."""
     with serving(tmp_path, "--drain-delay", "1", "--shutdown-grace", "1") as server:

@@ -33,6 +33,23 @@ def own(tmp_path: Path) -> Iterator[StoreServer]:
     store.stop()
 
 
+def test_nothing_is_answered_once_changes_are_not_followed_any_more(url: str) -> None:
+    """A worker that ends answers nothing after its last look at the changes, not even what it holds:
+    nobody waits any more until it has applied one."""
+
+    async def run() -> None:
+        async with parts(url) as p:
+            await p.key("k")
+            assert await p.ask("1.2.3.4") == "UNRESTRICTED"
+            p.follower.stop()
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await p.ask("1.2.3.4")
+                await p.follower.moved(0.05)
+
+    asyncio.run(run())
+
+
 def test_a_key_that_is_linked_while_it_is_loaded_is_not_kept_unlinked(url: str) -> None:
     """The load that read the key before the link is fenced off."""
 

@@ -17,7 +17,7 @@ from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 from tests.harness import http2
 from tests.harness.http2 import DATA, Wire, grpc_message
-from tests.harness.servers import TIMEOUT, Client, Refused, Server
+from tests.harness.servers import ROOT_TOKEN, TIMEOUT, Client, Refused, Server
 from tests.harness.waiting import eventually
 
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
@@ -163,30 +163,61 @@ def test_what_is_no_message_ends_the_stream(server: Server) -> None:
         assert wire.status(1) == "3"
 
 
-def test_a_caller_that_takes_no_answers_is_not_read_from(server: Server) -> None:
-    """Questions are taken until the answers fill what little is kept of them, then no more."""
-    question = authorize.StreamAuthorizeRequest(
+QUESTIONS = 50_000
+UNREAD = grpc_message(
+    authorize.StreamAuthorizeRequest(
         id="x" * 1000, request=authorize.AuthorizeRequest(key="x", ip="1.2.3.4")
-    )
-    unsent = memoryview(grpc_message(question.SerializeToString()) * 50_000)
-    with Wire(server.address, timeout=3) as wire:
-        wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
-        wire.call(1, STREAM)
-        room = {0: 65_535, 1: 65_535}
-        while unsent:
+    ).SerializeToString()
+)
+
+
+def _fill(wire: Wire, streams: int, token: str = ROOT_TOKEN) -> None:
+    """Asks over so many streams and takes no answer, until no more questions are taken."""
+    wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
+    ids = range(1, 2 * streams, 2)
+    for each in ids:
+        wire.call(each, STREAM, token=token)
+    unsent = {each: memoryview(UNREAD * (QUESTIONS // streams)) for each in ids}
+    room = dict.fromkeys((0, *ids), 65_535)
+    while unsent:
+        for each in list(unsent):
             # Whatever fits, also a part of a message: a server makes room as it needs it.
-            part = unsent[: max(0, min(*room.values(), 16_384))]
+            part = unsent[each][: max(0, min(room[0], room[each], 16_384))]
             if part:
-                wire.send(DATA, 0, 1, bytes(part))
-                unsent = unsent[len(part) :]
-                room = {stream: left - len(part) for stream, left in room.items()}
-                continue
+                wire.send(DATA, 0, each, bytes(part))
+                unsent[each] = unsent[each][len(part) :]
+                for stream in (0, each):
+                    room[stream] -= len(part)
+            if not unsent[each]:
+                del unsent[each]
+        if room[0] <= 0 or not any(room[each] > 0 for each in unsent):
             try:
                 stream, more = wire.granted()
             except TimeoutError:
                 return
-            room[abs(stream)] += more
-        pytest.fail("it is read from without end")
+            for each in ids if stream < 0 else (stream,):
+                room[each] += more
+    pytest.fail("it is read from without end")
+
+
+@pytest.mark.parametrize("streams", [1, 200])
+def test_a_caller_that_takes_no_answers_is_not_read_from(server: Server, streams: int) -> None:
+    """Questions are taken until the answers fill what little is kept of them, then no more."""
+    with Wire(server.address, timeout=3) as wire:
+        _fill(wire, streams)
+
+
+def test_a_caller_that_takes_no_answers_holds_up_nobody(
+    server: Server, client: Client, workspace: str
+) -> None:
+    """Neither the changes, streams and health checks of others, nor their questions."""
+    with Wire(server.address, timeout=3) as wire:
+        _fill(wire, 200, client.access_token("AUTHORIZER", workspace).token)
+        assert client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace), timeout=10)
+        question = authorize.AuthorizeRequest(key="x", ip="1.2.3.4")
+        asked = authorize.StreamAuthorizeRequest(id="1", request=question)
+        assert client.call("StreamAuthorize", asked, timeout=10).id == "1"
+        assert client.call("Authorize", question, timeout=10)
 
 
 def test_a_stream_that_is_left_leaves_nothing(server: Server, client: Client) -> None:

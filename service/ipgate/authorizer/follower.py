@@ -109,8 +109,11 @@ class Follower:
 
     def stop(self) -> None:
         """Ends `run` with its present read. Cancelling it cuts that short, but may be taken for a
-        failure of the read."""
+        failure of the read. Nothing is answered from then on: nobody waits any more until this
+        worker has applied a change."""
         self._stopped = True
+        for history in self.histories.values():
+            history.fresh_at = -inf
 
     def age(self, shard: int) -> float:
         """Seconds since what is held of a shard was known to be the present."""
@@ -209,7 +212,7 @@ class Follower:
             self._flights.touch(change)
             self._cache.apply(change)
             history.advance(Head(history.head.epoch, change.number, change.tip), shard)
-        if len(changes) < COUNT:
+        if len(changes) < COUNT and not self._stopped:
             history.fresh_at = began
 
     async def _begin(self, feed: Feed) -> None:
@@ -219,7 +222,7 @@ class Follower:
         self._flights.touch_all()
         self._cache.clear()
         for shard, (head, tips) in found.items():
-            self.histories[shard] = History(head, tips, shard, began)
+            self.histories[shard] = History(head, tips, shard, -inf if self._stopped else began)
         self._wake()
 
     def _distrust(self, feed: Feed) -> bool:

@@ -10,7 +10,14 @@ from pathlib import Path
 from ipgate.authorizer.identity import Identity
 from ipgate.engines import grpcio
 from ipgate.engines.asgi import AsgiCalls
-from ipgate.engines.envoy_config import HOSTED, SERVICE, admin_socket, inner_socket
+from ipgate.engines.envoy_config import (
+    HOSTED,
+    SERVICE,
+    STARTED,
+    UNDER_WAY,
+    admin_socket,
+    inner_socket,
+)
 from ipgate.engines.health import Health
 from ipgate.rpc.guard import Method, Stream
 from ipgate.settings import Settings
@@ -55,15 +62,26 @@ class EnvoyEngine:
         await asyncio.gather(self._idle(grace), self.inner.stop(grace))
 
     async def _idle(self, grace: float) -> None:
+        """Returns when all callers have their answers, or the grace is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.calls.idle()
+                while await self._sends():  # noqa: ASYNC110  it is another program that is waited for
+                    await asyncio.sleep(_POLL)
+
+    async def _sends(self) -> bool:
+        """Whether Envoy has answers that are not yet with their callers."""
+        counts = await self._told("GET", f"/stats?filter={UNDER_WAY}")
+        found = [line for line in counts.splitlines() if f".{UNDER_WAY}: " in line]
+        return any(
+            not line.startswith("http.admin.") and not line.endswith(": 0") for line in found
+        )
 
     async def ended(self) -> None:
         await self.inner.ended()
 
     async def _listens(self) -> bool:
-        return "workers_started: 1" in await self._told("GET", "/stats?filter=workers_started")
+        return f"{STARTED}: 1" in await self._told("GET", f"/stats?filter={STARTED}")
 
     async def _told(self, method: str, path: str) -> str:
         """Envoy's answer to a command; "" if it does not answer."""

@@ -5,7 +5,6 @@ engine (`grpcio.py`), in Envoy's words.
 """
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,9 @@ HOSTED = ("Authorize", "BatchAuthorize")
 """Methods of AuthorizeService that the ASGI application answers; all others go on to grpc.aio."""
 
 SERVICE = "/ipgate.v1.AuthorizeService/"
+
+STARTED, UNDER_WAY = "listener_manager.workers_started", "downstream_rq_active"
+"""What Envoy counts: its threads that listen, and the requests of a listener."""
 
 _TYPE = "type.googleapis.com/envoy.extensions"
 _INNER = "inner"
@@ -97,7 +99,7 @@ def configuration(settings: Settings, port: int, directory: Path, app: str) -> d
     application, as MODULE:NAME."""
     from pyvoy import Mount, PyvoyServer  # noqa: PLC0415  it comes with an extra
 
-    first, *others = _addresses(settings.host, port)
+    first, *others = (_listening(each, port) for each in settings.addresses())
     made: dict[str, Any] = PyvoyServer(
         [Mount(app, SERVICE)],
         tls_cert=_file(settings.tls_cert),
@@ -132,29 +134,17 @@ def configuration(settings: Settings, port: int, directory: Path, app: str) -> d
     made["overload_manager"] = _connections(bounds.most_connections(settings.max_connections))
     made["stats_config"] = {
         "stats_matcher": {
-            "inclusion_list": {"patterns": [{"exact": "listener_manager.workers_started"}]}
+            "inclusion_list": {
+                "patterns": [{"exact": STARTED}, {"suffix": f".{UNDER_WAY}"}],
+            }
         }
     }
     return made
 
 
-def _addresses(host: str, port: int) -> list[dict[str, Any]]:
-    """All addresses of a host, as Envoy takes them. Raises BadSetting."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as fault:
-        raise BadSetting(f"--listen: {host!r} has no address: {fault.strerror}") from fault
-    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
-    return [
-        {
-            "socket_address": {
-                "address": each,
-                "port_value": port,
-                **({"ipv4_compat": True} if each == "::" else {}),
-            }
-        }
-        for each in addresses
-    ]
+def _listening(address: str, port: int) -> dict[str, Any]:
+    ipv4 = {"ipv4_compat": True} if address == "::" else {}
+    return {"socket_address": {"address": address, "port_value": port, **ipv4}}
 
 
 def _file(path: str) -> Path | None:
@@ -235,7 +225,9 @@ def _routes() -> list[dict[str, Any]]:
 def _cluster(directory: Path) -> dict[str, Any]:
     pipe = {"pipe": {"path": str(inner_socket(directory))}}
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    http2 = {"initial_stream_window_size": _WINDOW, "initial_connection_window_size": _WINDOW * 16}
+    # All callers share these connections: streams that nobody reads must leave room for the others.
+    window = _WINDOW * (bounds.MAX_STREAMS + 1)
+    http2 = {"initial_stream_window_size": _WINDOW, "initial_connection_window_size": window}
     limits = dict.fromkeys(
         ("max_connections", "max_pending_requests", "max_requests", "max_retries"), _NO_LIMIT
     )

@@ -22,6 +22,8 @@ _LIMITS = (
     ("grpc.max_metadata_size", bounds.MAX_METADATA),
     ("grpc.absolute_max_metadata_size", bounds.MAX_METADATA),
     ("grpc.max_concurrent_streams", bounds.MAX_STREAMS),
+    # The core would widen the windows of streams without regard to whether anybody reads them.
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.server_handshake_timeout_ms", bounds.HANDSHAKE * 1000),
     ("grpc.keepalive_time_ms", bounds.PING_AFTER * 1000),
     ("grpc.keepalive_timeout_ms", bounds.PING_TIMEOUT * 1000),
@@ -59,13 +61,17 @@ def build(
     settings: Settings, port: int, methods: Mapping[str, Method | Stream], identity: Identity
 ) -> GrpcioEngine:
     """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
-    engine = unbound(settings, methods, identity, bounds.most_connections(settings.max_connections))
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{host}:{port}"
-    if settings.tls_cert:
-        bound = engine.server.add_secure_port(address, _credentials(settings))
-    else:
-        bound = engine.server.add_insecure_port(address)
+    # A name is not left to the core: it counts connections for each address apart.
+    addresses = settings.addresses()
+    most = bounds.most_connections(settings.max_connections) // len(addresses)
+    engine = unbound(settings, methods, identity, max(1, most))
+    bound = port
+    for each in addresses:
+        address = f"[{each}]:{port}" if ":" in each else f"{each}:{port}"
+        if settings.tls_cert:
+            bound = engine.server.add_secure_port(address, _credentials(settings))
+        else:
+            bound = engine.server.add_insecure_port(address)
     return replace(engine, port=bound)
 
 
