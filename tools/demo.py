@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 IPGATE = Path(sys.executable).with_name("ipgate")
@@ -77,4 +78,6 @@ def walk(address: str, token: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)
