@@ -129,14 +129,14 @@ class Settings:
         except (OSError, ssl.SSLError) as fault:
             raise BadSetting(
                 f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r} cannot be served with: "
-                f"{_cause(fault)}; give a certificate chain and its key, both as PEM, without a password"
+                f"{tls_fault(fault)}; give a certificate chain and its key, both as PEM, without a password"
             ) from fault
         try:
             if self.tls_client_ca:
                 context.load_verify_locations(self.tls_client_ca)
         except (OSError, ssl.SSLError) as fault:
             raise BadSetting(
-                f"--tls-client-ca {self.tls_client_ca!r}: {_cause(fault)}; give certificates as PEM"
+                f"--tls-client-ca {self.tls_client_ca!r}: {tls_fault(fault)}; give certificates as PEM"
             ) from fault
 
     def _address(self) -> tuple[str, int]:
@@ -161,7 +161,7 @@ def declared() -> list[tuple[str, Any, str]]:
     return [(each.name, each.default, each.metadata["help"]) for each in fields(Settings)]
 
 
-def _cause(fault: OSError) -> str:
+def tls_fault(fault: OSError) -> str:
     """What OpenSSL has against a file, without its numbers."""
     if not isinstance(fault, ssl.SSLError):
         return str(fault.strerror)

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ipgate.domain.revision import parse_revision
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
@@ -218,6 +219,8 @@ def test_a_caller_that_takes_no_answers_holds_up_nobody(
         asked = authorize.StreamAuthorizeRequest(id="1", request=question)
         assert client.call("StreamAuthorize", asked, timeout=10).id == "1"
         assert client.call("Authorize", question, timeout=10)
+        health = health_pb2_grpc.HealthStub(client.channel)
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
 
 
 def test_a_stream_that_is_left_leaves_nothing(server: Server, client: Client) -> None:

@@ -14,6 +14,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from ipgate.settings import tls_fault
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
 from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
@@ -111,8 +112,8 @@ class Connection:
                 # A key under a password is refused here, where OpenSSL would ask for it.
                 context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: b"")
         except OSError as fault:
-            why = getattr(fault, "reason", None) or fault.strerror or fault
-            raise Failure(f"{what}: {why}; give PEM files without a password") from fault
+            text = f"{what}: {tls_fault(fault)}; give PEM files without a password"
+            raise Failure(text) from fault
 
     def _secret(self) -> str:
         """The token. Raises Failure."""
