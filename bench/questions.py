@@ -12,6 +12,7 @@ from ipgate.authorizer.authorizer import Verdict
 from ipgate.domain.credential import digest
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.convert import batch_out
+from ipgate.rpc.guard import Call
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges
@@ -23,11 +24,6 @@ _BATCH = 100
 _RANGES = 10
 _CALLS = 20
 _ROUNDS = 15
-
-
-class _NoDeadline:
-    def time_remaining(self) -> None:
-        return None
 
 
 def measure() -> list[Figure]:
@@ -50,7 +46,7 @@ async def _measure(url: str) -> list[Figure]:
             return authorize.BatchAuthorizeRequest.FromString(encoded)
 
         async def whole() -> bytes:
-            return await servicer.BatchAuthorize(read(), ROOT, _NoDeadline())
+            return await servicer.BatchAuthorize(read(), Call(ROOT, lambda: None))
 
         answer = authorize.BatchAuthorizeResponse.FromString(await whole())
         assert all(each.response.allowed for each in answer.results)

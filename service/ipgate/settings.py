@@ -60,6 +60,7 @@ class Settings:
     max_ranges_per_list: int = _setting(100_000, "Ranges of one allow list.", min=1)
     max_lists_per_key: int = _setting(1000, "Allow lists linked to one API key.", min=1, max=65_535)
     max_keys_per_workspace: int = _setting(1_000_000, "API keys of one workspace.", min=1)
+    max_lists_per_workspace: int = _setting(10_000, "Allow lists of one workspace.", min=1)
     max_message_bytes: int = _setting(4 << 20, "Size of a request.", min=1024)
     max_concurrent_calls: int = _setting(
         2000, "Calls under way in one worker; more are refused at once.", min=1

@@ -95,7 +95,7 @@ class Writer:
         there = policy.lists[name]
         text = self._random.choice(RANGES)
         if self._random.random() < 0.1:
-            request = admin.DeleteAllowListRequest(name=full, force=True)
+            request = admin.DeleteAllowListRequest(name=full, force=True, allow_unrestricted=True)
             self._attempt(workspace, "DeleteAllowList", request, policy.without_list(name))
         elif text not in there:
             request = admin.AddRangesRequest(allow_list=full, ranges=[text])
@@ -117,6 +117,8 @@ class Writer:
             allow_list=f"{workspace.name}/allowLists/{allow_list}",
             api_keys=[f"{workspace.name}/apiKeys/{name}"],
         )
+        if linked:
+            request.allow_unrestricted = True
         after = replace(key, lists=key.lists ^ {allow_list})
         method = "UnlinkApiKeys" if linked else "LinkApiKeys"
         self._attempt(workspace, method, request, policy.with_key(name, after))
@@ -167,8 +169,7 @@ class Writer:
             workspace.changes.append(Change(began, now(), after, None))
             workspace.given_up = True
             return False
-        changed = getattr(answer, "api_key", answer)
-        workspace.changes.append(Change(began, now(), after, revision(changed.revision)))
+        workspace.changes.append(Change(began, now(), after, revision(answer.revision)))
         return True
 
 

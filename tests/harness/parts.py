@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate.admin.limits import Limits
@@ -19,6 +19,7 @@ from ipgate.authorizer.loading import Loading
 from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
 from ipgate.domain.revision import SHARDS
+from ipgate.domain.writing import MAINTENANCE
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import connect
@@ -122,21 +123,24 @@ class Parts:
             description="d",
             ranges=ranges,
         )
-        await self.lists.create(made, allow_broad=False, validate_only=False)
+        await self.lists.create(made, MAINTENANCE)
+
+    async def delete_list(self, allow_list: str) -> None:
+        options = replace(MAINTENANCE, force=True, allow_unrestricted=True)
+        await self.lists.store.delete(self.workspace, allow_list, options)
 
     async def key(self, key: str, secret: str = "") -> None:
         sha256 = hashlib.sha256((secret or secrets.token_hex(8)).encode()).hexdigest()
         made = ApiKey(workspace=self.workspace, id=key)
-        await self.keys.create(made, sha256, limit=10**6, validate_only=False)
+        await self.keys.create(made, sha256, MAINTENANCE, limit=10**6)
 
     async def link(self, allow_list: str, *keys: str) -> str:
-        return await self.lists.link(
-            self.workspace, allow_list, keys, link=True, validate_only=False
-        )
+        linked = await self.lists.link(self.workspace, allow_list, keys, MAINTENANCE, link=True)
+        return linked.revision
 
     async def default(self, allow_list: str, *, enabled: bool) -> None:
         await self.workspaces.update_default(
-            self.workspace, enabled=enabled, allow_list=allow_list, etag="", validate_only=False
+            self.workspace, MAINTENANCE, enabled=enabled, allow_list=allow_list
         )
 
     async def ask(self, ip: str, key: str = "k", secret: str = "", min_revision: str = "") -> str:
@@ -150,11 +154,9 @@ class Parts:
 
     async def caught_up(self) -> None:
         """Waits until the follower has applied every change made so far."""
-        await self.workspaces.update(
-            self.workspace, {"display_name": secrets.token_hex(4)}, etag="", validate_only=False
-        )
-        found = await self.workspaces.get(self.workspace)
-        await self.ask("1.1.1.1", "nobody", min_revision=found.stamps.revision)
+        changes = {"display_name": secrets.token_hex(4)}
+        updated = await self.workspaces.update(self.workspace, changes, MAINTENANCE)
+        await self.ask("1.1.1.1", "nobody", min_revision=updated.revision)
 
 
 @asynccontextmanager
@@ -174,7 +176,7 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
     following = asyncio.create_task(follower.run())
     workspaces = Workspaces(WorkspaceStore(scripts), TokenStore(scripts))
     workspace = f"w{secrets.token_hex(6)}"
-    await workspaces.create(Workspace(id=workspace), validate_only=False)
+    await workspaces.create(Workspace(id=workspace), MAINTENANCE)
     try:
         yield Parts(
             workspace=workspace,
@@ -185,7 +187,9 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
             cache=cache,
             follower=follower,
             authorizer=Authorizer(cache, loading, follower, clock, max_staleness=30),
-            lists=Lists(ListStore(scripts), RuleStore(scripts), Limits(100_000, 1000, 10**6)),
+            lists=Lists(
+                ListStore(scripts), RuleStore(scripts), Limits(100_000, 1000, 10**6, 10_000)
+            ),
             workspaces=workspaces,
             keys=ApiKeyStore(scripts),
         )

@@ -108,7 +108,7 @@ class Client:
                 workspace_id=f"w{secrets.token_hex(8)}", workspace=resources.Workspace(**fields)
             ),
         )
-        return str(made.name)
+        return str(made.workspace.name)
 
     def allow_list(
         self, workspace: str, allow_list: str, ranges: Sequence[str], **fields: Any
@@ -123,7 +123,7 @@ class Client:
                 allow_list=resources.AllowList(**given),
                 allow_broad=broad,
             ),
-        )
+        ).allow_list
 
     def key(self, workspace: str, key: str, **fields: Any) -> Any:
         """Creates a key; returns the response, credential included."""
@@ -143,7 +143,10 @@ class Client:
         return str(self.call("LinkApiKeys", request).revision)
 
     def unlink(self, allow_list: str, *keys: str) -> str:
-        request = admin.UnlinkApiKeysRequest(allow_list=allow_list, api_keys=keys)
+        """Also where keys become usable from every address."""
+        request = admin.UnlinkApiKeysRequest(
+            allow_list=allow_list, api_keys=keys, allow_unrestricted=True
+        )
         return str(self.call("UnlinkApiKeys", request).revision)
 
     def default(self, workspace: str, allow_list: str = "", *, enabled: bool = True) -> Any:
@@ -155,7 +158,7 @@ class Client:
                     enabled=enabled, allow_list=allow_list
                 ),
             ),
-        )
+        ).workspace
 
     def access_token(self, role: str, workspace: str = "", **fields: Any) -> Any:
         """Creates an access token; returns the response, secret included."""

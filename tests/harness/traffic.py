@@ -31,7 +31,9 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
         ),
         lambda: client.call(
             "DeleteAllowList",
-            admin.DeleteAllowListRequest(name=allow_list, force=chance.random() < 0.5),
+            admin.DeleteAllowListRequest(
+                name=allow_list, force=chance.random() < 0.5, allow_unrestricted=True
+            ),
         ),
         lambda: client.key(workspace, identifier),
         lambda: client.key(workspace, identifier),
@@ -39,6 +41,10 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
         lambda: client.link(allow_list, key),
         lambda: client.link(allow_list, key),
         lambda: client.unlink(allow_list, key),
+        lambda: client.call(
+            "SetApiKeyAllowLists",
+            admin.SetApiKeyAllowListsRequest(api_key=key, allow_lists=[allow_list]),
+        ),
         lambda: client.default(workspace, allow_list),
         lambda: client.access_token("AUTHORIZER", workspace),
     )

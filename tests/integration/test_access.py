@@ -109,6 +109,7 @@ def about(workspace: str) -> dict[str, Any]:
         "GetApiKey": admin.GetApiKeyRequest(name=key),
         "ListApiKeys": admin.ListApiKeysRequest(parent=workspace),
         "UpdateApiKey": admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True}),
+        "SetApiKeyAllowLists": admin.SetApiKeyAllowListsRequest(api_key=key, allow_lists=[allow_list]),
         "DeleteApiKey": admin.DeleteApiKeyRequest(name=key),
         "CreateAccessToken": admin.CreateAccessTokenRequest(access_token={"role": 3, "workspace": workspace}),
         "ListAccessTokens": admin.ListAccessTokensRequest(workspace=workspace),

@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from ipgate.domain.addresses import format_range, last_address, range_holding
 from ipgate.domain.errors import IpgateError
+from ipgate.domain.writing import MAINTENANCE
 
 from tests.harness.parts import ROOT, Parts, parts
 from tests.harness.stores import StoreServer
@@ -24,9 +26,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def change(p: Parts, ranges: set[int], *, add: bool) -> None:
     call = p.lists.add_ranges if add else p.lists.remove_ranges
-    more = {"allow_broad": True} if add else {}
     texts = [format_range(each) for each in ranges]
-    await call(p.workspace, "l", texts, etag="", validate_only=False, **more)
+    await call(p.workspace, "l", texts, replace(MAINTENANCE, allow_broad=True))
 
 
 async def decided(p: Parts, address: int) -> str:

@@ -99,7 +99,9 @@ def test_an_export_is_a_state_that_was(tmp_path: Path, empty: StoreServer) -> No
                 client.allow_list(parent, "m", ["10.0.0.1"])
                 client.default(parent, name)
                 client.link(name, *keys)
-                request = admin.DeleteAllowListRequest(name=name, force=True)
+                request = admin.DeleteAllowListRequest(
+                    name=name, force=True, allow_unrestricted=True
+                )
                 client.call("DeleteAllowList", request)
 
         with ThreadPoolExecutor(1) as pool:

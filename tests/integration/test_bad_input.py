@@ -187,8 +187,10 @@ def test_every_change_is_logged_with_its_resource_and_its_caller(
     bearer.call("GetApiKey", admin.GetApiKeyRequest(name=key))
     who = token.access_token.name.removeprefix("accessTokens/")
     log = server.log.read_text()
-    assert f"AdminService/CreateApiKey '{key}' by {who}" in log
-    assert f"AdminService/CreateAccessToken '{token.access_token.name}' by root" in log
+    assert f"AdminService/CreateApiKey resource='{key}' actor={who} " in log
+    assert (
+        f"AdminService/CreateAccessToken resource='{token.access_token.name}' actor=<root> " in log
+    )
     assert f"GetApiKey '{key}'" not in log
 
 

@@ -59,7 +59,10 @@ def test_every_kind_of_change_is_seen_by_the_other_server(
     b = client.allow_list(workspace, "b", ["198.51.100.1"])
     assert reason(client.link(b.name, key), "198.51.100.1") == "LINKED_LIST_MATCH"
     assert reason(client.unlink(a.name, key)) == "NOT_IN_LINKED_LISTS"
-    forced = client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=b.name, force=True))
+    forced = client.call(
+        "DeleteAllowList",
+        admin.DeleteAllowListRequest(name=b.name, force=True, allow_unrestricted=True),
+    )
     assert reason(forced.revision) == "UNRESTRICTED"
     require = admin.UpdateWorkspaceRequest(
         workspace={"name": workspace, "require_allow_list": True}

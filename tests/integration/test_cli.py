@@ -68,7 +68,7 @@ def test_the_whole_job_in_one_line_each(run: Run, workspace: str) -> None:
     assert "203.0.113.9" in run("list", "show", "office")
     run("list", "update", "office", "--name", "Head office")
     assert "Head office" in run("list", "ls")
-    run("list", "unlink", "office", "ci")
+    run("list", "unlink", "office", "ci", "--allow-unrestricted")
     run("default", "set", "office")
     assert f"default of {workspace}: office" in run("default", "show")
     assert "default" in run("key", "ls")
@@ -277,7 +277,7 @@ def test_wait_tells_when_a_change_is_in_force_everywhere(run: Run) -> None:
         ("list", "remove", "l", "-r", "192.0.2.2"),
         ("default", "set", "l"),
         ("default", "off"),
-        ("list", "unlink", "l", "k"),
+        ("key", "set-lists", "k", "--none", "--allow-unrestricted"),
         ("list", "delete", "l"),
         ("key", "delete", "k"),
     ]
@@ -297,3 +297,52 @@ def test_a_new_credential_is_shown_even_if_the_wait_fails(run: Run, shared_url: 
     assert "ipg_" in shown
     assert "may not be in force yet" in shown
     assert "1 of 2 workers" in shown
+
+
+def test_a_dry_run_shows_what_would_change(run: Run, client: Client, workspace: str) -> None:
+    """It begins with "dry run, nothing changed", counts the ranges, and names the keys affected."""
+    run("list", "create", "l", "--name", "L", "--description", "d", "-r", "192.0.2.1")
+    for key in ("k1", "k2"):
+        run("key", "create", key)
+    run("list", "link", "l", "k1", "k2")
+    before = run("list", "show", "l")
+    create = ("list", "create", "m", "--name", "M", "--description", "d", "-r", "192.0.2.1")
+    assert run(*create, "--dry-run") == "dry run, nothing changed: +1 range\n"
+    assert run("list", "add", "l", "-r", "10.0.0.1", "-r", "10.0.0.2", "--dry-run") == (
+        "dry run, nothing changed: +2 ranges\napplies to 2 API keys: k1, k2\n"
+    )
+    update = ("list", "update", "l", "-r", "10.0.0.1", "-r", "10.0.0.2", "-r", "10.0.0.3")
+    assert "dry run, nothing changed: +3 −1 ranges" in run(*update, "--dry-run")
+    assert "+3 −1 ranges\napplies to 2 API keys: k1, k2" in run(*update)
+    assert before != run("list", "show", "l")
+    assert "nothing changed: would have updated k1" in run(
+        "key", "update", "k1", "--disable", "--dry-run"
+    )
+    assert "enabled" in run("key", "show", "k1")
+
+
+def test_what_opens_keys_is_said_and_needs_consent(run: Run, workspace: str) -> None:
+    """Unlinking a last list fails with the keys' names; with --allow-unrestricted it says what it did."""
+    run("list", "create", "l", "--name", "L", "--description", "d", "-r", "192.0.2.1")
+    run("key", "create", "k")
+    run("list", "link", "l", "k")
+    for command in (
+        ("list", "unlink", "l", "k"),
+        ("list", "delete", "l", "--force"),
+        ("key", "set-lists", "k", "--none"),
+    ):
+        assert "API_KEYS_UNRESTRICTED" not in run(*command, "--dry-run", code=2)
+        assert "API key k would become usable from every address" in run(*command, code=2)
+        foreseen = run(*command, "--allow-unrestricted", "--dry-run")
+        assert "1 API key would become usable from every address: k" in foreseen
+    run("default", "set", "l")
+    assert "1 API key lost the last allow list: k" in run("list", "unlink", "l", "k")
+    off = run("default", "off")
+    assert "every API key without an allow list became usable from every address" in off
+    identifier = workspace.rpartition("/")[2]
+    run("workspace", "update", identifier, "--require-allow-list")
+    opened = run("workspace", "update", identifier, "--no-require-allow-list", "--dry-run")
+    assert "every API key without an allow list would become usable from every address" in opened
+    run("list", "create", "m", "--name", "M", "--description", "d", "-r", "192.0.2.1")
+    assert "m" in run("key", "set-lists", "k", "m")
+    assert "give --none" in run("key", "set-lists", "k", code=2)

@@ -12,6 +12,7 @@ from ipgate.authorizer.loading import AT_ONCE
 from ipgate.authorizer.slots import MOST_WAITING
 from ipgate.domain.errors import Unavailable
 from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
+from ipgate.rpc.guard import Call
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.parts import ROOT, Parts, parts
@@ -28,13 +29,6 @@ def store(tmp_path: Path) -> Iterator[StoreServer]:
     running.stop()
 
 
-class Patient:
-    """The context of a call without a deadline."""
-
-    def time_remaining(self) -> None:
-        return None
-
-
 def made_up(count: int) -> authorize.BatchAuthorizeRequest:
     return authorize.BatchAuthorizeRequest(
         requests=[
@@ -45,8 +39,7 @@ def made_up(count: int) -> authorize.BatchAuthorizeRequest:
 
 
 def batch(p: Parts, count: int) -> "asyncio.Task[Any]":
-    context: Any = Patient()
-    call = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), ROOT, context)
+    call = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), Call(ROOT, lambda: None))
     return asyncio.create_task(call)
 
 

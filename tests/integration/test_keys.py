@@ -168,7 +168,7 @@ def test_an_expiry_comes_by_itself(client: Client, workspace: str) -> None:
     assert authorize.REASON_UNRESTRICTED in reasons
     request = admin.UpdateApiKeyRequest(api_key={"name": made.api_key.name})
     request.update_mask.paths.append("expire_time")
-    updated = client.call("UpdateApiKey", request)
+    updated = client.call("UpdateApiKey", request).api_key
     assert not updated.HasField("expire_time")
     assert client.ask("8.8.8.8", key=made.credential, min_revision=updated.revision).allowed
 
@@ -202,13 +202,13 @@ def test_a_key_is_changed_by_its_mask(client: Client, workspace: str) -> None:
         api_key={"name": made.name, "display_name": "new", "disabled": True, "etag": made.etag}
     )
     request.update_mask.paths.append("disabled")
-    changed = client.call("UpdateApiKey", request)
+    changed = client.call("UpdateApiKey", request).api_key
     assert (changed.display_name, changed.disabled) == ("old", True)
     with pytest.raises(Refused, match="ABORTED"):
         client.call("UpdateApiKey", request)
     everything = admin.UpdateApiKeyRequest(api_key={"name": made.name})
     everything.update_mask.paths.append("*")
-    changed = client.call("UpdateApiKey", everything)
+    changed = client.call("UpdateApiKey", everything).api_key
     assert (changed.display_name, changed.disabled) == ("", False)
 
 

@@ -81,20 +81,20 @@ def test_display_names_are_unique_without_case(client: Client, workspace: str) -
     with pytest.raises(Refused, match="ALREADY_EXISTS"):
         client.call("UpdateAllowList", rename)
     own = admin.UpdateAllowListRequest(allow_list={"name": first.name, "display_name": "STRASSE"})
-    assert client.call("UpdateAllowList", own).display_name == "STRASSE"
+    assert client.call("UpdateAllowList", own).allow_list.display_name == "STRASSE"
     client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=first.name))
-    assert client.call("UpdateAllowList", rename).display_name == "strasse"
+    assert client.call("UpdateAllowList", rename).allow_list.display_name == "strasse"
 
 
 def test_ranges_are_added_and_removed_one_by_one(client: Client, workspace: str) -> None:
     """What is added again stays once; what is removed is gone; the rest is as it was."""
     made = client.allow_list(workspace, "l", ["1.2.3.4"])
     add = admin.AddRangesRequest(allow_list=made.name, ranges=["1.2.3.4", "5.6.7.0/24", "9.9.9.9"])
-    assert client.call("AddRanges", add).range_count == 3
+    assert client.call("AddRanges", add).allow_list.range_count == 3
     etag = get(client, made.name).etag
-    assert client.call("AddRanges", add).etag == etag, "nothing new is no change"
+    assert client.call("AddRanges", add).allow_list.etag == etag, "nothing new is no change"
     remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["5.6.7.0/24"])
-    assert client.call("RemoveRanges", remove).range_count == 2
+    assert client.call("RemoveRanges", remove).allow_list.range_count == 2
     assert list(get(client, made.name).ranges) == ["1.2.3.4", "9.9.9.9"]
 
 
@@ -140,7 +140,7 @@ def test_a_broad_list_needs_consent_whatever_it_is_made_of(
     with pytest.raises(Refused, match="INVALID_ARGUMENT"):
         client.call("UpdateAllowList", replace)
     add.allow_broad = True
-    assert client.call("AddRanges", add).range_count == 1 + len(ranges)
+    assert client.call("AddRanges", add).allow_list.range_count == 1 + len(ranges)
     rename = admin.UpdateAllowListRequest(allow_list={"name": made.name, "display_name": "wide"})
     client.call("UpdateAllowList", rename)
 
@@ -190,7 +190,7 @@ def test_a_list_in_use_is_deleted_only_by_force(client: Client, workspace: str) 
         "ALLOW_LIST_IN_USE",
     )
     assert refused.value.subjects == ["uses", "default", "k"]
-    request.force = True
+    request.force = request.allow_unrestricted = True
     revision = client.call("DeleteAllowList", request).revision
     answer = client.ask("8.8.8.8", api_key=key.name, min_revision=revision)
     assert answer.allowed, "unlinked, and no default"
@@ -212,7 +212,10 @@ def test_a_deleted_list_leaves_nothing_behind(client: Client, workspace: str) ->
     made = client.allow_list(workspace, "l", ["1.2.3.4"])
     key = client.key(workspace, "k").api_key
     client.link(made.name, key.name)
-    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name, force=True))
+    client.call(
+        "DeleteAllowList",
+        admin.DeleteAllowListRequest(name=made.name, force=True, allow_unrestricted=True),
+    )
     again = client.allow_list(workspace, "l", ["8.8.8.8"])
     assert get(client, again.name).linked_api_key_count == 0
     answer = client.ask("9.9.9.9", api_key=key.name, min_revision=again.revision)
@@ -257,7 +260,7 @@ def test_a_stale_etag_loses(client: Client, workspace: str) -> None:
     made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
     changed = client.call(
         "AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["9.9.9.9"])
-    )
+    ).allow_list
     stale: list[tuple[str, object]] = [
         ("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["8.8.8.8"], etag=made.etag)),
         ("RemoveRanges", admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4"], etag=made.etag)),
@@ -299,21 +302,23 @@ def test_validate_only_checks_and_changes_nothing(client: Client, workspace: str
     add = admin.AddRangesRequest(
         allow_list=made.name, ranges=["9.9.9.9", "1.2.3.4"], validate_only=True
     )
-    assert client.call("AddRanges", add).range_count == 3
+    assert client.call("AddRanges", add).allow_list.range_count == 3
     remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4"], validate_only=True)
-    assert client.call("RemoveRanges", remove).range_count == 1
+    assert client.call("RemoveRanges", remove).allow_list.range_count == 1
     update = admin.UpdateAllowListRequest(
         allow_list={"name": made.name, "display_name": "new", "ranges": ["8.8.8.8"]},
         validate_only=True,
     )
-    would_be = client.call("UpdateAllowList", update)
+    would_be = client.call("UpdateAllowList", update).allow_list
     assert (would_be.display_name, would_be.range_count) == ("new", 1)
     delete = admin.DeleteAllowListRequest(name=made.name, validate_only=True)
     with pytest.raises(Refused, match="FAILED_PRECONDITION"):
         client.call("DeleteAllowList", delete)
-    delete.force = True
+    delete.force = delete.allow_unrestricted = True
     assert not client.call("DeleteAllowList", delete).revision
-    unlink = admin.UnlinkApiKeysRequest(allow_list=made.name, api_keys=[key], validate_only=True)
+    unlink = admin.UnlinkApiKeysRequest(
+        allow_list=made.name, api_keys=[key], validate_only=True, allow_unrestricted=True
+    )
     assert not client.call("UnlinkApiKeys", unlink).revision
     create = admin.CreateAllowListRequest(
         parent=workspace, allow_list_id="l", allow_list=before, validate_only=True

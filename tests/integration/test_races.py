@@ -11,6 +11,7 @@ import pytest
 from ipgate.authorizer import cache as cache_module
 from ipgate.domain.errors import AlreadyExists, Unavailable
 from ipgate.domain.resources import ApiKey
+from ipgate.domain.writing import MAINTENANCE, WriteOptions
 from ipgate.store.api_keys import ApiKeyStore
 
 from tests.harness.parts import parts
@@ -86,9 +87,7 @@ def test_no_decision_mixes_two_states(url: str) -> None:
             await p.link("l", "k")
             await p.default("l", enabled=False)
             await p.feed_gate.reached.wait()
-            await p.workspaces.update(
-                p.workspace, {"display_name": "x"}, etag="", validate_only=False
-            )
+            await p.workspaces.update(p.workspace, {"display_name": "x"}, MAINTENANCE)
             p.rules.gates["workspace"].open()
             first = await asyncio.wait({asked}, timeout=0.3)
             assert not first[0] or asked.result() == "NOT_IN_DEFAULT_LIST"
@@ -116,9 +115,7 @@ def test_what_was_read_ahead_of_the_follower_waits_for_it(url: str) -> None:
             assert await p.ask("8.8.8.8") == "NOT_IN_DEFAULT_LIST"
             p.feed_gate.shut()
             # This makes the worker forget the workspace, and nothing else.
-            await p.workspaces.update(
-                p.workspace, {"display_name": "x"}, etag="", validate_only=False
-            )
+            await p.workspaces.update(p.workspace, {"display_name": "x"}, MAINTENANCE)
             await p.feed_gate.reached.wait()
             await p.link("l", "k")
             await p.default("l", enabled=False)
@@ -143,10 +140,8 @@ def test_a_list_deleted_and_made_anew_while_it_is_loaded_stays_dead(url: str) ->
             p.rules.gates["allow_list"].shut()
             asked = asyncio.create_task(p.ask("203.0.113.7"))
             await p.rules.gates["allow_list"].reached.wait()
-            await p.lists.delete(p.workspace, "l", etag="", force=True, validate_only=False)
-            await p.workspaces.update(
-                p.workspace, {"require_allow_list": True}, etag="", validate_only=False
-            )
+            await p.delete_list("l")
+            await p.workspaces.update(p.workspace, {"require_allow_list": True}, MAINTENANCE)
             await p.allow_list("l", "203.0.113.0/24")
             await p.caught_up()
             p.rules.gates["allow_list"].open()
@@ -272,7 +267,7 @@ def test_a_deleted_list_decides_for_no_address(url: str) -> None:
             await p.link("l", "k")
             await p.caught_up()
             assert await p.ask("2001:db8::1") == "NOT_IN_LINKED_LISTS"
-            await p.lists.delete(p.workspace, "l", etag="", force=True, validate_only=False)
+            await p.delete_list("l")
             await p.caught_up()
             assert await p.ask("2001:db8::1") == "UNRESTRICTED"
 
@@ -352,10 +347,17 @@ class CrashingKeys(ApiKeyStore):
 
     before = ""
 
-    async def _change(self, script: str, workspace: str, key: str, **args: Any) -> Any:
+    async def _change(
+        self,
+        script: str,
+        workspace: str,
+        key: str,
+        options: WriteOptions = MAINTENANCE,
+        **args: Any,
+    ) -> Any:
         if script == CrashingKeys.before:
             raise Interrupted
-        return await super()._change(script, workspace, key, **args)
+        return await super()._change(script, workspace, key, options, **args)
 
 
 @pytest.mark.parametrize("step", ["key_activate", "key_forget"])
@@ -371,8 +373,8 @@ def test_a_crash_between_two_steps_leaves_nothing_in_the_way(url: str, step: str
             made = ApiKey(workspace=p.workspace, id="k")
             CrashingKeys.before = step
             try:
-                await crashing.create(made, sha256, limit=10, validate_only=False)
-                await crashing.delete(p.workspace, "k", etag="", validate_only=False)
+                await crashing.create(made, sha256, MAINTENANCE, limit=10)
+                await crashing.delete(p.workspace, "k", MAINTENANCE)
             except Interrupted:
                 CrashingKeys.before = ""
             assert not CrashingKeys.before, "it was interrupted"
@@ -425,7 +427,7 @@ def test_a_late_clean_up_spares_the_next_key(url: str) -> None:
             sha256 = hashlib.sha256(secret.encode()).hexdigest()
             await p.key("k", secret)
             entry = await p.scripts.store.get(f"ipgate:digest:{sha256}")
-            await p.keys.delete(p.workspace, "k", etag="", validate_only=False)
+            await p.keys.delete(p.workspace, "k", MAINTENANCE)
             await p.key("k", secret)
             assert not await p.keys._replace(sha256, str(entry), "")
             await p.caught_up()

@@ -69,16 +69,37 @@ class Model(RuleBasedStateMachine):
         self.expect("CreateAllowList", request, "ALREADY_EXISTS" if name in self.lists else "OK")
         self.lists.setdefault(name, ranges)
 
-    @rule(name=LISTS, force=st.booleans())
-    def delete_list(self, name: str, force: bool) -> None:
+    def losing(self, name: str, keys: set[str]) -> set[str]:
+        """Which of the keys have the list as their last."""
+        return {key for key in keys if self.keys[key]["links"] == {name}}
+
+    def affect(self, answer: Any, losing: set[str], *, opened: bool) -> None:
+        """The effect of a change names the keys that lost their last list."""
+        if answer:
+            names = {self.key_name(key) for key in losing}
+            assert set(answer.effect.unlinked_api_keys.api_keys) == names
+            affected = answer.effect.unrestricted_api_keys
+            assert set(affected.api_keys) == (names if opened else set())
+
+    @rule(name=LISTS, force=st.booleans(), consent=st.booleans())
+    def delete_list(self, name: str, force: bool, consent: bool) -> None:
         used = self.default == (True, name) or any(
             name in key["links"] for key in self.keys.values()
         )
         code = "OK" if name in self.lists else "NOT_FOUND"
         if code == "OK" and used and not force:
             code = "FAILED_PRECONDITION"
-        request = admin.DeleteAllowListRequest(name=self.list_name(name), force=force)
-        self.expect("DeleteAllowList", request, code)
+        is_default = self.default == (True, name)
+        linked = {key for key, fields in self.keys.items() if name in fields["links"]}
+        losing = self.losing(name, linked)
+        opened = not self.required and (is_default or not self.default[0])
+        others = is_default and len(self.keys) > len(linked)
+        if code == "OK" and not consent and opened and (losing or others):
+            code = "FAILED_PRECONDITION"
+        request = admin.DeleteAllowListRequest(
+            name=self.list_name(name), force=force, allow_unrestricted=consent
+        )
+        self.affect(self.expect("DeleteAllowList", request, code), losing, opened=opened)
         if code == "OK":
             del self.lists[name]
             for key in self.keys.values():
@@ -121,7 +142,6 @@ class Model(RuleBasedStateMachine):
         code = "ALREADY_EXISTS" if name in self.keys else "OK"
         answer = self.expect("CreateApiKey", request, code)
         if answer:
-            self.revision = answer.api_key.revision
             self.keys[name] = {
                 "credential": answer.credential,
                 "disabled": disabled,
@@ -145,17 +165,40 @@ class Model(RuleBasedStateMachine):
         self.expect("DeleteApiKey", request, "OK" if name in self.keys else "NOT_FOUND")
         self.keys.pop(name, None)
 
-    @rule(name=LISTS, keys=st.sets(KEYS, min_size=1), link=st.booleans())
-    def link(self, name: str, keys: set[str], link: bool) -> None:
+    @rule(name=KEYS, lists=st.sets(LISTS), consent=st.booleans())
+    def set_lists(self, name: str, lists: set[str], consent: bool) -> None:
+        request = admin.SetApiKeyAllowListsRequest(
+            api_key=self.key_name(name),
+            allow_lists=[self.list_name(allow_list) for allow_list in sorted(lists)],
+            allow_unrestricted=consent,
+        )
+        if name not in self.keys or not lists <= set(self.lists):
+            self.expect("SetApiKeyAllowLists", request, "NOT_FOUND")
+            return
+        losing = {name} if self.keys[name]["links"] and not lists else set()
+        opened = not self.default[0] and not self.required
+        code = "FAILED_PRECONDITION" if losing and opened and not consent else "OK"
+        answer = self.expect("SetApiKeyAllowLists", request, code)
+        self.affect(answer, losing, opened=opened)
+        if answer:
+            self.keys[name]["links"] = set(lists)
+
+    @rule(name=LISTS, keys=st.sets(KEYS, min_size=1), link=st.booleans(), consent=st.booleans())
+    def link(self, name: str, keys: set[str], link: bool, consent: bool) -> None:
         kind = admin.LinkApiKeysRequest if link else admin.UnlinkApiKeysRequest
         request = kind(
             allow_list=self.list_name(name), api_keys=[self.key_name(key) for key in sorted(keys)]
         )
-        found = name in self.lists and keys <= set(self.keys)
-        self.expect(
-            "LinkApiKeys" if link else "UnlinkApiKeys", request, "OK" if found else "NOT_FOUND"
-        )
-        for key in keys if found else ():
+        code = "OK" if name in self.lists and keys <= set(self.keys) else "NOT_FOUND"
+        opened = not self.default[0] and not self.required
+        losing = self.losing(name, keys) if code == "OK" and not link else set()
+        if isinstance(request, admin.UnlinkApiKeysRequest):
+            request.allow_unrestricted = consent
+            if losing and opened and not consent:
+                code = "FAILED_PRECONDITION"
+        answer = self.expect("LinkApiKeys" if link else "UnlinkApiKeys", request, code)
+        self.affect(answer, losing, opened=opened)
+        for key in keys if answer else ():
             links = self.keys[key]["links"]
             links.add(name) if link else links.discard(name)
 

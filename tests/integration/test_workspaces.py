@@ -11,7 +11,7 @@ from tests.harness.servers import Client, Refused
 def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
     """All fields come back, and an id is minted where none was chosen."""
     given = resources.Workspace(display_name="Acme", require_allow_list=True)
-    made = client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace=given))
+    made = client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace=given)).workspace
     assert made.name.startswith("workspaces/ws-")
     assert made == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=made.name))
     assert (made.display_name, made.require_allow_list) == ("Acme", True)
@@ -102,11 +102,11 @@ def test_validate_only_makes_no_workspace(client: Client, workspace: str) -> Non
     """Dry runs of creating, changing, defaulting and deleting leave everything as it was."""
     before = client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
     dry = admin.CreateWorkspaceRequest(workspace_id="never-made", validate_only=True)
-    assert client.call("CreateWorkspace", dry).name == "workspaces/never-made"
+    assert client.call("CreateWorkspace", dry).workspace.name == "workspaces/never-made"
     update = admin.UpdateWorkspaceRequest(
         workspace={"name": workspace, "display_name": "x"}, validate_only=True
     )
-    assert client.call("UpdateWorkspace", update).display_name == "x"
+    assert client.call("UpdateWorkspace", update).workspace.display_name == "x"
     delete = admin.DeleteWorkspaceRequest(name=workspace, validate_only=True)
     assert not client.call("DeleteWorkspace", delete).revision
     assert before == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))

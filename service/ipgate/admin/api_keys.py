@@ -2,15 +2,17 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate.admin.checks import new_id, refuse
 from ipgate.admin.limits import Limits
 from ipgate.domain.credential import API_KEY_PREFIX, RANDOM_BYTES, digest, mint
-from ipgate.domain.errors import Violation
-from ipgate.domain.resources import ApiKey, Page
+from ipgate.domain.errors import LimitExceeded, Violation
+from ipgate.domain.resources import ApiKey
 from ipgate.domain.texts import check_display_name
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.api_keys import ApiKeyStore
 
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
@@ -24,8 +26,8 @@ class ApiKeys:
     limits: Limits
 
     async def create(
-        self, key: ApiKey, *, credential_sha256: str, validate_only: bool
-    ) -> tuple[ApiKey, str]:
+        self, key: ApiKey, credential_sha256: str, options: WriteOptions
+    ) -> tuple[WriteResult[ApiKey], str]:
         """The key and its minted credential, which is "" where a digest was registered. An id of
         "" is minted."""
         faults: list[Violation] = []
@@ -45,28 +47,30 @@ class ApiKeys:
         created = await self.store.create(
             replace(key, id=chosen),
             sha256,
+            options,
             limit=self.limits.keys_per_workspace,
-            validate_only=validate_only,
         )
-        return created, "" if validate_only else credential
-
-    async def get(self, workspace: str, key: str) -> ApiKey:
-        return await self.store.get(workspace, key)
-
-    async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
-        return await self.store.page(workspace, after, size)
+        return created, "" if options.validate_only else credential
 
     async def update(
-        self, workspace: str, key: str, changes: dict[str, Any], *, etag: str, validate_only: bool
-    ) -> ApiKey:
+        self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
+    ) -> WriteResult[ApiKey]:
         """`changes`: values for `display_name`, `disabled`, `expire_time`."""
         if "display_name" in changes:
             refuse(check_display_name("api_key.display_name", changes["display_name"]))
-        stored = await self.store.update(
-            workspace, key, etag=etag, changes=changes, validate_only=validate_only
-        )
-        return replace(stored, **changes) if validate_only else stored
+        stored = await self.store.update(workspace, key, changes, options)
+        if options.validate_only:
+            return replace(stored, resource=replace(stored.resource, **changes))
+        return stored
 
-    async def delete(self, workspace: str, key: str, *, etag: str, validate_only: bool) -> str:
-        """Returns the revision."""
-        return await self.store.delete(workspace, key, etag=etag, validate_only=validate_only)
+    async def set_lists(
+        self, workspace: str, key: str, lists: Sequence[str], options: WriteOptions
+    ) -> WriteResult[ApiKey]:
+        """Replaces the links of a key by the ids `lists`, which may be none."""
+        limit = self.limits.lists_per_key
+        if len(lists) > limit:
+            raise LimitExceeded(
+                f"the API key would have {len(lists)} allow lists; at most {limit} are permitted "
+                "(setting max-lists-per-key)"
+            )
+        return await self.store.set_lists(workspace, key, sorted(set(lists)), options)

@@ -8,3 +8,4 @@ class Limits:
     ranges_per_list: int
     lists_per_key: int
     keys_per_workspace: int
+    lists_per_workspace: int

@@ -7,17 +7,17 @@ from typing import Any
 from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, refuse
 from ipgate.admin.limits import Limits
 from ipgate.domain.addresses import format_range
-from ipgate.domain.errors import Conflict, InvalidArgument, LimitExceeded, NotFound, Violation
+from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violation
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
-from ipgate.domain.resources import AllowList, ApiKey, Page
+from ipgate.domain.resources import AllowList
 from ipgate.domain.texts import check_description, check_display_name
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.pacing import in_steps
 from ipgate.store.lists import ExactSpan, ListStore, NewRanges
 from ipgate.store.refusals import Moved, SpanUnknown
 from ipgate.store.rules import RuleStore
 
-MAX_LINKED_AT_ONCE = 1000
 _ATTEMPTS = 10
 
 
@@ -29,9 +29,7 @@ class Lists:
     rules: RuleStore
     limits: Limits
 
-    async def create(
-        self, allow_list: AllowList, *, allow_broad: bool, validate_only: bool
-    ) -> AllowList:
+    async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
         """Creates a list; an id of "" is minted. The answer has no ranges."""
         faults: list[Violation] = []
         chosen = new_id("list", "allow_list_id", allow_list.id, faults)
@@ -40,9 +38,11 @@ class Lists:
         )
         packed = await parse_ranges("allow_list.ranges", allow_list.ranges, faults)
         refuse(faults)
-        new = await self._new_ranges(packed, allow_broad=allow_broad)
+        new = await self._new_ranges(packed, options)
         allow_list = replace(allow_list, id=chosen, ranges=(), range_count=len(packed))
-        return await self.store.create(allow_list, new, validate_only=validate_only)
+        return await self.store.create(
+            allow_list, new, options, limit=self.limits.lists_per_workspace
+        )
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
         """The list with its ranges, as of one point in time."""
@@ -54,19 +54,9 @@ class Lists:
                 return replace(found, ranges=tuple(await _formatted(ordered)))
         raise Conflict(f"{found.display_name!r} changes faster than it can be read; try again")
 
-    async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
-        return await self.store.page(workspace, after, size)
-
     async def update(
-        self,
-        workspace: str,
-        allow_list: str,
-        changes: dict[str, Any],
-        *,
-        allow_broad: bool,
-        etag: str,
-        validate_only: bool,
-    ) -> AllowList:
+        self, workspace: str, allow_list: str, changes: dict[str, Any], options: WriteOptions
+    ) -> WriteResult[AllowList]:
         """`changes`: values for `display_name`, `description`, `ranges`."""
         texts = {field: value for field, value in changes.items() if field != "ranges"}
         faults = _text_faults(texts)
@@ -74,34 +64,17 @@ class Lists:
         if "ranges" in changes:
             packed = await parse_ranges("allow_list.ranges", changes["ranges"], faults)
             refuse(faults)
-            new = await self._new_ranges(packed, allow_broad=allow_broad)
+            new = await self._new_ranges(packed, options)
         refuse(faults)
-        stored = await self.store.update(
-            workspace, allow_list, etag=etag, validate_only=validate_only, new=new, **texts
-        )
-        if not validate_only:
+        stored = await self.store.update(workspace, allow_list, options, new=new, **texts)
+        if not options.validate_only:
             return stored
-        count = len(new.ranges) if new else stored.range_count
-        return replace(stored, range_count=count, **texts)
-
-    async def delete(
-        self, workspace: str, allow_list: str, *, etag: str, force: bool, validate_only: bool
-    ) -> str:
-        """Returns the revision."""
-        return await self.store.delete(
-            workspace, allow_list, etag=etag, force=force, validate_only=validate_only
-        )
+        count = len(new.ranges) if new else stored.resource.range_count
+        return replace(stored, resource=replace(stored.resource, range_count=count, **texts))
 
     async def add_ranges(
-        self,
-        workspace: str,
-        allow_list: str,
-        ranges: Sequence[str],
-        *,
-        allow_broad: bool,
-        etag: str,
-        validate_only: bool,
-    ) -> AllowList:
+        self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
+    ) -> WriteResult[AllowList]:
         """The store keeps an upper bound of the list's coverage, which settles nearly all cases;
         where it does not, the coverage is computed from the ranges that the list has now."""
         packed = await self._parse(ranges)
@@ -113,19 +86,17 @@ class Lists:
                     workspace,
                     allow_list,
                     texts,
-                    etag=etag,
+                    options,
                     span_limit=BROAD,
-                    allow_broad=allow_broad,
                     limit=self.limits.ranges_per_list,
                     exact=exact,
-                    validate_only=validate_only,
                 )
             except (SpanUnknown, Moved):
                 _, facts = await self.rules.allow_list(workspace, allow_list)
                 if facts is None:
                     raise NotFound(list_name(workspace, allow_list)) from None
                 together = await in_steps(in_order(facts.ranges + packed))
-                span = await check_breadth("ranges", together, allow_broad=allow_broad)
+                span = await check_breadth("ranges", together, allow_broad=options.allow_broad)
                 exact = ExactSpan(span, facts.etag)
         raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
 
@@ -134,41 +105,29 @@ class Lists:
         workspace: str,
         allow_list: str,
         ranges: Sequence[str],
-        *,
-        etag: str,
-        validate_only: bool,
-    ) -> AllowList:
+        options: WriteOptions,
+    ) -> WriteResult[AllowList]:
         texts = await _formatted(await self._parse(ranges))
-        return await self.store.remove_ranges(
-            workspace, allow_list, texts, etag=etag, validate_only=validate_only
-        )
+        return await self.store.remove_ranges(workspace, allow_list, texts, options)
 
     async def link(
         self,
         workspace: str,
         allow_list: str,
         api_keys: Sequence[str],
+        options: WriteOptions,
         *,
         link: bool,
-        validate_only: bool,
-    ) -> str:
-        """Links or unlinks keys by their ids; returns the revision."""
-        if not api_keys:
-            raise InvalidArgument.of("api_keys", "is required; name at least one API key")
-        if len(api_keys) > MAX_LINKED_AT_ONCE:
-            text = f"names {len(api_keys)} API keys; at most {MAX_LINKED_AT_ONCE} at once"
-            raise InvalidArgument.of("api_keys", text)
+    ) -> WriteResult[AllowList]:
+        """Links or unlinks keys by their ids."""
         return await self.store.link(
             workspace,
             allow_list,
             sorted(set(api_keys)),
+            options,
             link=link,
             limit=self.limits.lists_per_key,
-            validate_only=validate_only,
         )
-
-    async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
-        return await self.store.linked(workspace, allow_list, after, size)
 
     async def _parse(self, ranges: Sequence[str]) -> list[int]:
         faults: list[Violation] = []
@@ -176,14 +135,14 @@ class Lists:
         refuse(faults)
         return packed
 
-    async def _new_ranges(self, packed: Sequence[int], *, allow_broad: bool) -> NewRanges:
+    async def _new_ranges(self, packed: Sequence[int], options: WriteOptions) -> NewRanges:
         limit = self.limits.ranges_per_list
         if len(packed) > limit:
             raise LimitExceeded(
                 f"the list would have {len(packed)} ranges; at most {limit} are permitted "
                 "(setting max-ranges-per-list)"
             )
-        span = await check_breadth("allow_list.ranges", packed, allow_broad=allow_broad)
+        span = await check_breadth("allow_list.ranges", packed, allow_broad=options.allow_broad)
         return NewRanges(await _formatted(packed), span)
 
 

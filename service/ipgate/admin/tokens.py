@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 
 from ipgate.admin.checks import new_id, refuse
 from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, mint
-from ipgate.domain.errors import InvalidArgument, NotFound, Violation
-from ipgate.domain.names import workspace_name
+from ipgate.domain.errors import InvalidArgument, NotFound, Unavailable, Violation
+from ipgate.domain.names import token_name, workspace_name
 from ipgate.domain.resources import AccessToken, Caller, Page, Role, Workspace
 from ipgate.domain.texts import check_display_name
+from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
+
+RESERVED_IDS = frozenset({"anonymous", "ipgate", "maintenance", "root", "system"})
+"""Ids that would make an access token look like ipgate itself in a log or in the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,15 @@ class Tokens:
     workspaces: WorkspaceStore
 
     async def create(
-        self, caller: Caller, token: AccessToken, *, validate_only: bool
-    ) -> tuple[AccessToken, str]:
+        self, token: AccessToken, options: WriteOptions
+    ) -> tuple[WriteResult[AccessToken], str]:
         """The token and its secret, which is "" for `validate_only`. An id of "" is minted."""
+        caller = options.actor
         faults: list[Violation] = []
         chosen = new_id("token", "access_token_id", token.id, faults)
+        if chosen in RESERVED_IDS:
+            text = f"{chosen} is reserved; choose another id"
+            faults.append(Violation("access_token_id", text))
         faults += check_display_name("access_token.display_name", token.display_name)
         if not token.workspace and (caller.workspace or token.role is not Role.AUTHORIZER):
             text = "is required; only root can mint a token for all workspaces, for an authorizer"
@@ -37,22 +45,31 @@ class Tokens:
         workspace = await self.workspaces.get(token.workspace) if token.workspace else None
         secret = mint(ACCESS_TOKEN_PREFIX, secrets.token_bytes(RANDOM_BYTES))
         created = await self.store.create(
-            replace(token, id=chosen), (digest(secret) or b"").hex(), validate_only=validate_only
+            replace(token, id=chosen), (digest(secret) or b"").hex(), options
         )
-        if validate_only:
+        if options.validate_only:
             return created, ""
-        if workspace is not None and not await self._still_there(workspace):
-            # The token must not outlive its workspace, nor work for a new one of the same id.
-            await self.store.revoke(chosen, confined_to="", validate_only=False)
-            raise NotFound(workspace_name(token.workspace))
+        if workspace is not None:
+            await self._check_still_there(workspace, chosen)
         return created, secret
 
-    async def _still_there(self, workspace: Workspace) -> bool:
+    async def _check_still_there(self, workspace: Workspace, token: str) -> None:
+        """Revokes a new token that must not outlive its workspace, nor work for a new one of the same
+        id. Raises NotFound, and Unavailable where that cannot be told: nobody learns the secret then."""
         try:
             present = await self.workspaces.get(workspace.id)
+            if present.stamps.create_time == workspace.stamps.create_time:
+                return
         except NotFound:
-            return False
-        return present.stamps.create_time == workspace.stamps.create_time
+            pass
+        except Unavailable:
+            raise Unavailable(
+                f"{token_name(token)} was created, but the store failed before its secret could be "
+                "returned; revoke it, and create another one",
+                reason="OUTCOME_UNKNOWN",
+            ) from None
+        await self.store.revoke(token, MAINTENANCE, confined_to="")
+        raise NotFound(workspace_name(workspace.id))
 
     async def page(
         self, caller: Caller, workspace: str, after: str, size: int
@@ -64,11 +81,8 @@ class Tokens:
             await self.workspaces.get(workspace)
         return await self.store.page(workspace or caller.workspace, after, size)
 
-    async def revoke(self, caller: Caller, token: str, *, validate_only: bool) -> str:
-        """Returns the revision."""
-        return await self.store.revoke(
-            token, confined_to=caller.workspace, validate_only=validate_only
-        )
+    async def revoke(self, token: str, options: WriteOptions) -> WriteResult[AccessToken]:
+        return await self.store.revoke(token, options, confined_to=options.actor.workspace)
 
 
 def check_role(role: Role | None) -> Role:

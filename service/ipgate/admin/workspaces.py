@@ -1,15 +1,19 @@
 """Use cases of workspaces and their default allow list."""
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate.admin.checks import new_id, refuse
-from ipgate.domain.errors import FailedPrecondition, InvalidArgument, Violation
+from ipgate.domain.errors import FailedPrecondition, InvalidArgument, Unavailable, Violation
 from ipgate.domain.names import workspace_name
 from ipgate.domain.resources import Page, Workspace
 from ipgate.domain.texts import check_display_name
+from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Workspaces:
     store: WorkspaceStore
     tokens: TokenStore
 
-    async def create(self, workspace: Workspace, *, validate_only: bool) -> Workspace:
+    async def create(self, workspace: Workspace, options: WriteOptions) -> WriteResult[Workspace]:
         """Creates a workspace; an id of "" is minted."""
         faults: list[Violation] = []
         chosen = new_id("ws", "workspace_id", workspace.id, faults)
@@ -29,15 +33,12 @@ class Workspaces:
             faults.append(Violation("workspace.default_allow_list", text))
         refuse(faults)
         workspace = replace(workspace, id=chosen)
-        created = await self.store.create(workspace, validate_only=True)
-        if not validate_only:
-            # A token of a former workspace of that id must not work for the new one.
-            await self._revoke_tokens(chosen)
-            created = await self.store.create(workspace, validate_only=False)
-        return created
-
-    async def get(self, workspace: str) -> Workspace:
-        return await self.store.get(workspace)
+        validated = await self.store.create(workspace, replace(options, validate_only=True))
+        if options.validate_only:
+            return validated
+        # A token of a former workspace of that id must not work for the new one.
+        await self._revoke_tokens(chosen)
+        return await self.store.create(workspace, options)
 
     async def page(self, after: str, size: int, *, confined_to: str) -> Page[Workspace]:
         """The workspaces, only `confined_to` unless that is ""."""
@@ -47,45 +48,52 @@ class Workspaces:
         return Page(visible)
 
     async def update(
-        self, workspace: str, changes: dict[str, Any], *, etag: str, validate_only: bool
-    ) -> Workspace:
+        self, workspace: str, changes: dict[str, Any], options: WriteOptions
+    ) -> WriteResult[Workspace]:
         """`changes`: values for `display_name`, `require_allow_list`."""
         if "display_name" in changes:
             refuse(check_display_name("workspace.display_name", changes["display_name"]))
-        stored = await self.store.update(
-            workspace, etag=etag, validate_only=validate_only, **changes
-        )
-        return replace(stored, **changes) if validate_only else stored
+        stored = await self.store.update(workspace, options, **changes)
+        return _as_changed(stored, options, changes)
 
     async def update_default(
-        self, workspace: str, *, enabled: bool, allow_list: str, etag: str, validate_only: bool
-    ) -> Workspace:
+        self, workspace: str, options: WriteOptions, *, enabled: bool, allow_list: str
+    ) -> WriteResult[Workspace]:
         """`allow_list`: a list's id, or "" for none, which is possible only when not enabled."""
         if enabled and not allow_list:
             raise InvalidArgument.of(
                 "default_allow_list.allow_list", "is required to switch the default on; name a list"
             )
-        stored = await self.store.update(
-            workspace, etag=etag, validate_only=validate_only, default=(enabled, allow_list)
-        )
-        if validate_only:
-            return replace(stored, default_enabled=enabled, default_list=allow_list)
-        return stored
+        stored = await self.store.update(workspace, options, default=(enabled, allow_list))
+        changes = {"default_enabled": enabled, "default_list": allow_list}
+        return _as_changed(stored, options, changes)
 
-    async def delete(self, workspace: str, *, etag: str, validate_only: bool) -> str:
-        """Returns the revision."""
+    async def delete(self, workspace: str, options: WriteOptions) -> WriteResult[Workspace]:
         await self.store.get(workspace)
         if (await self.tokens.page(workspace, "", 1)).items:
             name = workspace_name(workspace)
             text = f"{name} still has access tokens; revoke them first"
             raise FailedPrecondition("WORKSPACE_NOT_EMPTY", [Violation("workspace", text)])
-        revision = await self.store.delete(workspace, etag=etag, validate_only=validate_only)
-        if not validate_only:
-            await self._revoke_tokens(workspace)
-        return revision
+        deleted = await self.store.delete(workspace, options)
+        if not options.validate_only:
+            try:
+                await self._revoke_tokens(workspace)
+            except Unavailable:
+                # They work for no workspace, and are revoked before there is another one of that id.
+                log.warning("tokens of a deleted workspace remain workspace=%s", workspace)
+        return deleted
 
     async def _revoke_tokens(self, workspace: str) -> None:
         """Revokes what a creation that ran at the same time may have left behind."""
         while found := (await self.tokens.page(workspace, "", 100)).items:
             for token in found:
-                await self.tokens.revoke(token.id, confined_to=workspace, validate_only=False)
+                await self.tokens.revoke(token.id, MAINTENANCE, confined_to=workspace)
+
+
+def _as_changed(
+    stored: WriteResult[Workspace], options: WriteOptions, changes: dict[str, Any]
+) -> WriteResult[Workspace]:
+    """The answer to a change that was only validated has the changes, too."""
+    if options.validate_only:
+        return replace(stored, resource=replace(stored.resource, **changes))
+    return stored

@@ -159,12 +159,14 @@ def _admin(settings: Settings, scripts: Scripts) -> list[object]:
         ranges_per_list=settings.max_ranges_per_list,
         lists_per_key=settings.max_lists_per_key,
         keys_per_workspace=settings.max_keys_per_workspace,
+        lists_per_workspace=settings.max_lists_per_workspace,
     )
     workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
+    lists, keys = ListStore(scripts), ApiKeyStore(scripts)
     return [
-        WorkspaceServicer(Workspaces(workspaces, tokens)),
-        ListServicer(Lists(ListStore(scripts), RuleStore(scripts), limits)),
-        ApiKeyServicer(ApiKeys(ApiKeyStore(scripts), limits)),
+        WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
+        ListServicer(Lists(lists, RuleStore(scripts), limits), lists),
+        ApiKeyServicer(ApiKeys(keys, limits), keys),
         TokenServicer(Tokens(tokens, workspaces)),
     ]
 

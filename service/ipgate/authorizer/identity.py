@@ -11,7 +11,9 @@ from ipgate.domain.errors import Unauthenticated, Unavailable
 from ipgate.domain.resources import Caller, Role
 from ipgate.store.keys import TOKEN_SHARD
 
-ROOT = Caller("root", Role.ROOT)
+ROOT = Caller("<root>", Role.ROOT)
+"""No id of an access token can look like this."""
+
 _BEARER = "Bearer "
 _ROUNDS = 50
 

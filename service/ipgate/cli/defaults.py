@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ipgate.cli.effects import print_change
 from ipgate.cli.options import DryRun, Etag, In, Json, Wait, change, connection
 from ipgate.cli.output import print_json, visible
 from ipgate.cli.workspaces import default_text
@@ -85,7 +86,9 @@ def _update(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(change(context, "UpdateDefaultAllowList", request, wait=wait), json=json)
+    answer = change(context, "UpdateDefaultAllowList", request, wait=wait)
+    what = f"set the default of {workspace} to {default_text(answer.workspace)}"
+    print_change(answer, what, dry_run=dry_run, json=json)
 
 
 def _show(workspace: Any, *, json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.client import Failure
+from ipgate.cli.effects import print_change, print_effect
 from ipgate.cli.options import (
     DryRun,
     Etag,
@@ -13,14 +14,14 @@ from ipgate.cli.options import (
     In,
     Json,
     Name,
+    Unrestricted,
     Wait,
     change,
     connection,
     instant,
 )
-from ipgate.cli.output import last, print_fields, print_json, print_table, time, to_dict
-from ipgate.cli.workspaces import done
-from ipgate.domain.names import key_name, workspace_name
+from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -60,8 +61,8 @@ def create(
         validate_only=dry_run,
     )
     answer = change(context, "CreateApiKey", request, wait=wait)
-    if json:
-        print_json(to_dict(answer))
+    if json or dry_run:
+        print_change(answer, f"created {key}", dry_run=dry_run, json=json)
         return
     _show(answer.api_key, json=False)
     if answer.credential:
@@ -128,7 +129,41 @@ def update(
         "expire_time": expires or never_expires or None,
     }
     request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
-    _show(change(context, "UpdateApiKey", request, wait=wait), json=json)
+    answer = change(context, "UpdateApiKey", request, wait=wait)
+    _show_change(answer, f"updated {key}", dry_run=dry_run, json=json)
+
+
+@app.command("set-lists")
+def set_lists(
+    context: typer.Context,
+    key: Id,
+    workspace: In,
+    lists: Annotated[
+        list[str] | None, typer.Argument(help="Ids of the allow lists to link it to.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Unlink it from all lists.")] = False,
+    allow_unrestricted: Unrestricted = False,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Replace the allow lists that an API key is linked to, in one change.
+
+    Example: ipgate key set-lists ci office lab -w acme
+    """
+    if bool(lists) == none:
+        raise Failure("name the allow lists, or give --none to unlink the key from all")
+    request = admin.SetApiKeyAllowListsRequest(
+        api_key=key_name(workspace, key),
+        allow_lists=[list_name(workspace, allow_list) for allow_list in lists or ()],
+        etag=etag,
+        validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
+    )
+    answer = change(context, "SetApiKeyAllowLists", request, wait=wait)
+    what = f"linked {key} to {', '.join(lists)}" if lists else f"unlinked {key} from all lists"
+    _show_change(answer, what, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -149,7 +184,7 @@ def delete(
         name=key_name(workspace, key), etag=etag, validate_only=dry_run
     )
     answer = change(context, "DeleteApiKey", request, wait=wait)
-    done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
+    print_change(answer, f"deleted {request.name}", dry_run=dry_run, json=json)
 
 
 def print_keys(found: Sequence[Any], *, json: bool) -> None:
@@ -171,6 +206,14 @@ def print_keys(found: Sequence[Any], *, json: bool) -> None:
             for each in found
         ),
     )
+
+
+def _show_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
+    if dry_run or json:
+        print_change(answer, what, dry_run=dry_run, json=json)
+        return
+    _show(answer.api_key, json=False)
+    print_effect(answer.effect, dry_run=False)
 
 
 def _show(key: Any, *, json: bool) -> None:

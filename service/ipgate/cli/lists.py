@@ -5,11 +5,21 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.client import Failure
+from ipgate.cli.effects import counted, listed, print_change, range_counts
 from ipgate.cli.keys import print_keys
-from ipgate.cli.options import DryRun, Etag, In, Json, Name, Wait, change, connection
+from ipgate.cli.options import (
+    DryRun,
+    Etag,
+    In,
+    Json,
+    Name,
+    Unrestricted,
+    Wait,
+    change,
+    connection,
+)
 from ipgate.cli.output import last, print_fields, print_json, print_table, time, visible
 from ipgate.cli.ranges import Column, File, Ranges, gather
-from ipgate.cli.workspaces import done
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -51,7 +61,8 @@ def create(
         allow_broad=allow_broad,
         validate_only=dry_run,
     )
-    _show(change(context, "CreateAllowList", request, wait=wait), json=json)
+    answer = change(context, "CreateAllowList", request, wait=wait)
+    _show_change(context, answer, f"created {allow_list}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -123,7 +134,8 @@ def update(
     )
     given = {"display_name": name, "description": description, "ranges": ranges or file or None}
     request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
-    _show(change(context, "UpdateAllowList", request, wait=wait), json=json)
+    answer = change(context, "UpdateAllowList", request, wait=wait)
+    _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -132,6 +144,7 @@ def delete(
     allow_list: Id,
     workspace: In,
     force: Force = False,
+    allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -142,10 +155,14 @@ def delete(
     Example: ipgate list delete office -w acme
     """
     request = admin.DeleteAllowListRequest(
-        name=list_name(workspace, allow_list), force=force, etag=etag, validate_only=dry_run
+        name=list_name(workspace, allow_list),
+        force=force,
+        allow_unrestricted=allow_unrestricted,
+        etag=etag,
+        validate_only=dry_run,
     )
     answer = change(context, "DeleteAllowList", request, wait=wait)
-    done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
+    print_change(answer, f"deleted {request.name}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -173,7 +190,8 @@ def add(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(change(context, "AddRanges", request, wait=wait), json=json)
+    answer = change(context, "AddRanges", request, wait=wait)
+    _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -199,7 +217,8 @@ def remove(
         etag=etag,
         validate_only=dry_run,
     )
-    _show(change(context, "RemoveRanges", request, wait=wait), json=json)
+    answer = change(context, "RemoveRanges", request, wait=wait)
+    _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -222,7 +241,8 @@ def link(
         validate_only=dry_run,
     )
     answer = change(context, "LinkApiKeys", request, wait=wait)
-    done(f"linked {', '.join(keys)} to {allow_list}", answer.revision, dry_run=dry_run, json=json)
+    text = f"linked {', '.join(keys)} to {allow_list}"
+    print_change(answer, text, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -231,6 +251,7 @@ def unlink(
     allow_list: Id,
     keys: Keys,
     workspace: In,
+    allow_unrestricted: Unrestricted = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     json: Json = False,
@@ -243,10 +264,11 @@ def unlink(
         allow_list=list_name(workspace, allow_list),
         api_keys=[key_name(workspace, key) for key in keys],
         validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
     )
     answer = change(context, "UnlinkApiKeys", request, wait=wait)
     text = f"unlinked {', '.join(keys)} from {allow_list}"
-    done(text, answer.revision, dry_run=dry_run, json=json)
+    print_change(answer, text, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -264,6 +286,27 @@ def _some(ranges: list[str]) -> list[str]:
     if not ranges:
         raise Failure("give ranges with --range or --file")
     return ranges
+
+
+def _show_change(
+    context: typer.Context, answer: Any, what: str, *, dry_run: bool, json: bool
+) -> None:
+    """A created or updated list, and the effect of the change."""
+    if json:
+        print_json(answer)
+        return
+    if dry_run:
+        print_change(answer, what, dry_run=True, json=False)
+    else:
+        _show(answer.allow_list, json=False)
+        if range_counts(answer.effect):
+            print(range_counts(answer.effect))
+    count = answer.allow_list.linked_api_key_count
+    if count and range_counts(answer.effect):
+        request = admin.ListLinkedApiKeysRequest(allow_list=answer.allow_list.name, page_size=10)
+        page = connection(context).admin("ListLinkedApiKeys", request)
+        names = listed([last(key.name) for key in page.api_keys], count)
+        print(visible(f"applies to {counted(count)}: {names}"))
 
 
 def _show(allow_list: Any, *, json: bool) -> None:

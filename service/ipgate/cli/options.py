@@ -18,6 +18,12 @@ Wait = Annotated[
     bool, typer.Option("--wait", help="Wait until every worker of every server answers by it.")
 ]
 Etag = Annotated[str, typer.Option(help="Change only what still has this etag.")]
+Unrestricted = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unrestricted", help="Accept that API keys become usable from every address."
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
 Expires = Annotated[str | None, typer.Option(help="Instant of expiry, as in 2027-01-31T12:00:00Z.")]
 
@@ -31,10 +37,9 @@ def change(context: typer.Context, method: str, request: Message, *, wait: bool)
     """Makes a change, and waits after the command's output until it is in force everywhere. Raises
     Failure."""
     answer = connection(context).admin(method, request)
-    changed = getattr(answer, "api_key", getattr(answer, "access_token", answer))
-    if wait and changed.revision:
+    if wait and answer.revision:
         # At the end: a new secret must be seen whatever becomes of the waiting.
-        context.call_on_close(lambda: connection(context).wait(changed.revision))
+        context.call_on_close(lambda: connection(context).wait(answer.revision))
     return answer
 
 

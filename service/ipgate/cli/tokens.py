@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ipgate.cli.effects import print_change
 from ipgate.cli.options import DryRun, Expires, Json, Name, Wait, change, connection, instant
-from ipgate.cli.output import last, print_fields, print_json, print_table, time, to_dict
-from ipgate.cli.workspaces import done
+from ipgate.cli.output import last, print_fields, print_json, print_table, time
 from ipgate.domain.names import token_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -62,8 +62,8 @@ def create(
         validate_only=dry_run,
     )
     answer = change(context, "CreateAccessToken", request, wait=wait)
-    if json:
-        print_json(to_dict(answer))
+    if json or dry_run:
+        print_change(answer, "created the token", dry_run=dry_run, json=json)
         return
     made = answer.access_token
     print_fields(
@@ -121,7 +121,7 @@ def revoke(
     """
     request = admin.RevokeAccessTokenRequest(name=token_name(token), validate_only=dry_run)
     answer = change(context, "RevokeAccessToken", request, wait=wait)
-    done(f"revoked {request.name}", answer.revision, dry_run=dry_run, json=json)
+    print_change(answer, f"revoked {request.name}", dry_run=dry_run, json=json)
 
 
 def _role(token: Any) -> str:

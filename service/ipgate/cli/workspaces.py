@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ipgate.cli.effects import print_change, print_effect
 from ipgate.cli.options import DryRun, Etag, Json, Name, Wait, change, connection
 from ipgate.cli.output import last, print_fields, print_json, print_table, time
 from ipgate.domain.names import workspace_name
@@ -41,7 +42,8 @@ def create(
         workspace=resources.Workspace(display_name=name or "", require_allow_list=bool(require)),
         validate_only=dry_run,
     )
-    _show(change(context, "CreateWorkspace", request, wait=wait), json=json)
+    answer = change(context, "CreateWorkspace", request, wait=wait)
+    show_change(answer, f"created {workspace}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -107,7 +109,8 @@ def update(
         request.update_mask.paths.append("display_name")
     if require is not None:
         request.update_mask.paths.append("require_allow_list")
-    _show(change(context, "UpdateWorkspace", request, wait=wait), json=json)
+    answer = change(context, "UpdateWorkspace", request, wait=wait)
+    show_change(answer, f"updated {workspace}", dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -127,7 +130,7 @@ def delete(
         name=workspace_name(workspace), etag=etag, validate_only=dry_run
     )
     answer = change(context, "DeleteWorkspace", request, wait=wait)
-    done(f"deleted {request.name}", answer.revision, dry_run=dry_run, json=json)
+    print_change(answer, f"deleted {request.name}", dry_run=dry_run, json=json)
 
 
 def default_text(workspace: Any) -> str:
@@ -138,12 +141,13 @@ def default_text(workspace: Any) -> str:
     return f"off ({last(default.allow_list)})" if default.allow_list else "off"
 
 
-def done(what: str, revision: str, *, dry_run: bool, json: bool) -> None:
-    """Tells that a change was made, or would have been."""
-    if json:
-        print_json({"revision": revision})
-    else:
-        print(f"would have {what}" if dry_run else what)
+def show_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
+    """A created or updated workspace, and the effect of the change."""
+    if dry_run or json:
+        print_change(answer, what, dry_run=dry_run, json=json)
+        return
+    _show(answer.workspace, json=False)
+    print_effect(answer.effect, dry_run=False)
 
 
 def _show(workspace: Any, *, json: bool) -> None:

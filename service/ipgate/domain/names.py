@@ -1,6 +1,7 @@
 """Resource names and ids: `workspaces/{w}`, `workspaces/{w}/apiKeys/{k}` and so on."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ipgate.domain.errors import InvalidArgument, Violation, shown
@@ -12,6 +13,9 @@ _CHILD = re.compile(f"workspaces/({_ID})/(apiKeys|allowLists)/({_ID})")
 _TOKEN = re.compile(f"accessTokens/({_ID})")
 MAX_NAME = 160
 """Characters that no name exceeds."""
+
+MAX_SIBLINGS = 1000
+"""Names of allow lists or API keys in one request."""
 
 API_KEYS = "apiKeys"
 ALLOW_LISTS = "allowLists"
@@ -54,6 +58,29 @@ def parse_child(field: str, name: str, collection: str) -> Child:
     if not match or match[2] != collection:
         raise _malformed(field, name, f"workspaces/{{workspace}}/{collection}/{{id}}")
     return Child(match[1], match[3])
+
+
+def parse_siblings(field: str, names: Sequence[str], collection: str, workspace: str) -> list[str]:
+    """The ids in the names of up to 1,000 allow lists or API keys of a workspace. Raises
+    InvalidArgument for all names that are not."""
+    if len(names) > MAX_SIBLINGS:
+        raise InvalidArgument.of(field, f"has {len(names)} names; send at most {MAX_SIBLINGS}")
+    ids: list[str] = []
+    violations: list[Violation] = []
+    for index, name in enumerate(names):
+        path = f"{field}[{index}]"
+        try:
+            child = parse_child(path, name, collection)
+        except InvalidArgument as error:
+            violations += error.violations
+            continue
+        if child.workspace != workspace:
+            text = f"{shown(name)} is not in {workspace_name(workspace)}"
+            violations.append(Violation(path, text))
+        ids.append(child.id)
+    if violations:
+        raise InvalidArgument(violations)
+    return ids
 
 
 def parse_token(field: str, name: str) -> str:

@@ -170,6 +170,10 @@ class _Call:
     def time_remaining(self) -> float | None:
         return None if self._deadline is None else max(0.0, self._deadline - self._time())
 
+    def request_id(self) -> str:
+        """No method that is answered here makes a change."""
+        return ""
+
     async def message(self) -> bytes:
         """The message of the call. Raises Refusal, InvalidArgument and Unavailable."""
         try:

@@ -94,9 +94,21 @@ def _handler(method: Method | Stream) -> Any:
     return grpc.stream_unary_rpc_method_handler(call)
 
 
+class _Call:
+    """What `rpc` may ask about a call."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.time_remaining = context.time_remaining
+
+    def request_id(self) -> str:
+        metadata = dict(self._context.invocation_metadata() or ())
+        return str(metadata.get("x-request-id", ""))
+
+
 async def _answered(method: Method, authorization: str, read: Any, context: Context) -> bytes:
     try:
-        return await method.answer(authorization, read, context)
+        return await method.answer(authorization, read, _Call(context))
     except Refusal as refusal:
         status = refusal.status
     await _abort(context, status)

@@ -19,7 +19,8 @@ _ANYBODY = frozenset(Role)
 class Rule:
     """`roles` may call the method. `resource`: path of the request's field that names what the
     call is about; a caller confined to a workspace gets NotFound for one outside of it. Methods
-    without it look to the workspace themselves. `changes`: the call is logged."""
+    without it look to the workspace themselves. `changes`: the method makes a change, so it gets
+    WriteOptions and is logged."""
 
     roles: frozenset[Role]
     resource: str = ""
@@ -51,6 +52,7 @@ RULES: dict[str, Rule] = {
     "ipgate.v1.AdminService/GetApiKey": _reads("name"),
     "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
     "ipgate.v1.AdminService/UpdateApiKey": Rule(_ADMIN, "api_key.name"),
+    "ipgate.v1.AdminService/SetApiKeyAllowLists": Rule(_ADMIN, "api_key"),
     "ipgate.v1.AdminService/DeleteApiKey": Rule(_ADMIN, "name"),
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/CreateAccessToken": Rule(_ADMIN),

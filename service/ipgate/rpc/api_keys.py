@@ -3,11 +3,20 @@
 from dataclasses import dataclass
 
 from ipgate.admin.api_keys import ApiKeys
-from ipgate.domain.names import API_KEYS, parse_child, parse_workspace
-from ipgate.domain.resources import ApiKey, Caller
+from ipgate.domain.names import (
+    ALLOW_LISTS,
+    API_KEYS,
+    parse_child,
+    parse_siblings,
+    parse_workspace,
+)
+from ipgate.domain.resources import ApiKey
+from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.convert import changes_in, key_out, time_in
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.writing import change_out
+from ipgate.store.api_keys import ApiKeyStore
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -15,35 +24,39 @@ from ipgate.v1 import resources_pb2 as resources
 @dataclass(frozen=True, slots=True)
 class ApiKeyServicer:
     api_keys: ApiKeys
+    store: ApiKeyStore
 
     async def CreateApiKey(
-        self, request: admin.CreateApiKeyRequest, _caller: Caller, _call: Call
+        self, request: admin.CreateApiKeyRequest, options: WriteOptions
     ) -> admin.CreateApiKeyResponse:
         given = request.api_key
-        key, credential = await self.api_keys.create(
+        workspace = parse_workspace("parent", request.parent)
+        result, credential = await self.api_keys.create(
             ApiKey(
-                workspace=parse_workspace("parent", request.parent),
+                workspace=workspace,
                 id=request.api_key_id,
                 display_name=given.display_name,
                 disabled=given.disabled,
                 expire_time=time_in("api_key", given, "expire_time"),
             ),
-            credential_sha256=request.credential_sha256,
-            validate_only=request.validate_only,
+            request.credential_sha256,
+            options,
         )
-        return admin.CreateApiKeyResponse(api_key=key_out(key), credential=credential)
+        return admin.CreateApiKeyResponse(
+            api_key=key_out(result.resource),
+            credential=credential,
+            **change_out(result, workspace),
+        )
 
-    async def GetApiKey(
-        self, request: admin.GetApiKeyRequest, _caller: Caller, _call: Call
-    ) -> resources.ApiKey:
-        return key_out(await self.api_keys.get(*parse_child("name", request.name, API_KEYS)))
+    async def GetApiKey(self, request: admin.GetApiKeyRequest, _call: Call) -> resources.ApiKey:
+        return key_out(await self.store.get(*parse_child("name", request.name, API_KEYS)))
 
     async def ListApiKeys(
-        self, request: admin.ListApiKeysRequest, _caller: Caller, _call: Call
+        self, request: admin.ListApiKeysRequest, _call: Call
     ) -> admin.ListApiKeysResponse:
         workspace = parse_workspace("parent", request.parent)
         listing = f"keys:{workspace}"
-        page = await self.api_keys.page(
+        page = await self.store.page(
             workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )
         return admin.ListApiKeysResponse(
@@ -51,24 +64,32 @@ class ApiKeyServicer:
         )
 
     async def UpdateApiKey(
-        self, request: admin.UpdateApiKeyRequest, _caller: Caller, _call: Call
-    ) -> resources.ApiKey:
+        self, request: admin.UpdateApiKeyRequest, options: WriteOptions
+    ) -> admin.UpdateApiKeyResponse:
         given = request.api_key
         permitted = ("display_name", "disabled", "expire_time")
-        updated = await self.api_keys.update(
-            *parse_child("api_key.name", given.name, API_KEYS),
-            changes_in("api_key", given, request.update_mask, permitted),
-            etag=given.etag,
-            validate_only=request.validate_only,
+        workspace, key = parse_child("api_key.name", given.name, API_KEYS)
+        changes = changes_in("api_key", given, request.update_mask, permitted)
+        result = await self.api_keys.update(workspace, key, changes, options)
+        return admin.UpdateApiKeyResponse(
+            api_key=key_out(result.resource), **change_out(result, workspace)
         )
-        return key_out(updated)
+
+    async def SetApiKeyAllowLists(
+        self, request: admin.SetApiKeyAllowListsRequest, options: WriteOptions
+    ) -> admin.SetApiKeyAllowListsResponse:
+        workspace, key = parse_child("api_key", request.api_key, API_KEYS)
+        lists = parse_siblings("allow_lists", request.allow_lists, ALLOW_LISTS, workspace)
+        result = await self.api_keys.set_lists(workspace, key, lists, options)
+        return admin.SetApiKeyAllowListsResponse(
+            api_key=key_out(result.resource), **change_out(result, workspace)
+        )
 
     async def DeleteApiKey(
-        self, request: admin.DeleteApiKeyRequest, _caller: Caller, _call: Call
+        self, request: admin.DeleteApiKeyRequest, options: WriteOptions
     ) -> admin.DeleteApiKeyResponse:
-        revision = await self.api_keys.delete(
-            *parse_child("name", request.name, API_KEYS),
-            etag=request.etag,
-            validate_only=request.validate_only,
+        workspace, key = parse_child("name", request.name, API_KEYS)
+        result = await self.store.delete(workspace, key, options)
+        return admin.DeleteApiKeyResponse(
+            api_key=key_out(result.resource), **change_out(result, workspace)
         )
-        return admin.DeleteApiKeyResponse(revision=revision)

@@ -33,20 +33,17 @@ AT_ONCE = 16
 class AuthorizeServicer:
     authorizer: Authorizer
 
-    async def Authorize(
-        self, request: authorize.AuthorizeRequest, caller: Caller, call: Call
-    ) -> bytes:
+    async def Authorize(self, request: authorize.AuthorizeRequest, call: Call) -> bytes:
         timeout = call.time_remaining() if request.min_revision else None
-        return verdict_out(await self._answer(request, caller, timeout))
+        return verdict_out(await self._answer(request, call.caller, timeout))
 
     def AuthorizeAtOnce(self, raw: bytes, caller: Caller) -> bytes | None:
         """The answer to an encoded request if nothing must be waited for."""
         verdict = self._at_once(authorize.AuthorizeRequest.FromString(raw), caller)
         return None if verdict is None else verdict_out(verdict)
 
-    async def BatchAuthorize(
-        self, request: authorize.BatchAuthorizeRequest, caller: Caller, call: Call
-    ) -> bytes:
+    async def BatchAuthorize(self, request: authorize.BatchAuthorizeRequest, call: Call) -> bytes:
+        caller = call.caller
         if not 1 <= len(request.requests) <= MAX_BATCH:
             count = len(request.requests)
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")

@@ -164,6 +164,10 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
     )
 
 
+def access_out(access: Access | None) -> Any:
+    return _ACCESS[access] if access else resources.ApiKey.ACCESS_UNSPECIFIED
+
+
 def key_out(key: ApiKey) -> resources.ApiKey:
     stamps = key.stamps
     return resources.ApiKey(
@@ -172,7 +176,7 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         disabled=key.disabled,
         expire_time=_time_out(key.expire_time),
         allow_lists=[list_name(key.workspace, each) for each in key.lists],
-        access=_ACCESS[key.access] if key.access else resources.ApiKey.ACCESS_UNSPECIFIED,
+        access=access_out(key.access),
         create_time=_time_out(stamps.create_time),
         update_time=_time_out(stamps.update_time),
         etag=stamps.etag,

@@ -21,20 +21,33 @@ from ipgate.domain.errors import InvalidArgument, IpgateError, shown
 from ipgate.domain.resources import Caller
 from ipgate.rpc.access import RULES, check_role, confine, named
 from ipgate.rpc.status import internal, to_status
+from ipgate.rpc.writing import write_options
 from ipgate.v1 import admin_pb2, authorize_pb2
 
 log = logging.getLogger(__name__)
 
 
-class Call(Protocol):
-    """What a method may ask about the call that it answers."""
+class EngineCall(Protocol):
+    """What an engine knows about a call, beside its `authorization` and its messages."""
 
     def time_remaining(self) -> float | None:
         """Seconds until the caller's deadline; None if there is none."""
 
+    def request_id(self) -> str:
+        """The `x-request-id` of the call; "" if there is none."""
 
-Answer = Callable[[Any, Caller, Call], Awaitable[Message | bytes]]
-"""A method's implementation; it may give its response encoded."""
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a method that reads may ask about the call that it answers."""
+
+    caller: Caller
+    time_remaining: Callable[[], float | None]
+
+
+Answer = Callable[[Any, Any], Awaitable[Message | bytes]]
+"""A method's implementation, which gets the request, and WriteOptions if it makes a change, else the
+Call. It may give its response encoded."""
 
 AtOnce = Callable[[bytes, Caller], bytes | None]
 """Beside a method, with `AtOnce` after its name: answers an encoded request if nothing must be waited
@@ -87,7 +100,7 @@ class Method:
         self.answer_at_once = at_once and _short_way(identity, name, at_once)
 
     async def answer(
-        self, authorization: str, read: Callable[[], Awaitable[bytes]], call: Call
+        self, authorization: str, read: Callable[[], Awaitable[bytes]], call: EngineCall
     ) -> bytes:
         """The encoded response to the message that `read` gives, which is asked for it when the
         caller is known to be permitted. Raises Refusal."""
@@ -97,13 +110,20 @@ class Method:
             check_role(rule, caller, self.name)
             request = self.request_type.FromString(await read())
             confine(rule, caller, request)
-            response = await self.method(request, caller, call)
-            if isinstance(response, bytes):
-                return response
             if rule.changes:
-                about = _name(response) or named(rule, request)
-                log.info("%s %s by %s", self.name, shown(about), caller.token)
-            return response.SerializeToString()
+                options = write_options(rule, request, caller, call.request_id())
+                response = await self.method(request, options)
+                log.info(
+                    "change method=%s resource=%s actor=%s request_id=%s validate_only=%s",
+                    self.name,
+                    shown(_name(response) or named(rule, request)),
+                    caller.token,
+                    options.correlation_id,
+                    options.validate_only,
+                )
+            else:
+                response = await self.method(request, Call(caller, call.time_remaining))
+            return response if isinstance(response, bytes) else response.SerializeToString()
 
 
 def _short_way(identity: Identity, name: str, at_once: AtOnce) -> Short:
@@ -201,10 +221,7 @@ def refusing(name: str, request_type: type[Message]) -> Iterator[None]:
         raise Refusal(internal(name, fault)) from None
 
 
-def _name(response: Message) -> str:
-    """The name of the resource that a change made or changed, "" if the response has none."""
-    for field in ("name", "api_key", "access_token"):
-        found = getattr(response, field, "")
-        if found:
-            return str(getattr(found, "name", found))
-    return ""
+def _name(response: Any) -> str:
+    """The name of the resource of a change, which is the first field of its response."""
+    resource = response.DESCRIPTOR.fields[0].name
+    return str(getattr(response, resource).name)

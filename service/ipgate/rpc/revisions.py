@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from ipgate.authorizer.presence import LONGEST_WAIT, Presence
 from ipgate.domain.errors import InvalidArgument
-from ipgate.domain.resources import Caller
 from ipgate.domain.revision import parse_revision
 from ipgate.rpc.guard import Call
 from ipgate.v1 import admin_pb2 as admin
@@ -15,7 +14,7 @@ class RevisionServicer:
     presence: Presence
 
     async def WaitForRevision(
-        self, request: admin.WaitForRevisionRequest, _caller: Caller, call: Call
+        self, request: admin.WaitForRevisionRequest, call: Call
     ) -> admin.WaitForRevisionResponse:
         if not request.revision:
             raise InvalidArgument.of("revision", "is required; send one as a change returned it")

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from ipgate.admin.tokens import Tokens, check_role
 from ipgate.domain.names import parse_token, parse_workspace
-from ipgate.domain.resources import AccessToken, Caller
+from ipgate.domain.resources import AccessToken
+from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.convert import role_in, time_in, token_out
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.writing import change_out
 from ipgate.v1 import admin_pb2 as admin
 
 
@@ -16,12 +18,11 @@ class TokenServicer:
     tokens: Tokens
 
     async def CreateAccessToken(
-        self, request: admin.CreateAccessTokenRequest, caller: Caller, _call: Call
+        self, request: admin.CreateAccessTokenRequest, options: WriteOptions
     ) -> admin.CreateAccessTokenResponse:
         given = request.access_token
         workspace = given.workspace
-        token, secret = await self.tokens.create(
-            caller,
+        result, secret = await self.tokens.create(
             AccessToken(
                 id=request.access_token_id,
                 role=check_role(role_in(given.role)),
@@ -29,13 +30,16 @@ class TokenServicer:
                 workspace=parse_workspace("access_token.workspace", workspace) if workspace else "",
                 expire_time=time_in("access_token", given, "expire_time"),
             ),
-            validate_only=request.validate_only,
+            options,
         )
-        return admin.CreateAccessTokenResponse(access_token=token_out(token), token=secret)
+        return admin.CreateAccessTokenResponse(
+            access_token=token_out(result.resource), token=secret, **change_out(result)
+        )
 
     async def ListAccessTokens(
-        self, request: admin.ListAccessTokensRequest, caller: Caller, _call: Call
+        self, request: admin.ListAccessTokensRequest, call: Call
     ) -> admin.ListAccessTokensResponse:
+        caller = call.caller
         workspace = parse_workspace("workspace", request.workspace) if request.workspace else ""
         listing = f"tokens:{workspace or caller.workspace}"
         page = await self.tokens.page(
@@ -50,9 +54,9 @@ class TokenServicer:
         )
 
     async def RevokeAccessToken(
-        self, request: admin.RevokeAccessTokenRequest, caller: Caller, _call: Call
+        self, request: admin.RevokeAccessTokenRequest, options: WriteOptions
     ) -> admin.RevokeAccessTokenResponse:
-        revision = await self.tokens.revoke(
-            caller, parse_token("name", request.name), validate_only=request.validate_only
+        result = await self.tokens.revoke(parse_token("name", request.name), options)
+        return admin.RevokeAccessTokenResponse(
+            access_token=token_out(result.resource), **change_out(result)
         )
-        return admin.RevokeAccessTokenResponse(revision=revision)

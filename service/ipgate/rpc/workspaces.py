@@ -1,14 +1,18 @@
 """AdminService: the methods about workspaces."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ipgate.admin.workspaces import Workspaces
 from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
-from ipgate.domain.resources import Caller, Workspace
+from ipgate.domain.resources import Workspace
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.rpc.convert import changes_in, workspace_out
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.writing import change_out
+from ipgate.store.workspaces import WorkspaceStore
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -16,10 +20,11 @@ from ipgate.v1 import resources_pb2 as resources
 @dataclass(frozen=True, slots=True)
 class WorkspaceServicer:
     workspaces: Workspaces
+    store: WorkspaceStore
 
     async def CreateWorkspace(
-        self, request: admin.CreateWorkspaceRequest, _caller: Caller, _call: Call
-    ) -> resources.Workspace:
+        self, request: admin.CreateWorkspaceRequest, options: WriteOptions
+    ) -> admin.CreateWorkspaceResponse:
         given = request.workspace
         workspace = Workspace(
             id=request.workspace_id,
@@ -28,23 +33,22 @@ class WorkspaceServicer:
             default_enabled=given.default_allow_list.enabled,
             default_list=given.default_allow_list.allow_list,
         )
-        return workspace_out(
-            await self.workspaces.create(workspace, validate_only=request.validate_only)
-        )
+        result = await self.workspaces.create(workspace, options)
+        return admin.CreateWorkspaceResponse(**_changed(result))
 
     async def GetWorkspace(
-        self, request: admin.GetWorkspaceRequest, _caller: Caller, _call: Call
+        self, request: admin.GetWorkspaceRequest, _call: Call
     ) -> resources.Workspace:
-        return workspace_out(await self.workspaces.get(parse_workspace("name", request.name)))
+        return workspace_out(await self.store.get(parse_workspace("name", request.name)))
 
     async def ListWorkspaces(
-        self, request: admin.ListWorkspacesRequest, caller: Caller, _call: Call
+        self, request: admin.ListWorkspacesRequest, call: Call
     ) -> admin.ListWorkspacesResponse:
         listing = "workspaces"
         page = await self.workspaces.page(
             parse_page_token(listing, request.page_token),
             page_size(request.page_size),
-            confined_to=caller.workspace,
+            confined_to=call.caller.workspace,
         )
         return admin.ListWorkspacesResponse(
             workspaces=map(workspace_out, page.items),
@@ -52,43 +56,42 @@ class WorkspaceServicer:
         )
 
     async def UpdateWorkspace(
-        self, request: admin.UpdateWorkspaceRequest, _caller: Caller, _call: Call
-    ) -> resources.Workspace:
+        self, request: admin.UpdateWorkspaceRequest, options: WriteOptions
+    ) -> admin.UpdateWorkspaceResponse:
         given = request.workspace
         permitted = ("display_name", "require_allow_list")
-        updated = await self.workspaces.update(
+        result = await self.workspaces.update(
             parse_workspace("workspace.name", given.name),
             changes_in("workspace", given, request.update_mask, permitted),
-            etag=given.etag,
-            validate_only=request.validate_only,
+            options,
         )
-        return workspace_out(updated)
+        return admin.UpdateWorkspaceResponse(**_changed(result))
 
     async def UpdateDefaultAllowList(
-        self, request: admin.UpdateDefaultAllowListRequest, _caller: Caller, _call: Call
-    ) -> resources.Workspace:
+        self, request: admin.UpdateDefaultAllowListRequest, options: WriteOptions
+    ) -> admin.UpdateDefaultAllowListResponse:
         workspace = parse_workspace("workspace", request.workspace)
         if not request.HasField("default_allow_list"):
             raise InvalidArgument.of("default_allow_list", "is required; give the new default")
         default = request.default_allow_list
-        updated = await self.workspaces.update_default(
+        result = await self.workspaces.update_default(
             workspace,
+            options,
             enabled=default.enabled,
             allow_list=_list_of(workspace, default.allow_list),
-            etag=request.etag,
-            validate_only=request.validate_only,
         )
-        return workspace_out(updated)
+        return admin.UpdateDefaultAllowListResponse(**_changed(result))
 
     async def DeleteWorkspace(
-        self, request: admin.DeleteWorkspaceRequest, _caller: Caller, _call: Call
+        self, request: admin.DeleteWorkspaceRequest, options: WriteOptions
     ) -> admin.DeleteWorkspaceResponse:
-        revision = await self.workspaces.delete(
-            parse_workspace("name", request.name),
-            etag=request.etag,
-            validate_only=request.validate_only,
-        )
-        return admin.DeleteWorkspaceResponse(revision=revision)
+        result = await self.workspaces.delete(parse_workspace("name", request.name), options)
+        return admin.DeleteWorkspaceResponse(**_changed(result))
+
+
+def _changed(result: WriteResult[Workspace]) -> dict[str, Any]:
+    """The fields of the response to a change of a workspace."""
+    return {"workspace": workspace_out(result.resource), **change_out(result, result.resource.id)}
 
 
 def _list_of(workspace: str, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import AllowList, ApiKey, Page
 from ipgate.domain.texts import folded
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.api_keys import read_key
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
@@ -39,24 +40,25 @@ class ListStore:
     scripts: Scripts
 
     async def create(
-        self, allow_list: AllowList, new: NewRanges, *, validate_only: bool
-    ) -> AllowList:
-        """Raises NotFound for the workspace, AlreadyExists."""
+        self, allow_list: AllowList, new: NewRanges, options: WriteOptions, *, limit: int
+    ) -> WriteResult[AllowList]:
+        """`limit`: lists of a workspace. Raises NotFound for the workspace, AlreadyExists, LimitExceeded."""
         outcome = await self._change(
             "list_create",
             allow_list.workspace,
             allow_list.id,
+            options,
             " ".join(new.ranges),
             parent=workspace_name(allow_list.workspace),
             display_name=allow_list.display_name,
             folded=folded(allow_list.display_name),
             description=allow_list.description,
             span=str(new.span),
-            validate_only=validate_only,
+            limit=limit,
         )
-        return (
-            allow_list if validate_only else read_list(outcome, allow_list.workspace, outcome.view)
-        )
+        if not options.validate_only:
+            allow_list = read_list(outcome, allow_list.workspace, outcome.view)
+        return outcome.result(allow_list, options)
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
         """Without its ranges. Raises NotFound."""
@@ -92,13 +94,12 @@ class ListStore:
         self,
         workspace: str,
         allow_list: str,
+        options: WriteOptions,
         *,
-        etag: str,
-        validate_only: bool,
         display_name: str | None = None,
         description: str | None = None,
         new: NewRanges | None = None,
-    ) -> AllowList:
+    ) -> WriteResult[AllowList]:
         """Changes what is given. Raises NotFound, Conflict, AlreadyExists."""
         changes = {
             "display_name": display_name,
@@ -109,102 +110,79 @@ class ListStore:
             "list_update",
             workspace,
             allow_list,
+            options,
             " ".join(new.ranges) if new else "",
-            etag=etag,
             set={field: value for field, value in changes.items() if value is not None},
             span=str(new.span) if new else None,
-            validate_only=validate_only,
         )
-        return read_list(outcome, workspace, outcome.view)
+        return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def delete(
-        self, workspace: str, allow_list: str, *, etag: str, force: bool, validate_only: bool
-    ) -> str:
-        """Returns the revision, "" for `validate_only`. Raises NotFound, Conflict, FailedPrecondition."""
+        self, workspace: str, allow_list: str, options: WriteOptions
+    ) -> WriteResult[AllowList]:
+        """Raises NotFound, Conflict, FailedPrecondition."""
         outcome = await self._change(
-            "list_delete",
-            workspace,
-            allow_list,
-            etag=etag,
-            force=force,
-            most=MOST_UNLINKED,
-            validate_only=validate_only,
+            "list_delete", workspace, allow_list, options, most=MOST_UNLINKED
         )
-        return "" if validate_only else outcome.revision.token()
+        return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def add_ranges(
         self,
         workspace: str,
         allow_list: str,
         ranges: Sequence[str],
+        options: WriteOptions,
         *,
-        etag: str,
         span_limit: int,
-        allow_broad: bool,
         limit: int,
-        validate_only: bool,
         exact: ExactSpan | None = None,
-    ) -> AllowList:
+    ) -> WriteResult[AllowList]:
         """Raises NotFound, Conflict, LimitExceeded; SpanUnknown if the coverage may pass
         `span_limit` addresses and `exact` was not given; Moved if the list changed since."""
         outcome = await self._change(
             "ranges_add",
             workspace,
             allow_list,
+            options,
             " ".join(ranges),
-            etag=etag,
             span_limit=span_limit,
-            allow_broad=allow_broad,
             limit=limit,
             span=str(exact.span) if exact else None,
             expected=exact.etag if exact else None,
-            validate_only=validate_only,
         )
-        return read_list(outcome, workspace, outcome.view)
+        return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def remove_ranges(
-        self,
-        workspace: str,
-        allow_list: str,
-        ranges: Sequence[str],
-        *,
-        etag: str,
-        validate_only: bool,
-    ) -> AllowList:
+        self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
+    ) -> WriteResult[AllowList]:
         """Raises NotFound, Conflict, FailedPrecondition."""
         outcome = await self._change(
-            "ranges_remove",
-            workspace,
-            allow_list,
-            " ".join(ranges),
-            etag=etag,
-            validate_only=validate_only,
+            "ranges_remove", workspace, allow_list, options, " ".join(ranges)
         )
-        return read_list(outcome, workspace, outcome.view)
+        return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def link(
         self,
         workspace: str,
         allow_list: str,
         api_keys: Sequence[str],
+        options: WriteOptions,
         *,
         link: bool,
         limit: int,
-        validate_only: bool,
-    ) -> str:
-        """Links or unlinks keys by their ids; returns the revision, "" for
-        `validate_only`. Raises NotFound, LimitExceeded."""
+    ) -> WriteResult[AllowList]:
+        """Links or unlinks keys by their ids. Raises NotFound, LimitExceeded, FailedPrecondition."""
         outcome = await self._change(
             "link",
             workspace,
             allow_list,
+            options,
             parent=workspace_name(workspace),
             ids=list(api_keys),
             link=link,
             limit=limit,
-            validate_only=validate_only,
         )
-        return "" if validate_only else outcome.revision.token()
+        return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
         """Raises NotFound for the list."""
@@ -224,11 +202,18 @@ class ListStore:
         return Page(found, found[-1].id if outcome.view["more"] else "")
 
     async def _change(
-        self, script: str, workspace: str, allow_list: str, words: str = "", **args: Any
+        self,
+        script: str,
+        workspace: str,
+        allow_list: str,
+        options: WriteOptions,
+        words: str = "",
+        **args: Any,
     ) -> Outcome:
         return await self.scripts.change(
             script,
             shard_of(workspace),
+            options,
             words,
             workspace=workspace,
             id=allow_list,

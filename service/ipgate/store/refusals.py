@@ -52,6 +52,24 @@ def _too_many_links(detail: Any) -> IpgateError:
     return FailedPrecondition("ALLOW_LIST_IN_USE", [Violation("uses", text)])
 
 
+def _unrestricted(detail: Any) -> IpgateError:
+    keys, others = detail["keys"], detail.get("others")
+    count = keys["count"]
+    subjects = [f"{count} API key{'s' * (count != 1)}"] if count else []
+    subjects += ["every API key without an allow list"] if others else []
+    text = (
+        f"{' and '.join(subjects)} would become usable from every address; link them to another allow "
+        "list first, or set allow_unrestricted if that is what you want"
+    )
+    violations = [
+        Violation(key, f"API key {key} would become usable from every address")
+        for key in tuple(keys["names"])
+    ]
+    return FailedPrecondition(
+        "API_KEYS_UNRESTRICTED", [Violation("allow_unrestricted", text), *violations]
+    )
+
+
 def _not_empty(detail: Any) -> IpgateError:
     text = (
         f"the workspace still has {detail['lists']} allow lists, {detail['keys']} API keys and "
@@ -82,8 +100,9 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
     "NO_STORE": lambda _: Unavailable("the store was emptied and is being set up; try again"),
     "NOT_FOUND": _not_found,
     "EXISTS": lambda name: AlreadyExists(f"{name} exists already; choose another id"),
-    "NAME_TAKEN": lambda text: AlreadyExists(
-        f"an allow list of the workspace has the display name {shown(text)} already; choose another",
+    "NAME_TAKEN": lambda detail: AlreadyExists(
+        f"the allow list {detail['holder']} of the workspace has the display name "
+        f"{shown(detail['display_name'])} already; choose another",
         reason="DISPLAY_NAME_TAKEN",
     ),
     "ETAG": lambda name: Conflict(f"{name} was changed by somebody else; read it and try again"),
@@ -92,6 +111,7 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
     ),
     "IN_USE": _in_use,
     "TOO_MANY_LINKS": _too_many_links,
+    "UNRESTRICTED": _unrestricted,
     "NOT_EMPTY": _not_empty,
     "MISSING_RANGES": _missing_ranges,
     "EMPTY": lambda _: FailedPrecondition(
@@ -100,6 +120,9 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
     ),
     "LIMIT_RANGES": _limit("too many ranges in the allow list", "max-ranges-per-list"),
     "LIMIT_LISTS": _limit("too many allow lists on one API key", "max-lists-per-key"),
+    "LIMIT_WORKSPACE_LISTS": _limit(
+        "too many allow lists in the workspace", "max-lists-per-workspace"
+    ),
     "LIMIT_KEYS": _limit("too many API keys in the workspace", "max-keys-per-workspace"),
     "MOVED": lambda _: Moved(),
     "SPAN": lambda _: SpanUnknown(),

@@ -4,13 +4,14 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
-from ipgate.domain.resources import Stamps
+from ipgate.domain.resources import Access, Stamps
 from ipgate.domain.revision import SHARDS, Revision
+from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import keys
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.refusals import refusal
@@ -21,16 +22,25 @@ SCHEMA = "1"
 IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
 """In place of the schema while an import is under way: before, and after all data are written."""
 
+T = TypeVar("T")
+
 HISTORY = 100_000
 """Changes kept in each shard's stream, about; a follower further behind starts afresh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an admin script answers: the shard's revision after it, and what it shows."""
+    """What an admin script answers: the shard's revision after it, what it shows, and what the change
+    does."""
 
     revision: Revision
     view: Any
+    effect: Effect
+
+    def result(self, resource: T, options: WriteOptions) -> WriteResult[T]:
+        """What the caller of a change gets."""
+        revision = "" if options.validate_only else self.revision.token()
+        return WriteResult(resource, self.effect, revision)
 
     def stamps(self, fields: dict[str, str]) -> Stamps:
         """The stamps of a resource of this shard, from its stored fields."""
@@ -57,9 +67,11 @@ class Scripts:
             if path.name.endswith(".lua") and path.name != "prelude.lua"
         }
 
-    async def change(self, script: str, shard: int, words: str = "", **args: Any) -> Outcome:
+    async def change(
+        self, script: str, shard: int, options: WriteOptions, words: str = "", **args: Any
+    ) -> Outcome:
         """Makes a change. Raises what `refusals` says, or Unavailable."""
-        return await self._admin(script, shard, words, args, writing=True)
+        return await self._admin(script, shard, words, args | options.arguments(), writing=True)
 
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
         """Reads resources. Raises NotFound or Unavailable."""
@@ -105,7 +117,7 @@ class Scripts:
         if "refused" in answer:
             raise refusal(answer["refused"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
-        return Outcome(revision, answer["view"])
+        return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
 
     async def _run(
         self, script: str, shard: int, arguments: str, words: str, *, writing: bool
@@ -140,6 +152,15 @@ class Scripts:
             await self.store.script_load(text)
         except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
+
+
+def _effect(answer: dict[str, Any]) -> Effect:
+    access = answer.pop("unlinked_access", None)
+    # An empty table of Lua is encoded as an object.
+    affected = {
+        name: Affected(found["count"], tuple(found["names"])) for name, found in answer.items()
+    }
+    return Effect(unlinked_access=Access(access) if access else None, **affected)
 
 
 def _present(args: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ipgate.domain.names import token_name
 from ipgate.domain.resources import AccessToken, Page, Role
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.keys import TOKEN_SHARD, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
@@ -15,11 +16,14 @@ class TokenStore:
 
     scripts: Scripts
 
-    async def create(self, token: AccessToken, digest: str, *, validate_only: bool) -> AccessToken:
+    async def create(
+        self, token: AccessToken, digest: str, options: WriteOptions
+    ) -> WriteResult[AccessToken]:
         """Raises AlreadyExists."""
         outcome = await self.scripts.change(
             "token_create",
             TOKEN_SHARD,
+            options,
             id=token.id,
             name=token_name(token.id),
             digest=digest,
@@ -27,9 +31,10 @@ class TokenStore:
             role=token.role.value,
             workspace_of=token.workspace,
             expire="" if token.expire_time is None else str(token.expire_time),
-            validate_only=validate_only,
         )
-        return token if validate_only else _read(outcome, outcome.view)
+        if not options.validate_only:
+            token = _read(outcome, outcome.view)
+        return outcome.result(token, options)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[AccessToken]:
         """The tokens of a workspace, of all for ""."""
@@ -45,18 +50,20 @@ class TokenStore:
         found = tuple(_read(outcome, view) for view in outcome.view["items"])
         return Page(found, found[-1].id if outcome.view["more"] else "")
 
-    async def revoke(self, token: str, *, confined_to: str, validate_only: bool) -> str:
-        """Returns the revision, "" for `validate_only`. Raises NotFound, also for a token that does not work for the
-        workspace `confined_to`, unless that is ""."""
+    async def revoke(
+        self, token: str, options: WriteOptions, *, confined_to: str
+    ) -> WriteResult[AccessToken]:
+        """Raises NotFound, also for a token that does not work for the workspace `confined_to`, unless
+        that is ""."""
         outcome = await self.scripts.change(
             "token_revoke",
             TOKEN_SHARD,
+            options,
             id=token,
             name=token_name(token),
             confined_to=confined_to,
-            validate_only=validate_only,
         )
-        return "" if validate_only else outcome.revision.token()
+        return outcome.result(_read(outcome, outcome.view), options)
 
 
 def _read(outcome: Outcome, view: Any) -> AccessToken:

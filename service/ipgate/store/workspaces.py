@@ -7,6 +7,7 @@ from typing import Any
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import Page, Workspace
 from ipgate.domain.revision import SHARDS
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
@@ -17,18 +18,20 @@ class WorkspaceStore:
 
     scripts: Scripts
 
-    async def create(self, workspace: Workspace, *, validate_only: bool) -> Workspace:
+    async def create(self, workspace: Workspace, options: WriteOptions) -> WriteResult[Workspace]:
         """Raises AlreadyExists."""
         outcome = await self.scripts.change(
             "workspace_create",
             shard_of(workspace.id),
+            options,
             workspace=workspace.id,
             name=workspace_name(workspace.id),
             display_name=workspace.display_name,
             require=_flag(workspace.require_allow_list),
-            validate_only=validate_only,
         )
-        return workspace if validate_only else read_workspace(outcome, outcome.view)
+        if not options.validate_only:
+            workspace = read_workspace(outcome, outcome.view)
+        return outcome.result(workspace, options)
 
     async def get(self, workspace: str) -> Workspace:
         """Raises NotFound."""
@@ -73,13 +76,12 @@ class WorkspaceStore:
     async def update(
         self,
         workspace: str,
+        options: WriteOptions,
         *,
-        etag: str,
-        validate_only: bool,
         display_name: str | None = None,
         require_allow_list: bool | None = None,
         default: tuple[bool, str] | None = None,
-    ) -> Workspace:
+    ) -> WriteResult[Workspace]:
         """Changes what is given; `default` is on or off, and a list's id. Raises NotFound, Conflict."""
         changes: dict[str, str | None] = {
             "display_name": display_name,
@@ -90,26 +92,24 @@ class WorkspaceStore:
         outcome = await self.scripts.change(
             "workspace_update",
             shard_of(workspace),
+            options,
             workspace=workspace,
             name=workspace_name(workspace),
             default_name=list_name(workspace, default[1]) if default else None,
-            etag=etag,
             set={field: value for field, value in changes.items() if value is not None},
-            validate_only=validate_only,
         )
-        return read_workspace(outcome, outcome.view)
+        return outcome.result(read_workspace(outcome, outcome.view), options)
 
-    async def delete(self, workspace: str, *, etag: str, validate_only: bool) -> str:
-        """Returns the revision, "" for `validate_only`. Raises NotFound, Conflict, FailedPrecondition."""
+    async def delete(self, workspace: str, options: WriteOptions) -> WriteResult[Workspace]:
+        """Raises NotFound, Conflict, FailedPrecondition."""
         outcome = await self.scripts.change(
             "workspace_delete",
             shard_of(workspace),
+            options,
             workspace=workspace,
             name=workspace_name(workspace),
-            etag=etag,
-            validate_only=validate_only,
         )
-        return "" if validate_only else outcome.revision.token()
+        return outcome.result(read_workspace(outcome, outcome.view), options)
 
 
 def read_workspace(outcome: Outcome, view: Any) -> Workspace:

@@ -18,6 +18,16 @@ class CreateWorkspaceRequest(_message.Message):
     validate_only: bool
     def __init__(self, workspace_id: _Optional[str] = ..., workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class CreateWorkspaceResponse(_message.Message):
+    __slots__ = ("workspace", "effect", "revision")
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    workspace: _resources_pb2.Workspace
+    effect: Effect
+    revision: str
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class GetWorkspaceRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +60,16 @@ class UpdateWorkspaceRequest(_message.Message):
     validate_only: bool
     def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class UpdateWorkspaceResponse(_message.Message):
+    __slots__ = ("workspace", "effect", "revision")
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    workspace: _resources_pb2.Workspace
+    effect: Effect
+    revision: str
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class DeleteWorkspaceRequest(_message.Message):
     __slots__ = ("name", "etag", "validate_only")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -61,10 +81,14 @@ class DeleteWorkspaceRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class DeleteWorkspaceResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("workspace", "effect", "revision")
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    workspace: _resources_pb2.Workspace
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class UpdateDefaultAllowListRequest(_message.Message):
     __slots__ = ("workspace", "default_allow_list", "etag", "validate_only")
@@ -77,6 +101,16 @@ class UpdateDefaultAllowListRequest(_message.Message):
     etag: str
     validate_only: bool
     def __init__(self, workspace: _Optional[str] = ..., default_allow_list: _Optional[_Union[_resources_pb2.DefaultAllowList, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class UpdateDefaultAllowListResponse(_message.Message):
+    __slots__ = ("workspace", "effect", "revision")
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    workspace: _resources_pb2.Workspace
+    effect: Effect
+    revision: str
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class CreateAllowListRequest(_message.Message):
     __slots__ = ("parent", "allow_list_id", "allow_list", "allow_broad", "validate_only")
@@ -91,6 +125,16 @@ class CreateAllowListRequest(_message.Message):
     allow_broad: bool
     validate_only: bool
     def __init__(self, parent: _Optional[str] = ..., allow_list_id: _Optional[str] = ..., allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., allow_broad: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CreateAllowListResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class GetAllowListRequest(_message.Message):
     __slots__ = ("name",)
@@ -128,23 +172,39 @@ class UpdateAllowListRequest(_message.Message):
     validate_only: bool
     def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., allow_broad: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class UpdateAllowListResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class DeleteAllowListRequest(_message.Message):
-    __slots__ = ("name", "etag", "force", "validate_only")
+    __slots__ = ("name", "etag", "force", "validate_only", "allow_unrestricted")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
     force: bool
     validate_only: bool
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., force: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    allow_unrestricted: bool
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., force: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ...) -> None: ...
 
 class DeleteAllowListResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class AddRangesRequest(_message.Message):
     __slots__ = ("allow_list", "ranges", "allow_broad", "etag", "validate_only")
@@ -160,6 +220,16 @@ class AddRangesRequest(_message.Message):
     validate_only: bool
     def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., allow_broad: _Optional[bool] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class AddRangesResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class RemoveRangesRequest(_message.Message):
     __slots__ = ("allow_list", "ranges", "etag", "validate_only")
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
@@ -172,37 +242,61 @@ class RemoveRangesRequest(_message.Message):
     validate_only: bool
     def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class RemoveRangesResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class LinkApiKeysRequest(_message.Message):
-    __slots__ = ("allow_list", "api_keys", "validate_only")
+    __slots__ = ("allow_list", "api_keys", "validate_only", "etag")
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     API_KEYS_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     allow_list: str
     api_keys: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
-    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    etag: str
+    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class LinkApiKeysResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class UnlinkApiKeysRequest(_message.Message):
-    __slots__ = ("allow_list", "api_keys", "validate_only")
+    __slots__ = ("allow_list", "api_keys", "validate_only", "allow_unrestricted", "etag")
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     API_KEYS_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     allow_list: str
     api_keys: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
-    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    allow_unrestricted: bool
+    etag: str
+    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class UnlinkApiKeysResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class ListLinkedApiKeysRequest(_message.Message):
     __slots__ = ("allow_list", "page_size", "page_token")
@@ -237,12 +331,16 @@ class CreateApiKeyRequest(_message.Message):
     def __init__(self, parent: _Optional[str] = ..., api_key_id: _Optional[str] = ..., api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., credential_sha256: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class CreateApiKeyResponse(_message.Message):
-    __slots__ = ("api_key", "credential")
+    __slots__ = ("api_key", "effect", "revision", "credential")
     API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
     api_key: _resources_pb2.ApiKey
+    effect: Effect
+    revision: str
     credential: str
-    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., credential: _Optional[str] = ...) -> None: ...
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ..., credential: _Optional[str] = ...) -> None: ...
 
 class GetApiKeyRequest(_message.Message):
     __slots__ = ("name",)
@@ -278,6 +376,40 @@ class UpdateApiKeyRequest(_message.Message):
     validate_only: bool
     def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
+class UpdateApiKeyResponse(_message.Message):
+    __slots__ = ("api_key", "effect", "revision")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    api_key: _resources_pb2.ApiKey
+    effect: Effect
+    revision: str
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class SetApiKeyAllowListsRequest(_message.Message):
+    __slots__ = ("api_key", "allow_lists", "etag", "validate_only", "allow_unrestricted")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LISTS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
+    api_key: str
+    allow_lists: _containers.RepeatedScalarFieldContainer[str]
+    etag: str
+    validate_only: bool
+    allow_unrestricted: bool
+    def __init__(self, api_key: _Optional[str] = ..., allow_lists: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ...) -> None: ...
+
+class SetApiKeyAllowListsResponse(_message.Message):
+    __slots__ = ("api_key", "effect", "revision")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    api_key: _resources_pb2.ApiKey
+    effect: Effect
+    revision: str
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
 class DeleteApiKeyRequest(_message.Message):
     __slots__ = ("name", "etag", "validate_only")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -289,10 +421,14 @@ class DeleteApiKeyRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class DeleteApiKeyResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("api_key", "effect", "revision")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    api_key: _resources_pb2.ApiKey
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class CreateAccessTokenRequest(_message.Message):
     __slots__ = ("access_token_id", "access_token", "validate_only")
@@ -305,12 +441,16 @@ class CreateAccessTokenRequest(_message.Message):
     def __init__(self, access_token_id: _Optional[str] = ..., access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class CreateAccessTokenResponse(_message.Message):
-    __slots__ = ("access_token", "token")
+    __slots__ = ("access_token", "effect", "revision", "token")
     ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     access_token: _resources_pb2.AccessToken
+    effect: Effect
+    revision: str
     token: str
-    def __init__(self, access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., token: _Optional[str] = ...) -> None: ...
+    def __init__(self, access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ..., token: _Optional[str] = ...) -> None: ...
 
 class ListAccessTokensRequest(_message.Message):
     __slots__ = ("workspace", "page_size", "page_token")
@@ -339,10 +479,14 @@ class RevokeAccessTokenRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RevokeAccessTokenResponse(_message.Message):
-    __slots__ = ("revision",)
+    __slots__ = ("access_token", "effect", "revision")
+    ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    access_token: _resources_pb2.AccessToken
+    effect: Effect
     revision: str
-    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class WaitForRevisionRequest(_message.Message):
     __slots__ = ("revision",)
@@ -355,3 +499,35 @@ class WaitForRevisionResponse(_message.Message):
     WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
     worker_count: int
     def __init__(self, worker_count: _Optional[int] = ...) -> None: ...
+
+class Effect(_message.Message):
+    __slots__ = ("ranges_added", "ranges_removed", "unlinked_api_keys", "unrestricted_api_keys", "closed_api_keys", "unlinked_access")
+    RANGES_ADDED_FIELD_NUMBER: _ClassVar[int]
+    RANGES_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    UNLINKED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    UNRESTRICTED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    UNLINKED_ACCESS_FIELD_NUMBER: _ClassVar[int]
+    ranges_added: AffectedRanges
+    ranges_removed: AffectedRanges
+    unlinked_api_keys: AffectedApiKeys
+    unrestricted_api_keys: AffectedApiKeys
+    closed_api_keys: AffectedApiKeys
+    unlinked_access: _resources_pb2.ApiKey.Access
+    def __init__(self, ranges_added: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_removed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unrestricted_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., closed_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ...) -> None: ...
+
+class AffectedRanges(_message.Message):
+    __slots__ = ("count", "ranges")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    ranges: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, count: _Optional[int] = ..., ranges: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AffectedApiKeys(_message.Message):
+    __slots__ = ("count", "api_keys")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    api_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, count: _Optional[int] = ..., api_keys: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -27,14 +27,18 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Keeps the resources. Every change is atomic and returns the revision it made: in the changed
-    resource, or in the response.
+    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
+    the effect of the change, and the revision to wait for or to ask by.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
     - `validate_only` does every check of a change and answers as if it had been made, but makes
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
+    - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
+    - a change that would let API keys be used from every address which could not be before fails with
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
+    and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -49,7 +53,7 @@ class AdminServiceStub:
         self.CreateWorkspace = channel.unary_unary(
                 '/ipgate.v1.AdminService/CreateWorkspace',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceResponse.FromString,
                 _registered_method=True)
         self.GetWorkspace = channel.unary_unary(
                 '/ipgate.v1.AdminService/GetWorkspace',
@@ -64,7 +68,7 @@ class AdminServiceStub:
         self.UpdateWorkspace = channel.unary_unary(
                 '/ipgate.v1.AdminService/UpdateWorkspace',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceResponse.FromString,
                 _registered_method=True)
         self.DeleteWorkspace = channel.unary_unary(
                 '/ipgate.v1.AdminService/DeleteWorkspace',
@@ -74,12 +78,12 @@ class AdminServiceStub:
         self.UpdateDefaultAllowList = channel.unary_unary(
                 '/ipgate.v1.AdminService/UpdateDefaultAllowList',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListResponse.FromString,
                 _registered_method=True)
         self.CreateAllowList = channel.unary_unary(
                 '/ipgate.v1.AdminService/CreateAllowList',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.CreateAllowListRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.CreateAllowListResponse.FromString,
                 _registered_method=True)
         self.GetAllowList = channel.unary_unary(
                 '/ipgate.v1.AdminService/GetAllowList',
@@ -94,7 +98,7 @@ class AdminServiceStub:
         self.UpdateAllowList = channel.unary_unary(
                 '/ipgate.v1.AdminService/UpdateAllowList',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateAllowListRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateAllowListResponse.FromString,
                 _registered_method=True)
         self.DeleteAllowList = channel.unary_unary(
                 '/ipgate.v1.AdminService/DeleteAllowList',
@@ -104,12 +108,12 @@ class AdminServiceStub:
         self.AddRanges = channel.unary_unary(
                 '/ipgate.v1.AdminService/AddRanges',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.FromString,
                 _registered_method=True)
         self.RemoveRanges = channel.unary_unary(
                 '/ipgate.v1.AdminService/RemoveRanges',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.RemoveRangesRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.RemoveRangesResponse.FromString,
                 _registered_method=True)
         self.LinkApiKeys = channel.unary_unary(
                 '/ipgate.v1.AdminService/LinkApiKeys',
@@ -144,7 +148,12 @@ class AdminServiceStub:
         self.UpdateApiKey = channel.unary_unary(
                 '/ipgate.v1.AdminService/UpdateApiKey',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyRequest.SerializeToString,
-                response_deserializer=ipgate_dot_v1_dot_resources__pb2.ApiKey.FromString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.SetApiKeyAllowLists = channel.unary_unary(
+                '/ipgate.v1.AdminService/SetApiKeyAllowLists',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.FromString,
                 _registered_method=True)
         self.DeleteApiKey = channel.unary_unary(
                 '/ipgate.v1.AdminService/DeleteApiKey',
@@ -174,14 +183,18 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Keeps the resources. Every change is atomic and returns the revision it made: in the changed
-    resource, or in the response.
+    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
+    the effect of the change, and the revision to wait for or to ask by.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
     - `validate_only` does every check of a change and answers as if it had been made, but makes
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
+    - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
+    - a change that would let API keys be used from every address which could not be before fails with
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
+    and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -253,7 +266,7 @@ class AdminServiceServicer:
 
     def UpdateAllowList(self, request, context):
         """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-        answer leaves the ranges out.
+        response leaves the ranges out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -268,7 +281,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddRanges(self, request, context):
-        """Adds ranges to an allow list; those that it has already are left as they are. The answer
+        """Adds ranges to an allow list; those that it has already are left as they are. The response
         leaves the ranges out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -278,7 +291,7 @@ class AdminServiceServicer:
     def RemoveRanges(self, request, context):
         """Removes ranges from an allow list. `FAILED_PRECONDITION` if one of them is not a range of the
         list as written, so that a typing error is not taken for a revocation, or if none would be
-        left. The answer leaves the ranges out.
+        left. The response leaves the ranges out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,6 +347,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetApiKeyAllowLists(self, request, context):
+        """Replaces the allow lists that an API key is linked to, in one change.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteApiKey(self, request, context):
         """Deletes an API key and its links. Its credential is unknown from then on.
         """
@@ -379,7 +399,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'CreateWorkspace': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateWorkspace,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.Workspace.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceResponse.SerializeToString,
             ),
             'GetWorkspace': grpc.unary_unary_rpc_method_handler(
                     servicer.GetWorkspace,
@@ -394,7 +414,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'UpdateWorkspace': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateWorkspace,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.Workspace.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceResponse.SerializeToString,
             ),
             'DeleteWorkspace': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteWorkspace,
@@ -404,12 +424,12 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'UpdateDefaultAllowList': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateDefaultAllowList,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.Workspace.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListResponse.SerializeToString,
             ),
             'CreateAllowList': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateAllowList,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.CreateAllowListRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.AllowList.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.CreateAllowListResponse.SerializeToString,
             ),
             'GetAllowList': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAllowList,
@@ -424,7 +444,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'UpdateAllowList': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateAllowList,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateAllowListRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.AllowList.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateAllowListResponse.SerializeToString,
             ),
             'DeleteAllowList': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAllowList,
@@ -434,12 +454,12 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'AddRanges': grpc.unary_unary_rpc_method_handler(
                     servicer.AddRanges,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.AllowList.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.SerializeToString,
             ),
             'RemoveRanges': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveRanges,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.RemoveRangesRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.AllowList.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.RemoveRangesResponse.SerializeToString,
             ),
             'LinkApiKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkApiKeys,
@@ -474,7 +494,12 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'UpdateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateApiKey,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyRequest.FromString,
-                    response_serializer=ipgate_dot_v1_dot_resources__pb2.ApiKey.SerializeToString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyResponse.SerializeToString,
+            ),
+            'SetApiKeyAllowLists': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetApiKeyAllowLists,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.SerializeToString,
             ),
             'DeleteApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteApiKey,
@@ -510,14 +535,18 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Keeps the resources. Every change is atomic and returns the revision it made: in the changed
-    resource, or in the response.
+    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
+    the effect of the change, and the revision to wait for or to ask by.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
     - `validate_only` does every check of a change and answers as if it had been made, but makes
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
+    - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
+    - a change that would let API keys be used from every address which could not be before fails with
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
+    and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -539,7 +568,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/CreateWorkspace',
             ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+            ipgate_dot_v1_dot_admin__pb2.CreateWorkspaceResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -620,7 +649,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/UpdateWorkspace',
             ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+            ipgate_dot_v1_dot_admin__pb2.UpdateWorkspaceResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -674,7 +703,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/UpdateDefaultAllowList',
             ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.Workspace.FromString,
+            ipgate_dot_v1_dot_admin__pb2.UpdateDefaultAllowListResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -701,7 +730,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/CreateAllowList',
             ipgate_dot_v1_dot_admin__pb2.CreateAllowListRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+            ipgate_dot_v1_dot_admin__pb2.CreateAllowListResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -782,7 +811,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/UpdateAllowList',
             ipgate_dot_v1_dot_admin__pb2.UpdateAllowListRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+            ipgate_dot_v1_dot_admin__pb2.UpdateAllowListResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -836,7 +865,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/AddRanges',
             ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+            ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -863,7 +892,7 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/RemoveRanges',
             ipgate_dot_v1_dot_admin__pb2.RemoveRangesRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.AllowList.FromString,
+            ipgate_dot_v1_dot_admin__pb2.RemoveRangesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1052,7 +1081,34 @@ class AdminService:
             target,
             '/ipgate.v1.AdminService/UpdateApiKey',
             ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyRequest.SerializeToString,
-            ipgate_dot_v1_dot_resources__pb2.ApiKey.FromString,
+            ipgate_dot_v1_dot_admin__pb2.UpdateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetApiKeyAllowLists(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/SetApiKeyAllowLists',
+            ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.FromString,
             options,
             channel_credentials,
             insecure,

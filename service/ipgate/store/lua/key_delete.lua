@@ -3,7 +3,8 @@
 local key = api_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
-if args.validate_only then return done() end
+local view = views.key(args.id)
+if args.validate_only then return done(view) end
 local digest, indexed = unpack(call('HMGET', key, 'digest', 'indexed'))
 commit('keys', args.id, digest)
 for _, id in ipairs(call('SMEMBERS', key .. ':lists')) do
@@ -12,4 +13,6 @@ end
 call('ZREM', workspace_key() .. ':keys', args.id)
 call('DEL', key, key .. ':lists')
 call('HSET', key, 'digest', digest, 'deleted', args.tip)
-return done({ digest = digest, indexed = indexed })
+view.indexed = indexed
+view.digest = digest
+return done(view)

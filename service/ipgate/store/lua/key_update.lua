@@ -2,7 +2,7 @@
 local key = api_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
-if args.validate_only then return done(views.key(args.id)) end
+if args.validate_only or is_same(key, args.set) then return done(views.key(args.id)) end
 commit('keys', args.id)
 for field, value in pairs(args.set) do call('HSET', key, field, value) end
 stamp(key)

@@ -1,19 +1,29 @@
 -- Links (`link`) or unlinks the keys `ids`. Nothing to change is no change.
 local key = list_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-local missing, changing, full = {}, {}, {}
+if etag_differs(key) then return refuse('ETAG', args.name) end
+local missing, changing, full, last = {}, {}, {}, {}
 for _, id in ipairs(args.ids) do
   local lists = api_key(id) .. ':lists'
   if not is_live(api_key(id)) then
     missing[#missing + 1] = args.parent .. '/apiKeys/' .. id
   elseif (call('SISMEMBER', lists, args.id) == 1) ~= args.link then
     changing[#changing + 1] = id
-    if args.link and call('SCARD', lists) >= args.limit then full[#full + 1] = args.parent .. '/apiKeys/' .. id end
+    local count = call('SCARD', lists)
+    if args.link and count >= args.limit then full[#full + 1] = args.parent .. '/apiKeys/' .. id end
+    if not args.link and count == 1 then last[#last + 1] = id end
   end
 end
 if #missing > 0 then return refuse('NOT_FOUND', missing) end
 if #full > 0 then return refuse('LIMIT_LISTS', { keys = full, limit = args.limit }) end
-if args.validate_only or #changing == 0 then return done() end
+local access = unlinked_access(unpack(call('HMGET', workspace_key(), 'default_on', 'require')))
+if #last > 0 and access == 'UNRESTRICTED' and not args.allow_unrestricted then
+  return refuse('UNRESTRICTED', { keys = affected(last) })
+end
+local effect = unlinking(last, access)
+local view = views.list(args.id)
+view.linked = view.linked + (args.link and #changing or -#changing)
+if args.validate_only or #changing == 0 then return done(view, effect) end
 commit('keys', table.concat(changing, ' '))
 for _, id in ipairs(changing) do
   if args.link then
@@ -25,4 +35,4 @@ for _, id in ipairs(changing) do
   end
   stamp(api_key(id))
 end
-return done()
+return done(view, effect)

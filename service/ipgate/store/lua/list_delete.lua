@@ -2,17 +2,30 @@
 local workspace, key = workspace_key(), list_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
-local default = call('HMGET', workspace, 'default', 'default_on')
-local is_default = default[1] == args.id
+local default, default_on, require = unpack(call('HMGET', workspace, 'default', 'default_on', 'require'))
+local is_default = default == args.id
+local is_applied = is_default and default_on == '1'
 local linked = call('ZCARD', key .. ':keys')
-if not args.force and (linked > 0 or (is_default and default[2] == '1')) then
-  return refuse('IN_USE', { linked = linked, default = is_default and default[2] == '1',
-    keys = call('ZRANGE', key .. ':keys', 0, 98) })
+if not args.force and (linked > 0 or is_applied) then
+  return refuse('IN_USE', { linked = linked, default = is_applied, keys = call('ZRANGE', key .. ':keys', 0, 98) })
 end
 if linked > args.most then return refuse('TOO_MANY_LINKS', { linked = linked, most = args.most }) end
-if args.validate_only then return done() end
+local keys, last = call('ZRANGE', key .. ':keys', 0, -1), {}
+for _, id in ipairs(keys) do
+  if call('SCARD', api_key(id) .. ':lists') == 1 then last[#last + 1] = id end
+end
+local access = unlinked_access(is_applied and '0' or default_on, require)
+local effect = unlinking(last, access)
+if is_applied then effect.unlinked_access = access end
+-- Without an index of them it is not known whether there are other keys without a list.
+local opens_others = is_applied and access == 'UNRESTRICTED' and call('ZCARD', workspace .. ':keys') > linked
+if not args.allow_unrestricted and access == 'UNRESTRICTED' and (#last > 0 or opens_others) then
+  return refuse('UNRESTRICTED', { keys = affected(last), others = opens_others })
+end
+local view = views.list(args.id)
+if args.validate_only then return done(view, effect) end
 commit('list_deleted', args.id)
-for _, id in ipairs(call('ZRANGE', key .. ':keys', 0, -1)) do
+for _, id in ipairs(keys) do
   call('SREM', api_key(id) .. ':lists', args.id)
   stamp(api_key(id))
 end
@@ -23,4 +36,4 @@ end
 call('HDEL', workspace .. ':list-names', call('HGET', key, 'folded'))
 call('ZREM', workspace .. ':lists', args.id)
 call('DEL', key, key .. ':ranges', key .. ':keys')
-return done()
+return done(view, effect)

@@ -5,21 +5,27 @@ if etag_differs(key) then return refuse('ETAG', args.name) end
 local folded = args.set.folded
 if folded then
   local holder = call('HGET', workspace .. ':list-names', folded)
-  if holder and holder ~= args.id then return refuse('NAME_TAKEN', args.set.display_name) end
+  if holder and holder ~= args.id then
+    return refuse('NAME_TAKEN', { display_name = args.set.display_name, holder = holder })
+  end
 end
-if args.validate_only then return done(views.list(args.id)) end
-commit(args.span and 'list' or 'list_text', args.id)
+local added, removed = {}, {}
+if args.span then added, removed = difference(key .. ':ranges', as_list(words())) end
+local ranges_change = #added + #removed > 0
+local effect = { ranges_added = affected(added), ranges_removed = affected(removed) }
+if args.validate_only or (is_same(key, args.set) and not ranges_change) then
+  return done(views.list(args.id), effect)
+end
+commit(ranges_change and 'list' or 'list_text', args.id)
 if folded then
   call('HDEL', workspace .. ':list-names', call('HGET', key, 'folded'))
   call('HSET', workspace .. ':list-names', folded, args.id)
 end
 for field, value in pairs(args.set) do call('HSET', key, field, value) end
-if args.span then
-  call('DEL', key .. ':ranges')
-  local ranges = {}
-  for range in words() do ranges[#ranges + 1] = range end
-  in_batches('SADD', key .. ':ranges', ranges)
+if ranges_change then
+  in_batches('SADD', key .. ':ranges', added)
+  in_batches('SREM', key .. ':ranges', removed)
   call('HSET', key, 'span', args.span, 'ranges_tip', args.tip)
 end
 stamp(key)
-return done(views.list(args.id))
+return done(views.list(args.id), effect)

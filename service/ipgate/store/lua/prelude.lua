@@ -81,8 +81,37 @@ function views.token(id)
   return { id = id, fields = fields(token_key(call('HGET', args.prefix .. 'token-ids', id))) }
 end
 
-local function done(view)
-  return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3], view = view or cjson.null })
+-- `effect`: what the change does, as domain/writing.py names it; left out where it does nothing.
+local function done(view, effect)
+  return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3],
+    view = view or cjson.null, effect = effect })
+end
+
+-- How many names there are, and up to 100 of them.
+local function affected(names)
+  return { count = #names, names = { unpack(names, 1, math.min(#names, 100)) } }
+end
+
+-- How an API key without an allow list is judged: by the workspace's fields, or these in their place.
+local function unlinked_access(default_on, require)
+  if default_on == '1' then return 'DEFAULT' end
+  return require == '1' and 'CLOSED' or 'UNRESTRICTED'
+end
+
+-- The effect of taking their last allow list from the API keys `ids`, judged by `access` after it.
+local function unlinking(ids, access)
+  local effect = { unlinked_keys = affected(ids) }
+  if access == 'UNRESTRICTED' then effect.unrestricted_keys = affected(ids) end
+  if access == 'CLOSED' then effect.closed_keys = affected(ids) end
+  return effect
+end
+
+-- Whether the fields `set` are stored as they are given: a change that changes nothing is none.
+local function is_same(key, set)
+  for field, value in pairs(set) do
+    if call('HGET', key, field) ~= value then return false end
+  end
+  return true
 end
 
 -- The words of ARGV[2]: ranges, too many for JSON.
@@ -95,6 +124,30 @@ local function in_batches(command, key, members)
   for first = 1, #members, 1000 do
     call(command, key, unpack(members, first, math.min(first + 999, #members)))
   end
+end
+
+local function as_list(iterator)
+  local list = {}
+  for item in iterator do list[#list + 1] = item end
+  return list
+end
+
+-- Which of `members` the set `key` lacks, and which of its members are not among them.
+local function difference(key, members)
+  local added, removed, kept = {}, {}, {}
+  for first = 1, #members, 1000 do
+    local last = math.min(first + 999, #members)
+    for i, present in ipairs(call('SMISMEMBER', key, unpack(members, first, last))) do
+      if present == 0 then added[#added + 1] = members[first + i - 1] end
+    end
+  end
+  if call('SCARD', key) > #members - #added then
+    for _, member in ipairs(members) do kept[member] = true end
+    for _, member in ipairs(call('SMEMBERS', key)) do
+      if not kept[member] then removed[#removed + 1] = member end
+    end
+  end
+  return added, removed
 end
 
 if not meta[1] and not args.initial then return refuse('NO_STORE', '') end

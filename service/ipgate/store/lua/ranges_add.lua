@@ -11,6 +11,7 @@ for range in words() do
     span = span + 2 ^ (32 - (string.match(range, '/(%d+)') or 32))
   end
 end
+if #new == 0 then return done(views.list(args.id)) end
 if args.span then
   if call('HGET', key, 'etag') ~= args.expected then return refuse('MOVED', args.name) end
   span = args.span
@@ -21,9 +22,10 @@ local count = call('SCARD', key .. ':ranges') + #new
 if count > args.limit then return refuse('LIMIT_RANGES', { count = count, limit = args.limit }) end
 local view = views.list(args.id)
 view.range_count = count
-if args.validate_only or #new == 0 then return done(view) end
+local effect = { ranges_added = affected(new) }
+if args.validate_only then return done(view, effect) end
 commit('list', args.id, nil, #new <= most_told and '+' .. table.concat(new, ' +') or '')
 in_batches('SADD', key .. ':ranges', new)
 call('HSET', key, 'span', string.format('%.0f', span), 'ranges_tip', args.tip)
 stamp(key)
-return done(views.list(args.id))
+return done(views.list(args.id), effect)

@@ -29,7 +29,8 @@ local count = call('SCARD', key .. ':ranges') - #old
 if count < 1 then return refuse('EMPTY', args.name) end
 local view = views.list(args.id)
 view.range_count = count
-if args.validate_only then return done(view) end
+local effect = { ranges_removed = affected(old) }
+if args.validate_only then return done(view, effect) end
 local telling = {}
 if #old <= most_told then
   local leaving = {}
@@ -40,4 +41,4 @@ commit('list', args.id, nil, table.concat(telling, ' '))
 in_batches('SREM', key .. ':ranges', old)
 call('HSET', key, 'ranges_tip', args.tip)
 stamp(key)
-return done(views.list(args.id))
+return done(views.list(args.id), effect)

@@ -3,8 +3,9 @@ if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
 local lists, keys = call('ZCARD', key .. ':lists'), call('ZCARD', key .. ':keys')
 if lists + keys > 0 then return refuse('NOT_EMPTY', { lists = lists, keys = keys, tokens = 0 }) end
-if args.validate_only then return done() end
+local view = views.workspace(args.workspace)
+if args.validate_only then return done(view) end
 commit('workspace', '')
 call('DEL', key)
 call('ZREM', args.prefix .. 'workspaces', args.workspace)
-return done()
+return done(view)

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from ipgate.domain.errors import AlreadyExists, NotFound
 from ipgate.domain.resources import ApiKey
+from ipgate.domain.writing import MAINTENANCE
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.tokens import TokenStore
@@ -61,6 +62,7 @@ class Mending:
         await self._scripts.change(
             "reindex",
             at.shard,
+            MAINTENANCE,
             kind=kind,
             workspace=at.workspace,
             id=identifier,
@@ -70,4 +72,4 @@ class Mending:
 
     async def _token(self, _: Place, facts: tuple[str, ...]) -> None:
         token, workspace = facts
-        await self._tokens.revoke(token, confined_to=workspace, validate_only=False)
+        await self._tokens.revoke(token, MAINTENANCE, confined_to=workspace)

@@ -1,0 +1,64 @@
+"""What a change did, or would do, in words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ipgate.cli.output import last, print_json, visible
+from ipgate.v1 import resources_pb2 as resources
+
+_NAMED = 10
+
+
+def print_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
+    """The response to a change: as JSON, or `what` was done and its effect."""
+    if json:
+        print_json(answer)
+        return
+    ranges = range_counts(answer.effect)
+    if dry_run:
+        print(visible(f"dry run, nothing changed: {ranges or f'would have {what}'}"))
+    else:
+        print(visible(f"{what}: {ranges}" if ranges else what))
+    print_effect(answer.effect, dry_run=dry_run)
+
+
+def range_counts(effect: Any) -> str:
+    """How many ranges come and go, in a few characters; "" for none."""
+    added, removed = effect.ranges_added.count, effect.ranges_removed.count
+    counts = [f"+{added}"] * bool(added) + [f"\N{MINUS SIGN}{removed}"] * bool(removed)
+    return f"{' '.join(counts)} range{'s' * (added + removed != 1)}" if counts else ""
+
+
+def print_effect(effect: Any, *, dry_run: bool) -> None:
+    """A line for each way in which API keys are affected."""
+    become = "would become" if dry_run else "became"
+    lose = "would lose" if dry_run else "lost"
+    for affected, text in (
+        (effect.unlinked_api_keys, f"{lose} the last allow list"),
+        (effect.unrestricted_api_keys, f"{become} usable from every address"),
+        (effect.closed_api_keys, f"{become} denied from every address"),
+    ):
+        if affected.count:
+            names = listed([last(name) for name in affected.api_keys], affected.count)
+            print(visible(f"{counted(affected.count)} {text}: {names}"))
+    access = _UNLINKED.get(effect.unlinked_access)
+    if access:
+        print(f"every API key without an allow list {become} {access}")
+
+
+def counted(keys: int) -> str:
+    return f"{keys} API key{'s' * (keys != 1)}"
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """The first of `count` names, and how many more there are."""
+    shown = ", ".join(names[:_NAMED])
+    more = count - min(len(names), _NAMED)
+    return f"{shown} and {more} more" if more else shown
+
+
+_UNLINKED = {
+    resources.ApiKey.ACCESS_DEFAULT: "subject to the default allow list",
+    resources.ApiKey.ACCESS_UNRESTRICTED: "usable from every address",
+    resources.ApiKey.ACCESS_CLOSED: "denied from every address",
+}

@@ -1,0 +1,77 @@
+"""What surrounds a change: the options of the call that asks for it, and what the change did."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ipgate.domain.resources import Access, Caller, Role
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """Made once for each call and passed whole into the script that makes the change.
+
+    `etag`: the one that the resource must have, "" for any. `correlation_id` names the call in logs;
+    it never deduplicates.
+    """
+
+    actor: Caller
+    correlation_id: str = ""
+    etag: str = ""
+    validate_only: bool = False
+    allow_broad: bool = False
+    allow_unrestricted: bool = False
+    force: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """The options that a script looks at, without those that are not set."""
+        options = {
+            "etag": self.etag,
+            "validate_only": self.validate_only,
+            "allow_broad": self.allow_broad,
+            "allow_unrestricted": self.allow_unrestricted,
+            "force": self.force,
+        }
+        return {name: value for name, value in options.items() if value}
+
+
+MAINTENANCE = WriteOptions(actor=Caller("<maintenance>", Role.ROOT))
+"""For the changes that ipgate makes on its own: it completes and cleans up what others began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """`count` ranges or API keys, and up to 100 of them: canonical text, or ids."""
+
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a change does to ranges and API keys (design, section 3).
+
+    `unlinked_access`: how API keys without an allow list are judged after the change; None if the
+    change does not alter that.
+    """
+
+    ranges_added: Affected = field(default_factory=Affected)
+    ranges_removed: Affected = field(default_factory=Affected)
+    unlinked_keys: Affected = field(default_factory=Affected)
+    """API keys that lose their last allow list."""
+    unrestricted_keys: Affected = field(default_factory=Affected)
+    """API keys that become usable from every address."""
+    closed_keys: Affected = field(default_factory=Affected)
+    """API keys that become denied from every address."""
+    unlinked_access: Access | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult(Generic[T]):
+    """The changed resource, or the deleted one as it was last. `revision` is "" where the change was
+    only validated."""
+
+    resource: T
+    effect: Effect
+    revision: str

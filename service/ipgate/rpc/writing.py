@@ -1,0 +1,62 @@
+"""Changes on the wire: the options in a request, and what every response to a change has."""
+
+import re
+import secrets
+from typing import Any
+
+from ipgate.domain.errors import shown
+from ipgate.domain.names import key_name
+from ipgate.domain.resources import Caller
+from ipgate.domain.writing import Affected, WriteOptions, WriteResult
+from ipgate.rpc.access import Rule
+from ipgate.rpc.convert import access_out
+from ipgate.v1 import admin_pb2 as admin
+
+_REQUEST_ID = re.compile("[!-~]{1,128}")
+
+
+def write_options(rule: Rule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
+    """The options of a call that makes a change. `request_id`: the `x-request-id` of the call; one is
+    made where it is missing, or could not be told apart in a log."""
+    # The resource that an update changes carries its etag.
+    holder, _, field = rule.resource.rpartition(".")
+    carrier = getattr(request, holder) if holder and field == "name" else request
+    return WriteOptions(
+        actor=caller,
+        correlation_id=(
+            shown(request_id).strip("'")
+            if _REQUEST_ID.fullmatch(request_id)
+            else secrets.token_hex(8)
+        ),
+        etag=getattr(carrier, "etag", ""),
+        validate_only=request.validate_only,
+        allow_broad=getattr(request, "allow_broad", False),
+        allow_unrestricted=getattr(request, "allow_unrestricted", False),
+        force=getattr(request, "force", False),
+    )
+
+
+def change_out(result: WriteResult[Any], workspace: str = "") -> dict[str, Any]:
+    """The fields that every response to a change has. `workspace`: the id of the one that the affected
+    API keys belong to."""
+    effect = result.effect
+
+    def keys(affected: Affected) -> admin.AffectedApiKeys | None:
+        names = [key_name(workspace, key) for key in affected.names]
+        return admin.AffectedApiKeys(count=affected.count, api_keys=names) if names else None
+
+    def ranges(affected: Affected) -> admin.AffectedRanges | None:
+        names = affected.names
+        return admin.AffectedRanges(count=affected.count, ranges=names) if names else None
+
+    return {
+        "effect": admin.Effect(
+            ranges_added=ranges(effect.ranges_added),
+            ranges_removed=ranges(effect.ranges_removed),
+            unlinked_api_keys=keys(effect.unlinked_keys),
+            unrestricted_api_keys=keys(effect.unrestricted_keys),
+            closed_api_keys=keys(effect.closed_keys),
+            unlinked_access=access_out(effect.unlinked_access),
+        ),
+        "revision": result.revision,
+    }
