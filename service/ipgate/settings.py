@@ -47,6 +47,9 @@ class Settings:
     plaintext: bool = _setting(
         False, "Permit to listen without TLS on an address that is not loopback."
     )
+    store_timeout: float = _setting(
+        60.0, "Seconds to wait for a store that is not ready when the server starts.", min=0
+    )
     min_replicas_ack: int = _setting(
         0, "Replicas that must confirm a change before it is acknowledged.", min=0, max=16
     )

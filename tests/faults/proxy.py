@@ -12,6 +12,7 @@ class Proxy:
 
     def __init__(self, target: Path) -> None:
         self._target = target
+        self._taking: set[asyncio.Task[None]] = set()
         self._started: Future[int] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
@@ -40,20 +41,37 @@ class Proxy:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0.01)  # for the closed connections to be torn down
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        outgoing = self._taken(reader)
         try:
             await self._open.wait()
             there, back = await asyncio.open_unix_connection(self._target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.close()
             return
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        await asyncio.gather(self._pass(outgoing, back), self._pass(self._taken(there), writer))
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+    def _taken(self, source: asyncio.StreamReader) -> "asyncio.Queue[bytes]":
+        """What comes from a side, b"" at its end. It is taken at once, so that it arrives later even if
+        the side that sent it is gone by then, as packets do."""
+        arrived: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def take() -> None:
             with suppress(OSError):
                 while data := await source.read(1 << 16):
+                    arrived.put_nowait(data)
+            arrived.put_nowait(b"")
+
+        self._taking.add(task := asyncio.create_task(take()))
+        task.add_done_callback(self._taking.discard)
+        return arrived
+
+    async def _pass(self, arrived: "asyncio.Queue[bytes]", sink: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError):
+                while data := await arrived.get():
                     await self._open.wait()
                     sink.write(data)
                     await sink.drain()

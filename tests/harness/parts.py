@@ -16,6 +16,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
 from ipgate.domain.revision import SHARDS
@@ -26,6 +27,7 @@ from ipgate.store.connection import connect
 from ipgate.store.lists import ListStore
 from ipgate.store.rules import RuleStore
 from ipgate.store.scripts import Scripts
+from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -165,12 +167,13 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
     clock = SetClock()
     redis = connect(url, connections=32)
     feed_redis = connect(url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
-    scripts = Scripts(redis, clock)
+    store_clock = StoreClock(clock)
+    scripts = Scripts(redis, clock, store_clock=store_clock)
     await scripts.initialize()
     rules, cache, flights = GatedRules(scripts), PolicyCache(cache_bytes), Flights()
-    gated_feed = GatedFeed(feed_redis, range(SHARDS))
+    gated_feed = GatedFeed(feed_redis, range(SHARDS), store_clock)
     gated_feed.gate = Gate()
-    follower = Follower([gated_feed], scripts, cache, flights, clock)
+    follower = Follower([gated_feed], scripts, cache, flights, clock, max_staleness=30)
     loading = Loading(rules, cache, flights, follower)
     await follower.start()
     following = asyncio.create_task(follower.run())
@@ -186,7 +189,7 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
             clock=clock,
             cache=cache,
             follower=follower,
-            authorizer=Authorizer(cache, loading, follower, clock, max_staleness=30),
+            authorizer=Authorizer(cache, loading, follower, clock, RevisionWaits()),
             lists=Lists(
                 ListStore(scripts), RuleStore(scripts), Limits(100_000, 1000, 10**6, 10_000)
             ),

@@ -292,5 +292,5 @@ def test_a_store_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert "there is no store" in called("--data-dir", str(tmp_path / "none"), code=2)
     assert not (tmp_path / "none").exists()
     nobody = f"unix://{tmp_path}/nobody.sock"
-    assert "cannot be reached" in called("--redis-url", nobody, code=2)
+    assert "cannot be used now" in called("--redis-url", nobody, code=2)
     assert "use redis://" in called("--redis-url", "nonsense", code=2)

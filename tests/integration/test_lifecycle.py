@@ -366,7 +366,7 @@ def test_a_store_with_user_and_password_over_tcp(tmp_path: Path, free_port: int)
             assert "right-word" not in server.log.read_text()
         bad = f"redis://gate:wrong-word@127.0.0.1:{free_port}"
         said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", bad)
-        assert "refuses the user or password" in said
+        assert "rejects the user or password" in said
         assert "wrong-word" not in said
     finally:
         store.stop()
@@ -393,6 +393,6 @@ def test_a_store_over_tls(tmp_path: Path, free_port: int) -> None:
         ) as server:
             server.client().workspace()
         said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", url)
-        assert "cannot be reached" in said
+        assert "is not trusted" in said
     finally:
         store.stop()

@@ -4,12 +4,20 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ipgate.authorizer.presence import Presence
+from ipgate.authorizer.revision_waits import MAX_PER_TOKEN, MAX_PER_WORKSPACE, RevisionWaits
+from ipgate.domain.errors import LimitExceeded
+from ipgate.domain.resources import Caller, Role
+from ipgate.domain.revision import parse_revision
 from ipgate.store.rules import Head
 from ipgate.store.workers import WorkerRegister
 from ipgate.v1 import admin_pb2 as admin
@@ -130,17 +138,85 @@ def test_a_revision_that_is_none_is_refused(client: Client) -> None:
         assert list(refused.value.fields) == ["revision"]
 
 
+def made_up(revision: str, *, epoch: str = "", ahead: int = 0) -> str:
+    """A revision that nobody was given."""
+    real = parse_revision("x", revision)
+    return replace(
+        real, epoch=epoch or real.epoch, number=real.number + ahead, tip="0" * 16
+    ).token()
+
+
+@pytest.mark.parametrize("fields", [{"epoch": "f" * 16}, {"ahead": 100_000}])
+def test_a_revision_of_another_store_is_not_waited_for(
+    client: Client, workspace: str, fields: dict[str, Any]
+) -> None:
+    """A fresh look at the store settles it, for WaitForRevision and for `min_revision` alike."""
+    foreign = made_up(change(client, workspace), **fields)
+    key = client.key(workspace, "k").api_key.name
+    for wait in (
+        lambda: in_force(client, foreign),
+        lambda: client.ask("192.0.2.1", api_key=key, min_revision=foreign),
+    ):
+        with pytest.raises(Refused, match="does not have the revision") as refused:
+            wait()
+        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
+
+
+def test_waits_for_made_up_revisions_leave_room_for_others(client: Client, workspace: str) -> None:
+    """A token, and all tokens of a workspace together, hold a bounded number of waits; another
+    workspace's calls, and other calls of the same token, go on."""
+    revision = made_up(change(client, workspace), ahead=500)
+    viewers = [
+        Client(client.address, client.access_token("WORKSPACE_VIEWER", workspace).token)
+        for _ in range(6)
+    ]
+    requests = [
+        (viewer, admin.WaitForRevisionRequest(revision=revision))
+        for viewer in viewers
+        for _ in range(MAX_PER_TOKEN + 10)
+    ]
+
+    def wait(viewer: Client, request: Any) -> str:
+        try:
+            viewer.call("WaitForRevision", request, timeout=8)
+        except Refused as refused:
+            return refused.code
+        return "OK"
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        results = list(pool.map(wait, *zip(*requests, strict=True)))
+        assert viewers[0].call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+    assert results.count("RESOURCE_EXHAUSTED") == len(requests) - MAX_PER_WORKSPACE
+    assert len(viewers) * MAX_PER_TOKEN > MAX_PER_WORKSPACE
+    assert "OK" not in results
+
+
+def test_a_wait_that_ended_makes_room() -> None:
+    """What is counted is given back, whatever ends the wait, and root has no workspace to fill."""
+    waits = RevisionWaits()
+    caller = Caller("t", Role.AUTHORIZER, "w")
+    with ExitStack() as stack:
+        for _ in range(MAX_PER_TOKEN):
+            stack.enter_context(waits.waiting(caller))
+        with pytest.raises(LimitExceeded), waits.waiting(caller):
+            pass
+        with waits.waiting(Caller("other", Role.AUTHORIZER, "w")):
+            pass
+    with waits.waiting(caller):
+        pass
+
+
 def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> None:
     """Be it that one shard is out of reach, or that a renewal failed in a way nobody thought of."""
     store = StoreServer(tmp_path / "s").start()
 
     async def run() -> None:
         async with parts(store.url) as p:
-            register = Failing(p.scripts.store)
-            presence = Presence(register, p.follower, worker="w", max_staleness=30)
+            register = Failing(p.scripts)
+            presence = Presence(register, p.follower, p.clock, worker="w")
             p.feed_gate.shut()
             await p.feed_gate.reached.wait()
-            p.follower.histories[3].fresh_at = -inf
+            p.follower.histories[3].refresh(-inf, max_staleness=30, leased_until=inf)
             renewing = asyncio.create_task(presence.run())
             async with asyncio.timeout(20):
                 while "w" not in await register.live():

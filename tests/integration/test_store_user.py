@@ -43,7 +43,9 @@ def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) 
             name = token.access_token.name
             client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name))
             client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=made.api_key.name))
-            request = admin.DeleteAllowListRequest(name=allow_list, force=True)
+            request = admin.DeleteAllowListRequest(
+                name=allow_list, force=True, allow_unrestricted=True
+            )
             client.call("DeleteAllowList", request)
             client.call("DeleteWorkspace", admin.DeleteWorkspaceRequest(name=workspace))
             assert "NOPERM" not in server.log.read_text()

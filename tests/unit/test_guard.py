@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ipgate.authorizer.identity import ROOT
 from ipgate.domain.errors import InvalidArgument
-from ipgate.rpc.guard import Method
+from ipgate.rpc.guard import Method, RequestSizes
 from ipgate.v1 import authorize_pb2 as authorize
 
 
@@ -29,7 +29,7 @@ def test_no_fault_of_the_short_way_gets_out_of_it(
 
     known: Any = Known()
     name = "ipgate.v1.AuthorizeService/Authorize"
-    method = Method(name, known, authorize.AuthorizeRequest, known, failing)
+    method = Method(name, known, authorize.AuthorizeRequest, known, failing, sizes=RequestSizes())
     assert method.answer_at_once is not None
     assert method.answer_at_once("Bearer x", b"") is None
     assert ("the short way failed" in caplog.text) == told

@@ -7,7 +7,7 @@ from typing import Any
 from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, refuse
 from ipgate.admin.limits import Limits
 from ipgate.domain.addresses import format_range
-from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violation
+from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
@@ -31,7 +31,7 @@ class Lists:
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
         """Creates a list; an id of "" is minted. The answer has no ranges."""
-        faults: list[Violation] = []
+        faults = Violations()
         chosen = new_id("list", "allow_list_id", allow_list.id, faults)
         faults += _text_faults(
             {"display_name": allow_list.display_name, "description": allow_list.description}
@@ -130,7 +130,7 @@ class Lists:
         )
 
     async def _parse(self, ranges: Sequence[str]) -> list[int]:
-        faults: list[Violation] = []
+        faults = Violations()
         packed = await parse_ranges("ranges", ranges, faults)
         refuse(faults)
         return packed
@@ -146,8 +146,8 @@ class Lists:
         return NewRanges(await _formatted(packed), span)
 
 
-def _text_faults(texts: dict[str, Any]) -> list[Violation]:
-    faults: list[Violation] = []
+def _text_faults(texts: dict[str, Any]) -> Violations:
+    faults = Violations()
     if "display_name" in texts:
         field = "allow_list.display_name"
         faults += check_display_name(field, texts["display_name"], required=True)

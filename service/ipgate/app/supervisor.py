@@ -6,41 +6,45 @@ itself, so that there is little in it that could fail.
 
 import asyncio
 import logging
+import resource
 import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
-from redis import exceptions as redis_errors
-
+from ipgate import processes
 from ipgate.app.launch import launched
 from ipgate.app.root_token import root_digest
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.engines import envoy_config
+from ipgate.engines.bounds import most_connections
 from ipgate.settings import BadSetting, Settings
-from ipgate.store.connection import UnusableStore, cause, check_server, connect
+from ipgate.store.connection import (
+    StoreNotReady,
+    UnusableStore,
+    cause,
+    check_server,
+    connect,
+    unusable,
+)
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.scripts import Scripts
+from ipgate.store.topology import FAULTS
 from ipgate.store.workers import WorkerRegister
 
 log = logging.getLogger(__name__)
 
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
-_STORE_PATIENCE = 5.0
+_STORE_POLL = 0.2
+_SOCKET_POLL = 1.0
 SILENCE = 20
 """Seconds without a sign of life after which a worker is killed; it gives one each second."""
-
-_NOT_YET = (
-    redis_errors.ConnectionError,
-    redis_errors.TimeoutError,
-    redis_errors.RedisClusterException,
-    OSError,
-)
 
 
 class Supervisor:
@@ -51,6 +55,7 @@ class Supervisor:
         self._announce = announce
         self._stopping = asyncio.Event()
         self._serving = False
+        self._ready: list[asyncio.Event] = []
         self._broken = False
         self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
 
@@ -59,6 +64,8 @@ class Supervisor:
         self._settings.check()
         if self._settings.engine == "envoy":
             envoy_config.check_installed()
+            check_temporary_directory()
+        raise_file_limit(self._settings.max_connections)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stopping.set)
@@ -73,9 +80,11 @@ class Supervisor:
                 url = self._store.url if self._store else self._settings.redis_url
                 await self._prepare(url)
                 orders = Orders(self._settings, url, port, digest.hex(), worker="", directory="")
-                ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
-                tasks += [asyncio.create_task(self._keep_worker(orders, each)) for each in ready]
-                await self._first_of(asyncio.gather(*(each.wait() for each in ready)))
+                self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
+                tasks += [
+                    asyncio.create_task(self._keep_worker(orders, ready)) for ready in self._ready
+                ]
+                await self._first_of(asyncio.gather(*(ready.wait() for ready in self._ready)))
                 if not self._stopping.is_set():
                     self._serving = True
                     host = self._settings.listen.rpartition(":")[0]
@@ -93,25 +102,27 @@ class Supervisor:
                     await asyncio.gather(*tasks)
 
     async def _prepare(self, url: str) -> None:
-        """Checks and sets up the store, waiting a little for one that is not up yet."""
-        deadline = asyncio.get_running_loop().time() + _STORE_PATIENCE
+        """Checks and sets up the store, waiting for one that is not ready. Raises UnusableStore."""
+        deadline = asyncio.get_running_loop().time() + self._settings.store_timeout
         redis = connect(url, connections=1)
+        waiting = False
         try:
-            while True:
+            while not self._stopping.is_set():
                 try:
                     await check_server(redis, allow_eviction=self._settings.allow_eviction)
                     await Scripts(redis, Clock()).initialize()
                     return
-                except redis_errors.ResponseError as fault:
-                    text = f"the store refuses what ipgate needs: {cause(fault)}"
-                    raise UnusableStore(text) from fault
-                except UnusableStore as fault:
-                    late = asyncio.get_running_loop().time() > deadline
-                    if late or not isinstance(fault.__cause__, _NOT_YET):
-                        raise
-                    await self._first_of(asyncio.sleep(0.2))
-                    if self._stopping.is_set():
-                        return
+                except (StoreNotReady, Unavailable) as error:
+                    if asyncio.get_running_loop().time() > deadline:
+                        raise StoreNotReady(
+                            f"{error} (waited {self._settings.store_timeout:g} s, --store-timeout)"
+                        ) from error
+                    if not waiting:
+                        log.warning("waiting for the store: %s", error)
+                    waiting = True
+                    await self._first_of(asyncio.sleep(_STORE_POLL))
+                except FAULTS as error:
+                    raise unusable(error) from error
         finally:
             await redis.aclose()
 
@@ -122,15 +133,27 @@ class Supervisor:
             assert self._store is not None
             if self._store.ended():
                 await self._store.start()
-            code = await self._store.wait()
+            ended = asyncio.ensure_future(self._store.wait())
+            while not ended.done() and not self._stopping.is_set():
+                await asyncio.wait([ended], timeout=_SOCKET_POLL)
+                if not ended.done() and not self._store.has_socket():
+                    # New connections fail while the open ones hide it.
+                    log.error("the socket of the embedded store is gone, restarting the store")
+                    await self._store.stop()
+            code = await ended
             if not self._stopping.is_set():
-                log.error("the embedded store ended with code %d; it is started again", code)
+                log.error("the embedded store ended, restarting it exit_code=%d", code)
+                for line in await self._store.last_words():
+                    log.error("embedded store: %s", line)
 
         await self._again_and_again(once)
 
     async def _keep_worker(self, orders: Orders, ready: asyncio.Event) -> None:
         async def once() -> None:
             if self._stopping.is_set():
+                return
+            if self._settings.engine != "envoy":
+                await self._watch_over(orders, ready)
                 return
             with TemporaryDirectory(prefix="ipgate-", ignore_cleanup_errors=True) as directory:
                 await self._watch_over(replace(orders, directory=directory), ready)
@@ -145,15 +168,17 @@ class Supervisor:
         name = f"{process.pid}-{secrets.token_hex(8)}"
         try:
             process.stdin.write(f"{replace(orders, worker=name).to_json()}\n".encode())
-            if await process.stdout.readline() == READY:
+            first = asyncio.ensure_future(process.stdout.readline())
+            await self._first_of(first)
+            if not first.cancelled() and first.result() == READY:
                 ready.set()
-            elif not self._serving and not self._stopping.is_set():
+            elif not self._stopping.is_set() and not any(other.is_set() for other in self._ready):
                 # It would not start the next time either.
                 self._broken = True
                 self._stopping.set()
             await self._first_of(_end_or_silence(process, process.stdout))
             if not self._stopping.is_set():
-                log.error("worker %d ended with code %s", process.pid, process.returncode)
+                log.error("worker ended pid=%d exit_code=%s", process.pid, process.returncode)
         finally:
             await self._end(process)
             if process.returncode:
@@ -161,17 +186,9 @@ class Supervisor:
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Ends a worker: gracefully, and by force if that takes too long."""
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(
-                    self._settings.drain_delay + self._settings.shutdown_grace + 5
-                ):
-                    await process.wait()
-            except TimeoutError:
-                log.warning("worker %d does not stop; it is killed", process.pid)
-                process.kill()
-                await process.wait()
+        within = self._settings.drain_delay + self._settings.shutdown_grace + 5
+        if not await processes.end(process, within=within):
+            log.warning("worker did not stop, killed it pid=%d", process.pid)
 
     async def _again_and_again(self, once: Callable[[], Awaitable[None]]) -> None:
         """Runs `once` until stopping, at once after it lasted, slower and slower if it does not."""
@@ -216,16 +233,15 @@ async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.St
             silent = 0
         except TimeoutError:
             silent += 1
-    log.error("worker %d hangs; it is killed", process.pid)
-    process.kill()
-    await process.wait()
+    log.error("worker hangs, killing it pid=%d", process.pid)
+    await processes.kill(process)
 
 
 async def _strike_out(url: str, worker: str) -> None:
     """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
     store = connect(url, connections=1)
     try:
-        await WorkerRegister(store).leave(worker)
+        await WorkerRegister(Scripts(store, Clock())).leave(worker)
     except Unavailable:
         log.warning("worker %s counts as live until its lease runs out", worker)
     finally:
@@ -250,6 +266,30 @@ def _reserved(settings: Settings) -> socket.socket:
         return holder
     except OSError as fault:
         raise BadSetting(f"--listen {settings.listen}: {fault.strerror}; choose another") from fault
+
+
+def check_temporary_directory() -> None:
+    """Raises BadSetting if no temporary directory can be written."""
+    try:
+        gettempdir()
+    except OSError as error:
+        text = "no temporary directory can be written; set TMPDIR to one that can"
+        raise BadSetting(text) from error
+
+
+def raise_file_limit(max_connections: int) -> None:
+    """Permits as many open files as the system does, for the workers too, which inherit the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # no more than a part of the system permits
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    fitting = most_connections(max_connections)
+    if fitting < max_connections:
+        log.warning(
+            "the limit of open files leaves room for fewer connections "
+            "max_connections=%d per_worker=%d; raise it (ulimit -Hn)",
+            max_connections,
+            fitting,
+        )
 
 
 def serve(settings: Settings, announce: Callable[[str, str], None]) -> None:

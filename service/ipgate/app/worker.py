@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.identity import Identity
 from ipgate.authorizer.loading import AT_ONCE, TOKENS_AT_ONCE, Loading
 from ipgate.authorizer.presence import Presence
+from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
@@ -37,7 +39,7 @@ from ipgate.engines import grpcio
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.guard import guarded
+from ipgate.rpc.guard import RequestSizes, guarded
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
@@ -45,11 +47,13 @@ from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.settings import Settings
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
-from ipgate.store.connection import connect
+from ipgate.store.connection import StoreNotReady, UnusableStore, connect, unusable
 from ipgate.store.lists import ListStore
 from ipgate.store.rules import RuleStore
 from ipgate.store.scripts import Scripts
+from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
+from ipgate.store.topology import FAULTS
 from ipgate.store.workers import WorkerRegister
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -57,9 +61,13 @@ log = logging.getLogger(__name__)
 
 READY = b"ready\n"
 STDIN, STDOUT = 0, 1
+UNUSABLE = 2
+"""The exit code of a worker that finds the store unusable."""
+
 _HEALTH_INTERVAL = 0.25
 _ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
+_STORE_POLL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +101,47 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
     admin_store = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
     rules_store = connect(orders.store_url, connections=AT_ONCE + TOKENS_AT_ONCE)
     feed_store = connect(orders.store_url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT)
-    scripts = Scripts(admin_store, clock, replicas=settings.min_replicas_ack)
+    store_clock = StoreClock(clock)
+    scripts = Scripts(
+        admin_store, clock, replicas=settings.min_replicas_ack, store_clock=store_clock
+    )
     rules = RuleStore(Scripts(rules_store, clock))
     cache = PolicyCache(settings.cache_bytes)
     flights = Flights()
-    follower = Follower(feed.open_feeds(feed_store), scripts, cache, flights, clock)
-    loading = Loading(rules, cache, flights, follower)
-    staleness = settings.max_staleness
-    identity = Identity(
+    follower = Follower(
+        feed.open_feeds(feed_store, store_clock),
+        scripts,
         cache,
-        loading,
-        follower,
+        flights,
         clock,
-        root_digest=bytes.fromhex(orders.root_sha256),
-        max_staleness=staleness,
+        max_staleness=settings.max_staleness,
     )
-    register = WorkerRegister(admin_store)
-    presence = Presence(register, follower, worker=orders.worker, max_staleness=staleness)
-    authorizer = Authorizer(cache, loading, follower, clock, max_staleness=staleness)
+    loading = Loading(rules, cache, flights, follower)
+    identity = Identity(
+        cache, loading, follower, clock, root_digest=bytes.fromhex(orders.root_sha256)
+    )
+    # A lease need not be on replicas.
+    register = WorkerRegister(Scripts(admin_store, clock, store_clock=store_clock))
+    presence = Presence(register, follower, clock, worker=orders.worker)
+    waits = RevisionWaits()
+    authorizer = Authorizer(cache, loading, follower, clock, waits)
     methods = guarded(
-        [*_admin(settings, scripts), RevisionServicer(presence)],
+        [*_admin(settings, scripts), RevisionServicer(presence, waits)],
         [AuthorizeServicer(authorizer)],
         identity,
+        RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
     engine = build(settings, orders.port, methods, identity)
-    await scripts.initialize()
-    await follower.start()
+    stores = (feed_store, rules_store, admin_store)
+    if not await _take_up(scripts, follower, stopping):
+        for store in stores:
+            await store.aclose()
+        return
     following = asyncio.create_task(follower.run())
-    # Whoever waits for a revision must count this worker from its first answer on.
-    await presence.renew()
+    with suppress(Unavailable):  # a store that takes no writes: until it does, there is no lease
+        await presence.renew()
     present = asyncio.create_task(presence.run())
-    reporting = asyncio.create_task(_report_health(engine, follower, staleness))
+    reporting = asyncio.create_task(_report_health(engine, follower))
     # What was built so far stays; the garbage collector need not look at it again and again. Nobody
     # waits yet for this first look. What the policy cache will hold it never sees (counting.py).
     gc.collect()
@@ -149,7 +167,7 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
     signs.cancel()
     with suppress(Unavailable):
         await presence.leave()
-    for store in (feed_store, rules_store, admin_store):
+    for store in stores:
         await store.aclose()
 
 
@@ -171,7 +189,28 @@ def _admin(settings: Settings, scripts: Scripts) -> list[object]:
     ]
 
 
-async def _report_health(engine: Engine, follower: Follower, max_staleness: float) -> None:
+async def _take_up(scripts: Scripts, follower: Follower, stopping: asyncio.Event) -> bool:
+    """Takes up the history of the store, waiting for one that cannot be used now. False if `stopping`
+    comes first. Raises UnusableStore."""
+    waiting = False
+    while not stopping.is_set():
+        try:
+            await scripts.initialize()
+            await follower.start()
+            return True
+        except (*FAULTS, Unavailable) as error:
+            reason = error if isinstance(error, Unavailable) else unusable(error)
+            if not isinstance(reason, (Unavailable, StoreNotReady)):
+                raise reason from error
+            if not waiting:
+                log.warning("waiting for the store: %s", reason)
+            waiting = True
+            await asyncio.sleep(_STORE_POLL)
+    return False
+
+
+async def _report_health(engine: Engine, follower: Follower) -> None:
+    max_staleness = follower.max_staleness
     while True:
         age = follower.oldest()
         engine.health.report("", serving=age <= max_staleness)
@@ -220,7 +259,11 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
-    await obey(orders, grpcio.build, stopping, supervisor)
+    try:
+        await obey(orders, grpcio.build, stopping, supervisor)
+    except UnusableStore as error:
+        log.error("the worker cannot start: %s", error)  # noqa: TRY400  the text says it all
+        sys.exit(UNUSABLE)
 
 
 if __name__ == "__main__":

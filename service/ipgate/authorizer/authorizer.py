@@ -6,6 +6,7 @@ from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.held import HeldKey
 from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.authorizer.tables import MASK
 from ipgate.clock import Clock
 from ipgate.domain.addresses import parse_address
@@ -46,14 +47,13 @@ class Authorizer:
         loading: Loading,
         follower: Follower,
         clock: Clock,
-        *,
-        max_staleness: float,
+        waits: RevisionWaits,
     ) -> None:
+        self._waits = waits
         self._cache = cache
         self._loading = loading
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
-        self._max_staleness = max_staleness
 
     async def authorize(
         self, caller: Caller, subject: Subject, ip: str, *, min_revision: str, timeout: float | None
@@ -66,20 +66,30 @@ class Authorizer:
         if min_revision:
             revision = parse_revision("min_revision", min_revision)
             wait = LONGEST_WAIT if timeout is None else min(timeout * 0.9, UTMOST_WAIT)
-            await self._follower.wait_for(revision, wait)
+            if not self._follower.includes(revision):
+                with self._waits.waiting(caller):
+                    await self._follower.wait_for(revision, wait)
+        confirmed = False
         for _ in range(_ROUNDS):
-            verdict = self._verdict(caller, subject, address)
+            verdict = self._verdict(caller, subject, address, confirmed=confirmed)
             if verdict is not None:
                 return verdict
-            await self._load(subject)
+            if not confirmed and not self._follower.is_leased():
+                await self._follower.confirm()
+                confirmed = True
+            else:
+                await self._load(subject)
         raise Unavailable("the policy changes faster than it can be read; try again")
 
     def at_once(self, caller: Caller, subject: Subject, ip: str) -> Verdict | None:
         """The verdict if nothing must be loaded for it, else None. Raises as `authorize`."""
         return self._verdict(caller, subject, _address(ip))
 
-    def _verdict(self, caller: Caller, subject: Subject, address: int | None) -> Verdict | None:
-        """The verdict from what is held now, without a pause; None if something is missing."""
+    def _verdict(
+        self, caller: Caller, subject: Subject, address: int | None, *, confirmed: bool = False
+    ) -> Verdict | None:
+        """The verdict from what is held now, without a pause; None if something is missing, or if there
+        is no lease and the store was not looked at since the question came (`confirmed`)."""
         if isinstance(subject, bytes):
             # As Table.get does it, without its call.
             key = self._cache.digests.parts[hash(subject) & MASK].get(subject)
@@ -87,20 +97,23 @@ class Authorizer:
             # Neither what is held nor a load: either would tell, by the time it takes. Nor the revision,
             # which would tell when something changes there.
             parse_child("api_key", subject, API_KEYS)
-            return self._not_visible(None)
+            return self._not_visible(None, confirmed=confirmed)
         else:
             key = self._held(subject)
         if key is None:
             # What is not known to be unknown must be loaded.
             known = subject is None or subject in self._cache.unknown
-            return self._not_visible(subject) if known else None
+            return self._not_visible(subject, confirmed=confirmed) if known else None
         workspace = key.workspace
         if caller.workspace and caller.workspace != workspace.id:
             # To this caller the key must look as one that does not exist, at any speed.
-            return self._not_visible(subject)
+            return self._not_visible(subject, confirmed=confirmed)
         history = self._follower.histories[workspace.shard]
-        if self._steady() - history.fresh_at > self._max_staleness:
-            raise self._stale()
+        if self._steady() > history.valid_until:
+            if self._follower.is_stale(workspace.shard):
+                raise self._stale()
+            if not confirmed:
+                return None
         if not key.lists and not workspace.loaded:
             return None
         key.used = True
@@ -115,9 +128,11 @@ class Authorizer:
             return self._cache.digests.get(subject)
         return None if subject is None else self._cache.keys.get(subject)
 
-    def _not_visible(self, subject: Subject) -> Verdict:
-        if self._follower.oldest() > self._max_staleness:
+    def _not_visible(self, subject: Subject, *, confirmed: bool) -> Verdict | None:
+        if self._follower.is_stale():
             raise self._stale()
+        if not confirmed and not self._follower.is_leased():
+            return None
         if not isinstance(subject, str):
             return _UNKNOWN
         shard = shard_of(parse_child("api_key", subject, API_KEYS).workspace)
@@ -125,7 +140,7 @@ class Authorizer:
 
     async def _load(self, subject: Subject) -> None:
         """Loads the next thing that is missing for the verdict."""
-        if self._follower.oldest() > self._max_staleness:
+        if self._follower.is_stale():
             raise self._stale()
         key = self._held(subject)
         if key is not None:
@@ -137,7 +152,7 @@ class Authorizer:
 
     def _stale(self) -> Unavailable:
         return Unavailable(
-            f"nothing was heard from the store for more than {self._max_staleness:g} s; try again",
+            f"nothing was heard from the store for more than {self._follower.max_staleness:g} s; try again",
             reason="STALE",
         )
 

@@ -15,7 +15,7 @@ from ipgate.authorizer.flights import Flights
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import Revision
-from ipgate.store.connection import UnusableStore, cause
+from ipgate.store.connection import UnusableStore, cause, unavailable
 from ipgate.store.feed import COUNT, Change, Feed
 from ipgate.store.rules import Head
 from ipgate.store.scripts import Scripts
@@ -32,16 +32,32 @@ _AT_ONCE = 2000
 _SLOWEST_RETRY = 0.5
 _AFTER_RESET = 0.05
 
+_FAR = 1000
+"""Changes by which a worker is hardly ever behind the store."""
+
+_CONFIRM_TIMEOUT = 3.0
+"""Seconds that a question waits for a look at the store, where the worker has no lease."""
+
 
 class History:
-    """What the follower knows of one shard."""
+    """What the follower knows of one shard. `valid_until`: the steady time up to which it can be
+    answered by without a look at the store."""
 
-    __slots__ = ("fresh_at", "head", "recent", "token")
+    __slots__ = ("_fresh_at", "head", "recent", "token", "valid_until")
 
-    def __init__(self, head: Head, recent: dict[int, str], shard: int, fresh_at: float) -> None:
+    def __init__(self, head: Head, recent: dict[int, str], shard: int) -> None:
         self.recent = recent
-        self.fresh_at = fresh_at
+        self._fresh_at = self.valid_until = -inf
         self.advance(head, shard)
+
+    @property
+    def fresh_at(self) -> float:
+        """The steady time at which this was known to be the present."""
+        return self._fresh_at
+
+    def refresh(self, fresh_at: float, *, max_staleness: float, leased_until: float) -> None:
+        self._fresh_at = fresh_at
+        self.valid_until = min(fresh_at + max_staleness, leased_until)
 
     def advance(self, head: Head, shard: int) -> None:
         self.head = head
@@ -68,7 +84,11 @@ class Follower:
         cache: PolicyCache,
         flights: Flights,
         clock: Clock,
+        *,
+        max_staleness: float,
     ) -> None:
+        """`max_staleness`: seconds without an answer of the store after which nothing is answered."""
+        self.max_staleness = max_staleness
         self._feeds = feeds
         self._scripts = scripts
         self._cache = cache
@@ -77,6 +97,9 @@ class Follower:
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
         self._broke_at = -inf
+        self._leased_until = inf
+        self._confirming = asyncio.Lock()
+        self._confirmation: asyncio.Task[None] | None = None
         self.histories: dict[int, History] = {}
 
     async def start(self) -> None:
@@ -113,7 +136,46 @@ class Follower:
         worker has applied a change."""
         self._stopped = True
         for history in self.histories.values():
-            history.fresh_at = -inf
+            self._refresh(history, -inf)
+
+    def lease(self, until: float) -> None:
+        """Takes note of the steady time until which WaitForRevision counts this worker."""
+        self._leased_until = until
+        for history in self.histories.values():
+            self._refresh(history, history.fresh_at)
+
+    def is_leased(self) -> bool:
+        return self._clock.steady() <= self._leased_until
+
+    async def confirm(self) -> None:
+        """Waits until all is applied that the store has after this call, which makes up for a lease:
+        WaitForRevision need not know a worker that looks at the store for each question. One read
+        serves all who wait for its beginning. Raises Unavailable."""
+        confirmation = self._confirmation
+        if confirmation is None:
+            confirmation = self._confirmation = asyncio.create_task(self._confirm())
+        # Shielded: a caller that gives up must not take the read away from the others.
+        await asyncio.shield(confirmation)
+
+    async def _confirm(self) -> None:
+        async with self._confirming:
+            self._confirmation = None  # whoever comes from now on waits for another read
+            try:
+                async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                    read = await asyncio.gather(*(feed.heads() for feed in self._feeds))
+                    heads = {shard: head for found in read for shard, head in found.items()}
+                    reached = [await self.reached(shard, head) for shard, head in heads.items()]
+            except TimeoutError:
+                raise Unavailable("changes cannot be followed now; try again") from None
+            except FAULTS as error:
+                raise unavailable(error, writing=False) from error
+            if not all(reached):
+                raise Unavailable("the history of changes is being taken up again; try again")
+
+    def is_stale(self, shard: int | None = None) -> bool:
+        """Whether nothing may be answered of a shard, or of one of them."""
+        age = self.oldest() if shard is None else self.age(shard)
+        return age > self.max_staleness
 
     def age(self, shard: int) -> float:
         """Seconds since what is held of a shard was known to be the present."""
@@ -144,10 +206,28 @@ class Follower:
         """Waits until something is applied, but for no more than `timeout` seconds."""
         await asyncio.wait([self._moved], timeout=timeout)
 
+    def includes(self, revision: Revision) -> bool:
+        """Whether a revision is applied."""
+        return self.histories[revision.shard].includes(revision)
+
     async def applied(self, revision: Revision) -> None:
-        """Waits until a revision is applied."""
-        while not self.histories[revision.shard].includes(revision):
+        """Waits until a revision is applied. Raises Unavailable for one that a fresh look at the store
+        shows to be none of its history: it may be made up."""
+        if not self.includes(revision) and self._is_far(revision, _FAR):
+            await self.confirm()
+            if not self.includes(revision) and self._is_far(revision, 0):
+                raise Unavailable(
+                    "the store does not have the revision: it is of a store that was restored or "
+                    "emptied, or of another one; read the resource again",
+                    reason="REVISION_NOT_REACHED",
+                )
+        while not self.includes(revision):
             await asyncio.shield(self._moved)
+
+    def _is_far(self, revision: Revision, margin: int) -> bool:
+        """Whether a revision is of another history, or more than so many changes ahead."""
+        head = self.histories[revision.shard].head
+        return head.epoch != revision.epoch or revision.number > head.number + margin
 
     async def wait_for(self, revision: Revision, timeout: float) -> None:
         """Waits until a revision is applied. Raises Unavailable after `timeout` seconds."""
@@ -213,7 +293,7 @@ class Follower:
             self._cache.apply(change)
             history.advance(Head(history.head.epoch, change.number, change.tip), shard)
         if len(changes) < COUNT and not self._stopped:
-            history.fresh_at = began
+            self._refresh(history, began)
 
     async def _begin(self, feed: Feed) -> None:
         """Takes up the history of a feed's shards where it stands; all that is held goes."""
@@ -222,7 +302,8 @@ class Follower:
         self._flights.touch_all()
         self._cache.clear()
         for shard, (head, tips) in found.items():
-            self.histories[shard] = History(head, tips, shard, -inf if self._stopped else began)
+            self.histories[shard] = History(head, tips, shard)
+            self._refresh(self.histories[shard], -inf if self._stopped else began)
         self._wake()
 
     def _distrust(self, feed: Feed) -> bool:
@@ -233,8 +314,11 @@ class Follower:
         self._flights.touch_all()
         self._cache.clear()
         for shard in feed.shards:
-            self.histories[shard].fresh_at = -inf
+            self._refresh(self.histories[shard], -inf)
         return trusted
+
+    def _refresh(self, history: History, fresh_at: float) -> None:
+        history.refresh(fresh_at, max_staleness=self.max_staleness, leased_until=self._leased_until)
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.get_running_loop().create_future()

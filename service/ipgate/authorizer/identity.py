@@ -29,14 +29,12 @@ class Identity:
         clock: Clock,
         *,
         root_digest: bytes,
-        max_staleness: float,
     ) -> None:
         self._cache = cache
         self._loading = loading
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
         self._root_digest = root_digest
-        self._max_staleness = max_staleness
         self._digests: dict[str, bytes] = {}
 
     def at_once(self, authorization: str) -> Caller | None:
@@ -53,8 +51,7 @@ class Identity:
         token = self._cache.tokens.get(presented)
         if token is None:
             return None
-        fresh_at = self._follower.histories[TOKEN_SHARD].fresh_at
-        if self._steady() - fresh_at > self._max_staleness:
+        if self._steady() > self._follower.histories[TOKEN_SHARD].valid_until:
             return None
         if token.expire_time is not None and self._now() >= token.expire_time:
             return None
@@ -74,8 +71,10 @@ class Identity:
         if hmac.compare_digest(presented, self._root_digest):
             self._remember(authorization, self._root_digest)
             return ROOT
+        if not self._follower.is_leased():
+            await self._follower.confirm()
         for _ in range(_ROUNDS):
-            if self._follower.age(TOKEN_SHARD) > self._max_staleness:
+            if self._follower.is_stale(TOKEN_SHARD):
                 raise Unavailable("access tokens cannot be checked now; try again", reason="STALE")
             token = self._cache.tokens.get(presented)
             if token is not None:

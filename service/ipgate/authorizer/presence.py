@@ -5,6 +5,7 @@ import logging
 from math import inf
 
 from ipgate.authorizer.follower import Follower, History
+from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS, Revision
 from ipgate.store.rules import Head
@@ -31,20 +32,25 @@ class Presence:
     the store was heard of last: a lease that ran out is that of a worker which answers no more."""
 
     def __init__(
-        self, register: WorkerRegister, follower: Follower, *, worker: str, max_staleness: float
+        self, register: WorkerRegister, follower: Follower, clock: Clock, *, worker: str
     ) -> None:
         self._register = register
         self._follower = follower
+        self._steady = clock.steady
         self._worker = worker
-        self._max_staleness = max_staleness
+        follower.lease(-inf)
         self._reading = asyncio.Lock()
         self._read_at = -inf
         self._rows: dict[str, list[Head]] = {}
 
     async def renew(self) -> None:
         """Tells what was applied. Raises Unavailable."""
+        began = self._steady()
         applied = [self._follower.histories[shard].head for shard in range(SHARDS)]
-        await self._register.renew(self._worker, applied, self._max_staleness + _MARGIN)
+        seconds = self._follower.max_staleness + _MARGIN
+        await self._register.renew(self._worker, applied, seconds)
+        # By the sender's clock: the end that the store keeps was computed after this.
+        self._follower.lease(began + seconds)
 
     async def run(self) -> None:
         """Renews the row after each change that was applied, and in between."""
@@ -53,17 +59,19 @@ class Presence:
             await self._follower.moved(_RENEWAL)
             # Changes that come close together are told of together.
             await asyncio.sleep(_PAUSE)
-            if self._follower.youngest() > self._max_staleness:
+            if self._follower.youngest() > self._follower.max_staleness:
                 continue  # nothing is answered of any shard
             try:
                 await self.renew()
                 failing = False
             except Exception as fault:
-                # Nothing may end the renewing: a worker that answers without a row is waited for by
-                # nobody.
+                # Nothing may end the renewing: without a lease each question costs a look at the store.
                 if not failing:
                     expected = isinstance(fault, Unavailable)
-                    log.warning("the register of workers cannot be written", exc_info=not expected)
+                    log.warning(
+                        "lease not renewed, questions look at the store once it ends",
+                        exc_info=not expected,
+                    )
                 failing = True
                 await asyncio.sleep(_RENEWAL)
 

@@ -127,11 +127,14 @@ def _written(file: str) -> Iterator[IO[bytes]]:
     """A new file that takes its name when it is whole; for "-", what is copied to standard output
     then. Raises Failure."""
     if file == "-":
-        with tempfile.TemporaryFile() as draft:
-            yield draft
-            draft.seek(0)
-            shutil.copyfileobj(draft, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        try:
+            with tempfile.TemporaryFile() as draft:
+                yield draft
+                draft.seek(0)
+                shutil.copyfileobj(draft, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+        except OSError as error:
+            raise Failure(f"standard output: {error.strerror}") from error
         return
     path = Path(file)
     draft_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

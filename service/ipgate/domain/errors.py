@@ -12,6 +12,7 @@ MAX_VIOLATIONS = 100
 """At most this many violations are reported of one request (design, section 2)."""
 
 _SHOWN = 80
+_SEARCHED = 500
 _NAMED = 10
 _LONGEST_NAME = 160
 _SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+")
@@ -20,8 +21,11 @@ _SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+")
 def shown(value: str) -> str:
     """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters,
     and without a minted secret that somebody put into the wrong field."""
-    value = _SECRET.sub(r"\1…", value)
-    return ascii(value) if len(value) <= _SHOWN else ascii(value[:_SHOWN]) + "…"
+    # Cut first: a text of megabytes must not be searched. A secret that is cut stays hidden.
+    masked = _SECRET.sub(r"\1…", value[:_SEARCHED])
+    if len(masked) <= _SHOWN and len(value) <= _SEARCHED:
+        return ascii(masked)
+    return ascii(masked[:_SHOWN]) + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,12 @@ class Violation:
 
     field: str
     description: str
+
+
+class Violations(list[Violation]):
+    """What is wrong with a request. `unlisted`: how many more there are that were only counted."""
+
+    unlisted = 0
 
 
 class IpgateError(Exception):
@@ -49,10 +59,13 @@ class InvalidArgument(IpgateError):
 
     reason = "INVALID_ARGUMENT"
 
-    def __init__(self, violations: Sequence[Violation], *, reason: str = "") -> None:
+    def __init__(
+        self, violations: Sequence[Violation], *, unlisted: int = 0, reason: str = ""
+    ) -> None:
+        """`unlisted`: how many more there are that were only counted."""
         self.violations: Sequence[Violation] = violations[:MAX_VIOLATIONS]
         first = f"{violations[0].field}: {violations[0].description}"
-        more = len(violations) - 1
+        more = len(violations) - 1 + unlisted
         text = first if not more else f"{first} (and {more} more)"
         super().__init__(text, reason=reason)
 
@@ -119,6 +132,8 @@ class Unavailable(IpgateError):
 
     reason = "STORE_UNAVAILABLE"
 
-    def __init__(self, message: str, *, reason: str = "", retry_after: float = 1.0) -> None:
-        super().__init__(message, reason=reason)
+    def __init__(
+        self, message: str, *, reason: str = "", retry_after: float = 1.0, **metadata: str
+    ) -> None:
+        super().__init__(message, reason=reason, **metadata)
         self.retry_after = retry_after

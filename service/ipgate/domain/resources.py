@@ -1,5 +1,6 @@
 """The resources as the use cases see them. Times are ns since 1970; `revision` is a token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
@@ -64,7 +65,7 @@ class AllowList:
     id: str
     display_name: str = ""
     description: str = ""
-    ranges: tuple[str, ...] = ()
+    ranges: Sequence[str] = ()
     range_count: int = 0
     linked_api_key_count: int = 0
     stamps: Stamps = field(default_factory=Stamps)

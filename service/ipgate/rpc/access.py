@@ -2,6 +2,7 @@
 starting."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from google.protobuf.message import Message
 
@@ -15,6 +16,16 @@ _AUTHORIZE = frozenset({Role.ROOT, Role.WORKSPACE_ADMIN, Role.AUTHORIZER})
 _ANYBODY = frozenset(Role)
 
 
+class Size(Enum):
+    """What a request holds, which says how large it may be (design, section 3)."""
+
+    QUESTION = "a question"
+    RESOURCE = "names and texts of a resource"
+    LINKS = "names of up to 1,000 resources"
+    BATCH = "up to 1,000 questions"
+    RANGES = "the ranges of an allow list"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`roles` may call the method. `resource`: path of the request's field that names what the
@@ -25,10 +36,11 @@ class Rule:
     roles: frozenset[Role]
     resource: str = ""
     changes: bool = True
+    size: Size = Size.RESOURCE
 
 
-def _reads(resource: str = "", roles: frozenset[Role] = _READ) -> Rule:
-    return Rule(roles, resource, changes=False)
+def _reads(resource: str = "", roles: frozenset[Role] = _READ, size: Size = Size.RESOURCE) -> Rule:
+    return Rule(roles, resource, changes=False, size=size)
 
 
 RULES: dict[str, Rule] = {
@@ -38,30 +50,32 @@ RULES: dict[str, Rule] = {
     "ipgate.v1.AdminService/UpdateWorkspace": Rule(_ADMIN, "workspace.name"),
     "ipgate.v1.AdminService/DeleteWorkspace": Rule(_ROOT, "name"),
     "ipgate.v1.AdminService/UpdateDefaultAllowList": Rule(_ADMIN, "workspace"),
-    "ipgate.v1.AdminService/CreateAllowList": Rule(_ADMIN, "parent"),
+    "ipgate.v1.AdminService/CreateAllowList": Rule(_ADMIN, "parent", size=Size.RANGES),
     "ipgate.v1.AdminService/GetAllowList": _reads("name"),
     "ipgate.v1.AdminService/ListAllowLists": _reads("parent"),
-    "ipgate.v1.AdminService/UpdateAllowList": Rule(_ADMIN, "allow_list.name"),
+    "ipgate.v1.AdminService/UpdateAllowList": Rule(_ADMIN, "allow_list.name", size=Size.RANGES),
     "ipgate.v1.AdminService/DeleteAllowList": Rule(_ADMIN, "name"),
-    "ipgate.v1.AdminService/AddRanges": Rule(_ADMIN, "allow_list"),
-    "ipgate.v1.AdminService/RemoveRanges": Rule(_ADMIN, "allow_list"),
-    "ipgate.v1.AdminService/LinkApiKeys": Rule(_ADMIN, "allow_list"),
-    "ipgate.v1.AdminService/UnlinkApiKeys": Rule(_ADMIN, "allow_list"),
+    "ipgate.v1.AdminService/AddRanges": Rule(_ADMIN, "allow_list", size=Size.RANGES),
+    "ipgate.v1.AdminService/RemoveRanges": Rule(_ADMIN, "allow_list", size=Size.RANGES),
+    "ipgate.v1.AdminService/LinkApiKeys": Rule(_ADMIN, "allow_list", size=Size.LINKS),
+    "ipgate.v1.AdminService/UnlinkApiKeys": Rule(_ADMIN, "allow_list", size=Size.LINKS),
     "ipgate.v1.AdminService/ListLinkedApiKeys": _reads("allow_list"),
     "ipgate.v1.AdminService/CreateApiKey": Rule(_ADMIN, "parent"),
     "ipgate.v1.AdminService/GetApiKey": _reads("name"),
     "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
     "ipgate.v1.AdminService/UpdateApiKey": Rule(_ADMIN, "api_key.name"),
-    "ipgate.v1.AdminService/SetApiKeyAllowLists": Rule(_ADMIN, "api_key"),
+    "ipgate.v1.AdminService/SetApiKeyAllowLists": Rule(_ADMIN, "api_key", size=Size.LINKS),
     "ipgate.v1.AdminService/DeleteApiKey": Rule(_ADMIN, "name"),
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/CreateAccessToken": Rule(_ADMIN),
     "ipgate.v1.AdminService/ListAccessTokens": _reads(),
     "ipgate.v1.AdminService/RevokeAccessToken": Rule(_ADMIN, "name"),
-    "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE),
-    "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE),
-    "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE),
-    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _reads(roles=_ANYBODY),
+    "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
+    "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE, size=Size.BATCH),
+    "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _reads(
+        roles=_ANYBODY, size=Size.QUESTION
+    ),
 }
 
 

@@ -22,6 +22,9 @@ from ipgate.v1 import resources_pb2 as resources
 
 _MIN_SECONDS, _MAX_SECONDS = -62135596800, 253402300799  # years 1 to 9999, as Timestamp has them
 
+_MAX_PATHS = 32
+"""More paths than any resource has fields."""
+
 _REMEMBERED = 8192
 """Encoded parts of answers that are remembered, some 300 bytes each."""
 
@@ -220,8 +223,11 @@ def changes_in(
     Without a mask these are the fields that are set. Raises InvalidArgument for a mask that names
     another field, and if there is nothing to change.
     """
-    paths = list(mask.paths)
     known = ", ".join(permitted)
+    if len(mask.paths) > _MAX_PATHS:
+        text = f"has {len(mask.paths)} paths; use {known} or *"
+        raise InvalidArgument.of("update_mask", text)
+    paths = list(mask.paths)
     faults = [
         Violation("update_mask", f"{shown(path)} cannot be changed here; use {known} or *")
         for path in paths

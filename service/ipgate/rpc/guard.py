@@ -19,8 +19,10 @@ from google.rpc.status_pb2 import Status
 from ipgate.authorizer.identity import Identity
 from ipgate.domain.errors import InvalidArgument, IpgateError, shown
 from ipgate.domain.resources import Caller
-from ipgate.rpc.access import RULES, check_role, confine, named
+from ipgate.pacing import in_steps
+from ipgate.rpc.access import RULES, Size, check_role, confine, named
 from ipgate.rpc.status import internal, to_status
+from ipgate.rpc.wire_size import check_bytes, check_fields
 from ipgate.rpc.writing import write_options
 from ipgate.v1 import admin_pb2, authorize_pb2
 
@@ -65,6 +67,28 @@ Converse = Callable[[AsyncIterator[bytes], Admit, Write], Awaitable[None]]
 """A streaming method's implementation, from encoded messages to encoded messages."""
 
 
+UNCOUNTED_BYTES = 16 << 10
+"""Shorter requests are decoded in a millisecond, whatever they hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSizes:
+    """How large requests may be. `message_bytes` and `ranges`: of those with the ranges of a list."""
+
+    message_bytes: int = 4 << 20
+    ranges: int = 100_000
+
+    def of(self, size: Size) -> tuple[int, int]:
+        """The most bytes, and the most fields and entries."""
+        return {
+            Size.QUESTION: (8 << 10, 1000),
+            Size.RESOURCE: (64 << 10, 1000),
+            Size.LINKS: (256 << 10, 2000),
+            Size.BATCH: (1 << 20, 10_000),
+            Size.RANGES: (self.message_bytes, self.ranges + 1000),
+        }[size]
+
+
 class Gone(Exception):
     """The caller of a stream is gone; there is nobody to tell anything."""
 
@@ -92,12 +116,15 @@ class Method:
         request_type: type[Message],
         method: Answer,
         at_once: AtOnce | None,
+        *,
+        sizes: RequestSizes,
     ) -> None:
         self.name = name
+        self._max_bytes, self._max_fields = sizes.of(RULES[name].size)
         self.identity = identity
         self.request_type = request_type
         self.method = method
-        self.answer_at_once = at_once and _short_way(identity, name, at_once)
+        self.answer_at_once = at_once and _short_way(identity, name, at_once, self._max_bytes)
 
     async def answer(
         self, authorization: str, read: Callable[[], Awaitable[bytes]], call: EngineCall
@@ -108,7 +135,7 @@ class Method:
         with refusing(self.name, self.request_type):
             caller = await self.identity.caller(authorization)
             check_role(rule, caller, self.name)
-            request = self.request_type.FromString(await read())
+            request = await self._decoded(await read())
             confine(rule, caller, request)
             if rule.changes:
                 options = write_options(rule, request, caller, call.request_id())
@@ -125,13 +152,20 @@ class Method:
                 response = await self.method(request, Call(caller, call.time_remaining))
             return response if isinstance(response, bytes) else response.SerializeToString()
 
+    async def _decoded(self, raw: bytes) -> Message:
+        """The request in a message. Raises LimitExceeded and DecodeError."""
+        check_bytes(raw, self._max_bytes)
+        if len(raw) > UNCOUNTED_BYTES:
+            await in_steps(check_fields(raw, self.request_type.DESCRIPTOR, self._max_fields))
+        return self.request_type.FromString(raw)
 
-def _short_way(identity: Identity, name: str, at_once: AtOnce) -> Short:
+
+def _short_way(identity: Identity, name: str, at_once: AtOnce, max_bytes: int) -> Short:
     known, roles = identity.at_once, RULES[name].roles
 
     def answer(authorization: str, raw: bytes) -> bytes | None:
         caller = known(authorization)
-        if caller is None or caller.role not in roles:
+        if caller is None or caller.role not in roles or len(raw) > max_bytes:
             return None
         try:
             return at_once(raw, caller)
@@ -167,13 +201,23 @@ class Stream:
             check_role(RULES[self.name], caller, self.name)
             return caller
 
+        max_bytes, _ = RequestSizes().of(RULES[self.name].size)
+
+        async def checked() -> AsyncIterator[bytes]:
+            async for raw in messages:
+                check_bytes(raw, max_bytes)
+                yield raw
+
         with refusing(self.name, self.request_type):
             await admit()
-            await self.method(messages, admit, write)
+            await self.method(checked(), admit, write)
 
 
 def guarded(
-    admin: Sequence[object], authorize: Sequence[object], identity: Identity
+    admin: Sequence[object],
+    authorize: Sequence[object],
+    identity: Identity,
+    sizes: RequestSizes,
 ) -> dict[str, Method | Stream]:
     """All methods of ipgate's services by their paths, each found by its name on one of the
     servicers of its service.
@@ -190,19 +234,23 @@ def guarded(
             found = [each for each in servicers if hasattr(each, method.name)]
             if len(found) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
-            methods[f"/{name}"] = _behind_guard(name, method, found[0], identity)
+            methods[f"/{name}"] = _behind_guard(name, method, found[0], identity, sizes)
     return methods
 
 
 def _behind_guard(
-    name: str, method: MethodDescriptor, servicer: object, identity: Identity
+    name: str,
+    method: MethodDescriptor,
+    servicer: object,
+    identity: Identity,
+    sizes: RequestSizes,
 ) -> Method | Stream:
     request_type = GetMessageClass(method.input_type)
     implementation = getattr(servicer, method.name)
     if method.client_streaming:
         return Stream(name, identity, request_type, implementation)
     at_once = getattr(servicer, f"{method.name}AtOnce", None)
-    return Method(name, identity, request_type, implementation, at_once)
+    return Method(name, identity, request_type, implementation, at_once, sizes=sizes)
 
 
 @contextmanager

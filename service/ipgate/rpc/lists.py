@@ -39,7 +39,7 @@ class ListServicer:
                 id=request.allow_list_id,
                 display_name=given.display_name,
                 description=given.description,
-                ranges=tuple(given.ranges),
+                ranges=given.ranges,
             ),
             options,
         )

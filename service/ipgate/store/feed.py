@@ -9,6 +9,7 @@ from redis.asyncio import RedisCluster
 from ipgate.domain.revision import SHARDS
 from ipgate.store import keys
 from ipgate.store.rules import Head
+from ipgate.store.store_clock import StoreClock
 from ipgate.store.topology import Store, primary_of
 
 BLOCK = 1.0
@@ -23,7 +24,7 @@ COUNT = 500
 _HEADS = """
 local heads = {}
 for i, meta in ipairs(KEYS) do heads[i] = redis.call('HMGET', meta, 'epoch', 'rev', 'tip') end
-return heads
+return { heads, redis.call('TIME') }
 """
 
 _HISTORIES = """
@@ -62,11 +63,13 @@ class Change:
 
 
 class Feed:
-    """The changes of `shards`, which must be on one server. Raises what redis-py raises."""
+    """The changes of `shards`, which must be on one server. Each read takes a reading of the store's
+    clock, too. Raises what redis-py raises."""
 
-    def __init__(self, store: Store, shards: Sequence[int]) -> None:
+    def __init__(self, store: Store, shards: Sequence[int], store_clock: StoreClock) -> None:
         self.shards = tuple(shards)
         self._store = store
+        self._store_clock = store_clock
         self._metas = [keys.meta(shard) for shard in self.shards]
         self._names = [keys.changes(shard) for shard in self.shards]
         self._streams = dict(zip(self._names, self.shards, strict=True))
@@ -84,6 +87,12 @@ class Feed:
             for shard, tips in zip(self.shards, answer[1], strict=True)
         }
 
+    async def heads(self) -> dict[int, Head]:
+        """Where each shard stands now."""
+        asked = self._store_clock.steady()
+        answer = await self._store.eval(_HEADS, len(self._metas), *self._metas)
+        return self._heads(answer, asked)
+
     async def wait(self, after: dict[int, int]) -> tuple[dict[int, Head], dict[int, list[Change]]]:
         """Where each shard stood when the read began, and its changes after the numbers given:
         at once if there are any, else when the first comes or BLOCK has passed."""
@@ -91,6 +100,7 @@ class Feed:
         heads: list[str | int] = ["EVAL", _HEADS, len(self._metas), *self._metas]
         block = ("BLOCK", int(BLOCK * 1000), "COUNT", COUNT)
         changes: list[str | int] = ["XREAD", *block, "STREAMS", *self._names, *positions]
+        asked = self._store_clock.steady()
         if isinstance(self._store, RedisCluster):
             answer = await self._store.execute_command(*heads)
             # Else the client would ask a node where the command's keys are, at every call.
@@ -105,15 +115,19 @@ class Feed:
             self._streams[name]: [_change(identifier, fields) for identifier, fields in entries]
             for name, entries in streams or ()
         }
-        return _heads(self.shards, answer), found
+        return self._heads(answer, asked), found
+
+    def _heads(self, answer: Any, asked: float) -> dict[int, Head]:
+        heads, (seconds, micros) = answer
+        self._store_clock.observe(self.shards, int(seconds) + int(micros) / 1e6, asked=asked)
+        return _heads(self.shards, heads)
 
 
-def open_feeds(store: Store) -> list[Feed]:
+def open_feeds(store: Store, store_clock: StoreClock) -> list[Feed]:
     """Feeds of all shards: one for all of them, or one for each where they may be apart."""
-    apart = isinstance(store, RedisCluster)
-    return (
-        [Feed(store, [shard]) for shard in range(SHARDS)] if apart else [Feed(store, range(SHARDS))]
-    )
+    if isinstance(store, RedisCluster):
+        return [Feed(store, [shard], store_clock) for shard in range(SHARDS)]
+    return [Feed(store, range(SHARDS), store_clock)]
 
 
 def _heads(shards: Sequence[int], answer: Any) -> dict[int, Head]:

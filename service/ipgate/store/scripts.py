@@ -15,14 +15,22 @@ from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import keys
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.refusals import refusal
+from ipgate.store.store_clock import Deadline, StoreClock
 from ipgate.store.topology import FAULTS, Store
-from ipgate.store.writes import Writer
+from ipgate.store.writes import ReplicatedWriter
 
 SCHEMA = "1"
 IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
 """In place of the schema while an import is under way: before, and after all data are written."""
 
 T = TypeVar("T")
+
+_TIME = "return redis.call('TIME')"
+
+_IN_TIME = """
+local time = redis.call('TIME')
+if time[1] + time[2] / 1000000 > tonumber(ARGV[1]) then return redis.error_reply('TOO_LATE the change came after its deadline') end
+"""
 
 HISTORY = 100_000
 """Changes kept in each shard's stream, about; a follower further behind starts afresh."""
@@ -55,9 +63,18 @@ class Outcome:
 class Scripts:
     """The scripts of one store."""
 
-    def __init__(self, store: Store, clock: Clock, *, replicas: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        replicas: int = 0,
+        store_clock: StoreClock | None = None,
+    ) -> None:
+        """`store_clock`: one that somebody else keeps up to date; else it is read before a change."""
         self.store = store
-        self.writer = Writer(store, replicas=replicas)
+        self.store_clock = store_clock or StoreClock(clock)
+        self._writer = ReplicatedWriter(store, clock.steady, replicas=replicas)
         self._clock = clock
         folder = files(__package__).joinpath("lua")
         prelude = folder.joinpath("prelude.lua").read_text()
@@ -82,7 +99,43 @@ class Scripts:
         arguments = json.dumps(
             _present(args) | {"prefix": keys.shard_prefix(shard), "initial": True}
         )
-        return await self._run("rules", shard, arguments, "", writing=False)
+        return await self._run("rules", shard, arguments, "")
+
+    async def write(self, key: str, script: str, *arguments: str, shard: int | None = None) -> Any:
+        """Runs a script of one key that writes, without the prelude; `ARGV[1]` is its deadline, and the
+        others come after it. `shard`: that of the key, if it is in one. Raises Unavailable."""
+        deadline, command = await self.command(key, script, *arguments, shard=shard)
+        return await self._writer.write(key, deadline, *command)
+
+    async def command(
+        self, key: str, script: str, *arguments: str, shard: int | None = None
+    ) -> tuple[Deadline, list[str | int]]:
+        """The command that `write` sends, for who sends many together. Raises Unavailable."""
+        deadline = await self._deadline(shard)
+        not_after = repr(deadline.not_after)
+        return deadline, ["EVAL", _IN_TIME + script, 1, key, not_after, *arguments]
+
+    async def lease_end(self, seconds: float) -> float:
+        """The end of a lease of so many seconds, by the store's clock. Raises Unavailable."""
+        await self._deadline(None)
+        end = self.store_clock.lease_end(seconds)
+        assert end is not None
+        return end
+
+    async def _deadline(self, shard: int | None) -> Deadline:
+        """The deadline of a change that is sent now."""
+        deadline = self.store_clock.deadline(shard)
+        if deadline is None:
+            read = shard or 0
+            asked = self.store_clock.steady()
+            try:
+                seconds, micros = await self.store.eval(_TIME, 1, keys.meta(read))
+            except FAULTS as fault:
+                raise unavailable(fault, writing=False) from fault
+            self.store_clock.observe([read], int(seconds) + int(micros) / 1e6, asked=asked)
+            deadline = self.store_clock.deadline(shard)
+            assert deadline is not None
+        return deadline
 
     async def initialize(self) -> None:
         """Sets up the shards that are new. Raises UnusableStore for another version's data."""
@@ -94,9 +147,10 @@ class Scripts:
                     "schema": SCHEMA,
                     "epoch": secrets.token_hex(8),
                     "tip": secrets.token_hex(8),
+                    "not_after": (await self._deadline(shard)).not_after,
                 }
             )
-            schema, *_ = await self._run("initialize", shard, arguments, "", writing=False)
+            schema, *_ = await self._run("initialize", shard, arguments, "")
             if schema in IMPORTS:
                 text = "an import into the store was cut off; run ipgate import with --restart"
                 raise UnusableStore(text)
@@ -112,19 +166,22 @@ class Scripts:
             "now": str(self._clock.now()),
             "history": HISTORY,
         }
-        arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed)
-        answer = json.loads(await self._run(script, shard, arguments, words, writing=writing))
+        deadline = await self._deadline(shard) if writing else None
+        not_after = {"not_after": deadline.not_after} if deadline else {}
+        arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed | not_after)
+        answer = json.loads(await self._run(script, shard, arguments, words, deadline))
         if "refused" in answer:
             raise refusal(answer["refused"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
         return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
 
     async def _run(
-        self, script: str, shard: int, arguments: str, words: str, *, writing: bool
+        self, script: str, shard: int, arguments: str, words: str, deadline: Deadline | None = None
     ) -> Any:
+        """What a script answers, which changes something if it has a deadline."""
         where = [keys.meta(shard), keys.changes(shard)]
         found = self._scripts[script]
-        if writing:
+        if deadline:
             command: list[str | int] = [
                 "EVALSHA",
                 str(found.sha),
@@ -134,10 +191,10 @@ class Scripts:
                 words,
             ]
             try:
-                return await self.writer.write(where[0], *command)
+                return await self._writer.write(where[0], deadline, *command)
             except NoScriptError:
                 await self._load(str(found.script))
-                return await self.writer.write(where[0], *command)
+                return await self._writer.write(where[0], deadline, *command)
         try:
             try:
                 return await found(keys=where, args=[arguments, words])

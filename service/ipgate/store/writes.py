@@ -1,5 +1,6 @@
 """Writes, which may have to be on replicas before they count."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -9,22 +10,24 @@ from redis.asyncio.cluster import PipelineCommand
 
 from ipgate.domain.errors import Unavailable
 from ipgate.store.connection import unavailable
+from ipgate.store.store_clock import Deadline
 from ipgate.store.topology import FAULTS, Store, primary_of
 
 _REPLICAS_TIMEOUT = 2000
 """Milliseconds that replicas have to confirm a write."""
 
 
-class Writer:
-    """Sends single commands that write. `replicas`: how many must have confirmed each of them."""
+class ReplicatedWriter:
+    """Sends scripts that write. `replicas`: how many must have confirmed each of them."""
 
-    def __init__(self, store: Store, *, replicas: int) -> None:
+    def __init__(self, store: Store, steady: Callable[[], float], *, replicas: int) -> None:
         self._store = store
+        self._steady = steady
         self._replicas = replicas
 
-    async def write(self, key: str, *command: str | int) -> Any:
-        """The answer to a command that writes `key`, or keys that share its hash tag. Raises
-        NoScriptError, which is left to the caller, and Unavailable."""
+    async def write(self, key: str, deadline: Deadline, *command: str | int) -> Any:
+        """The answer to a script that writes `key`, or keys that share its hash tag, and that makes no
+        change after `deadline`. Raises NoScriptError, which is left to the caller, and Unavailable."""
         try:
             if not self._replicas:
                 return await self._store.execute_command(*command)
@@ -32,7 +35,8 @@ class Writer:
         except errors.NoScriptError:
             raise
         except FAULTS as fault:
-            raise unavailable(fault, writing=True) from fault
+            left = deadline.settled_at - self._steady()
+            raise unavailable(fault, writing=True, settled_after=left) from fault
         if confirmed < self._replicas:
             raise Unavailable(
                 f"the change was made, but {confirmed} instead of {self._replicas} replicas "

@@ -10,6 +10,12 @@ local function api_key(id) return workspace_key() .. ':key:' .. id end
 local function token_key(digest) return args.prefix .. 'token:' .. digest end
 local function token_index(workspace) return args.prefix .. 'ws-tokens:' .. workspace end
 
+-- A change that waited too long on its way is none any more: its sender may have been told so.
+if args.not_after then
+  local time = call('TIME')
+  if time[1] + time[2] / 1000000 > args.not_after then return redis.error_reply('TOO_LATE the change came after its deadline') end
+end
+
 -- While its slot is moved from node to node key by key, a script would find a part of its keys gone:
 -- on the node that gives them away, and on the one that takes them. For two keys that never exist both
 -- refuse, so no script goes beyond this line.
@@ -24,6 +30,7 @@ end
 -- Begins the writing part: announces the change and counts it. Always the first write of a script,
 -- so that a store that refuses it refuses the whole change. `ranges`: how those of a list change.
 local function commit(kind, ids, digest, ranges)
+  if not args.not_after then error('a change needs a deadline') end
   meta[2] = tonumber(meta[2]) + 1
   call('XADD', KEYS[2], 'MAXLEN', '~', args.history, string.format('%.0f-0', meta[2]),
     'prev', meta[3], 'tip', args.tip, 'kind', kind,

@@ -10,12 +10,13 @@ import asyncio
 import hashlib
 import json
 import secrets
-from typing import IO
+from typing import IO, Any
 
+from ipgate.clock import Clock
 from ipgate.domain.errors import shown
 from ipgate.domain.revision import SHARDS
 from ipgate.store import keys
-from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA
+from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA, Scripts
 from ipgate.store.topology import Store
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.places import place_of
@@ -26,23 +27,27 @@ from ipgate.store.upkeep.validation import Progress, Validated, validate
 _BATCH = 2000
 """Words of commands that are sent to a shard at once."""
 
-# Puts the mark ARGV[1] on a shard that holds nothing, or only what a former import wrote. Answers with
-# the meta as it was before, false for a shard that holds something else. ARGV[2]: its prefix.
+# Puts the mark ARGV[2] on a shard that holds nothing, or only what a former import wrote. Answers with
+# the meta as it was before, false for a shard that holds something else. ARGV[3]: its prefix.
 _MARK = """
 local former = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip', 'import')
 local marked = redis.call('HEXISTS', KEYS[1], 'import') == 1
-if not marked and redis.call('EXISTS', ARGV[2] .. 'workspaces', ARGV[2] .. 'tokens') > 0 then return false end
+if not marked and redis.call('EXISTS', ARGV[3] .. 'workspaces', ARGV[3] .. 'tokens') > 0 then return false end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'schema', 'importing', 'import', ARGV[1])
+redis.call('HSET', KEYS[1], 'schema', 'importing', 'import', ARGV[2])
 return former
 """
 
 # Runs commands on a shard, if the mark is still ours.
 _WRITE = """
-if redis.call('HGET', KEYS[1], 'import') ~= ARGV[1] then return 0 end
-for _, command in ipairs(cjson.decode(ARGV[2])) do redis.call(unpack(command)) end
+if redis.call('HGET', KEYS[1], 'import') ~= ARGV[2] then return 0 end
+for _, command in ipairs(cjson.decode(ARGV[3])) do redis.call(unpack(command)) end
 return 1
 """
+
+_UNLINK = "redis.call('UNLINK', KEYS[1])"
+
+_INDEX = "redis.call('SET', KEYS[1], ARGV[2])"
 
 
 async def restore(
@@ -63,7 +68,7 @@ class Restore:
     """One import of a file that was found good."""
 
     def __init__(self, redis: Store, found: Validated, progress: Progress) -> None:
-        self._redis = redis
+        self._scripts = Scripts(redis, Clock())
         self._reading = Reading(redis)
         self._header = found.header
         self._sha256 = found.sha256
@@ -118,8 +123,8 @@ class Restore:
         """Marks all shards; if one is not empty, the others are as before."""
         marked: list[tuple[int, list[str | None]]] = []
         for shard in range(SHARDS):
-            former = await self._reading.ask(
-                "EVAL", _MARK, 1, keys.meta(shard), self._mark, keys.shard_prefix(shard)
+            former = await self._write_in_time(
+                keys.meta(shard), _MARK, self._mark, keys.shard_prefix(shard), shard=shard
             )
             if former is not None:
                 marked.append((shard, former))
@@ -139,7 +144,7 @@ class Restore:
             for key in page:
                 at = place_of(key)
                 if at is not None and at.kind not in ("meta", "changes", "workers"):
-                    await self._reading.ask("UNLINK", key)
+                    await self._write_in_time(key, _UNLINK)
 
     async def _write_all(self, file: IO[bytes]) -> None:
         waiting: dict[int, list[records.Command]] = {shard: [] for shard in range(SHARDS)}
@@ -175,15 +180,21 @@ class Restore:
 
     async def _write(self, shard: int, commands: list[records.Command]) -> None:
         words = json.dumps(commands)
-        if commands and not await self._reading.ask(
-            "EVAL", _WRITE, 1, keys.meta(shard), self._mark, words
+        if commands and not await self._write_in_time(
+            keys.meta(shard), _WRITE, self._mark, words, shard=shard
         ):
             raise Refused("another import has taken over")
+
+    async def _write_in_time(
+        self, key: str, script: str, *arguments: str, shard: int | None = None
+    ) -> Any:
+        _, command = await self._scripts.command(key, script, *arguments, shard=shard)
+        return await self._reading.ask(*command)
 
     async def _index(self, entries: list[records.Record]) -> None:
         await asyncio.gather(
             *(
-                self._reading.ask("SET", keys.digest(each["digest"]), records.entry(each))
+                self._write_in_time(keys.digest(each["digest"]), _INDEX, records.entry(each))
                 for each in entries
             )
         )

@@ -1,0 +1,36 @@
+"""Signals to child processes, and their end."""
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import Process
+from contextlib import suppress
+
+
+async def end(process: Process, *, within: float) -> bool:
+    """Ends a child process: gracefully, or by force after `within` seconds. False if it took force."""
+    if process.returncode is not None:
+        return True
+    send(process, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(within):
+            await process.wait()
+    except TimeoutError:
+        await kill(process)
+        return False
+    return True
+
+
+async def kill(process: Process) -> None:
+    """Ends a child process by force."""
+    send(process, signal.SIGKILL)
+    await process.wait()
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Sends a signal to a child process that may have ended."""
+    # Not process.send_signal: it reaps a child that has just ended, and asyncio, which waits for it,
+    # reports an unknown child process then.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
