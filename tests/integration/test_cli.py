@@ -142,7 +142,7 @@ def test_every_bad_line_is_reported_and_nothing_is_applied(run: Run) -> None:
     lines = ["8.8.8.8", "# fine", "198.51.100.9/24", "", "nonsense", "9.9.9.9"]
     said = run("list", "add", "l", "--file", "-", stdin="\n".join(lines), code=2)
     assert "standard input has 2 bad lines; nothing was changed" in said
-    assert "line 3: '198.51.100.9/24' has host bits set; use '198.51.100.0/24'" in said
+    assert "line 3: '198.51.100.9/24' has host bits set; use '198.51.100.9' for this" in said
     assert "line 5: 'nonsense'" in said
     assert json.loads(run("list", "show", "l", "--json"))["ranges"] == ["1.2.3.4"]
 
@@ -170,7 +170,7 @@ def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
             "No such file",
         ),
         (("list", "add", "l"), "give ranges"),
-        (("list", "add", "l", "--file", "-", "--column", "c"), "has no column 'c'"),
+        (("list", "add", "l", "--file", "-", "--column", "c"), "is empty; it has no column"),
         (("key", "create", "k", "--expires", "tomorrow"), "not an instant"),
         (("key", "create", "k", "--expires", "2027-01-01T00:00:00"), "no offset"),
         (("authorize", "1.2.3.4"), "give either --key or --api-key"),
@@ -346,3 +346,48 @@ def test_what_opens_keys_is_said_and_needs_consent(run: Run, workspace: str) -> 
     run("list", "create", "m", "--name", "M", "--description", "d", "-r", "192.0.2.1")
     assert "m" in run("key", "set-lists", "k", "m")
     assert "give --none" in run("key", "set-lists", "k", code=2)
+
+
+def test_a_file_that_is_read_wrongly_changes_nothing(
+    run: Run, workspace: str, tmp_path: Path
+) -> None:
+    """Whatever is malformed about a file rejects it with its place; the list stays as it is."""
+    run("list", "create", "l", "--name", "L", "--description", "d", "-r", "10.0.0.1")
+    before = run("list", "show", "l")
+    file = tmp_path / "f.csv"
+    update = ("list", "update", "l", "-f", str(file))
+    for text, options, said in (
+        ('ip,note\n192.0.2.1,HQ\n192.0.2.2,"rack 19\n192.0.2.3,lab\n', ("--column", "ip"), "line 3 opens a quote"),
+        ("ip,ip\n192.0.2.1,192.0.2.2\n", ("--column", "ip"), "occurs twice"),
+        ("192.0.2.0/24,HQ\n", (), "give its number, as in --column 1"),
+        ("192.0.2.0/24,HQ\n", ("--column", "192.0.2.0/24"), "as in --column 1"),
+        ("192.0.2.1\n2001:db8::/32\n", (), "--skip-ipv6"),
+        ('{"prefixes": []}', (), "--format aws"),
+        ("192.0.2.1\n" + "x\n" * 300, (), "300 bad lines"),
+        ("192.0.2.1\n", ("--format", "xml"), "use auto, aws, github, nginx"),
+        ("deny 192.0.2.1;\nallow 192.0.2.0/24;\n", ("--format", "nginx"), "an allow list cannot say"),
+        ("\n# nothing\n", (), "there is no range in it"),
+    ):  # fmt: skip
+        file.write_text(text)
+        said_in = run(*update, *options, code=2)
+        assert said in said_in
+        assert "nothing was changed" in said_in or "--format" in said_in
+        assert run("list", "show", "l") == before
+    assert "has more than" in run("list", "update", "l", "-f", "/dev/zero", code=2)
+    assert "needs --file" in run("list", "update", "l", "-r", "10.0.0.1", "--skip-ipv6", code=2)
+
+
+def test_what_was_made_of_a_file_is_told(run: Run, tmp_path: Path) -> None:
+    """Separator, column and what was left out go to standard error; the list has every row."""
+    file = tmp_path / "f.csv"
+    file.write_bytes(
+        "sep=;\r\nOrt; IP \r\nKöln;192.0.2.1\r\n;\r\nBonn;2001:db8::1\r\n".encode("utf-16")
+    )
+    created = run("list", "create", "l", "--name", "L", "--description", "d", "-f", str(file),
+                  "--column", "ip", "--skip-ipv6")  # fmt: skip
+    assert "1 range (UTF-16" in created
+    assert "columns separated by ';', column 'IP'; left out 1 IPv6" in created
+    file.write_text("192.0.2.0/24,US,US-AL,Alabaster,\n192.0.2.7,DE,,,\n")
+    assert "+2 ranges" in run("list", "add", "l", "-f", str(file), "--column", "1")
+    file.write_text("allow 198.51.100.1;\ndeny all;\n")
+    assert "+1 range" in run("list", "add", "l", "-f", str(file), "--format", "nginx")

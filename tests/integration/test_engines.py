@@ -121,7 +121,7 @@ def test_answers_are_the_same(pair: Pair) -> None:
         (ask(ip="10.0.0.1"), "INVALID_ARGUMENT"),
         (ask(key="x", ip="10.0.0.01"), "INVALID_ARGUMENT"),
         (ask(key="x", ip="%41\n\u00fc\u4e2d"), "INVALID_ARGUMENT"),
-        (ask(key="x", ip="1" * 70_000), "INVALID_ARGUMENT"),
+        (ask(key="x", ip="1" * 7_000), "INVALID_ARGUMENT"),
         (ask(api_key="nonsense", ip="10.0.0.1"), "INVALID_ARGUMENT"),
         (ask(key="x", ip="10.0.0.1", min_revision="made up"), "INVALID_ARGUMENT"),
         (b"", "INVALID_ARGUMENT"),

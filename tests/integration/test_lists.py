@@ -41,7 +41,7 @@ def test_all_bad_ranges_are_reported_at_once_and_nothing_is_made(
         "allow_list.description",
         *(f"allow_list.ranges[{index}]" for index in range(1, 5)),
     }
-    assert "use '198.51.100.0/24'" in refused.value.fields["allow_list.ranges[1]"]
+    assert "'198.51.100.0/24' for all 256 addresses" in refused.value.fields["allow_list.ranges[1]"]
     with pytest.raises(Refused) as refused:
         client.allow_list(workspace, "l", ["x"] * 5000)
     assert len(refused.value.fields) >= 80

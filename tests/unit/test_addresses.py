@@ -1,6 +1,8 @@
 """Client addresses and ranges: exactly the strict forms, checked against `ipaddress`."""
 
 import ipaddress
+import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -75,14 +77,14 @@ def test_an_address_and_its_slash_32_are_the_same_range() -> None:
         ("", "is empty"),
         ("::1", "is IPv6"),
         ("2001:db8::/32", "is IPv6"),
-        ("::ffff:192.0.2.1", "is IPv6"),
+        ("::ffff:192.0.2.1", "use '192.0.2.1'"),
         ("192.0.2.0/255.255.255.0", "has a netmask"),
-        ("192.0.2.0/0.0.0.255", "has a netmask"),
-        ("0.0.0.0/0.0.0.0", "has a netmask"),
+        ("192.0.2.0/0.0.0.255", "has a hostmask"),
+        ("0.0.0.0/0.0.0.0", "one address or all"),
         ("192.0.2.0/08", "leading zero"),
         ("192.0.2.0/00", "leading zero"),
         ("192.0.2.0/33", "0 to 32"),
-        ("192.0.2.0/-1", "dash"),
+        ("192.0.2.0/-1", "0 to 32"),
         ("192.0.2.0/", "0 to 32"),
         ("192.0.2.0/+8", "0 to 32"),
         ("192.0.2.0/٨", "0 to 32"),
@@ -92,14 +94,14 @@ def test_an_address_and_its_slash_32_are_the_same_range() -> None:
         ("192.0.2.0\n", "a space"),
         ("192.0.2.0/24\n", "a space"),
         ("192.0.2.1-192.0.2.9", "dash range"),
-        ("192.0.2.01", "is not an IPv4 address"),
+        ("192.0.2.01", "leading zero"),
         ("192.0.2", "is not an IPv4 address"),
-        ("192.0.2.256", "is not an IPv4 address"),
+        ("192.0.2.256", "above 255"),
         ("0x0a.0.0.1", "is not an IPv4 address"),
-        ("１92.0.2.1", "is not an IPv4 address"),
-        ("192.0.2.1\0", "is not an IPv4 address"),
+        ("１92.0.2.1", "not ASCII"),
+        ("192.0.2.1\0", "next to the address"),
         ("example.com", "is not an IPv4 address"),
-        ("192.0.2.*", "is not an IPv4 address"),
+        ("192.0.2.*", "has a wildcard"),
     ],
 )
 def test_a_bad_range_is_refused_with_its_value_and_reason(text: str, reason: str) -> None:
@@ -112,8 +114,10 @@ def test_a_bad_range_is_refused_with_its_value_and_reason(text: str, reason: str
 
 
 def test_host_bits_are_refused_with_the_network_meant() -> None:
-    """`198.51.100.9/24` suggests `198.51.100.0/24`."""
-    with pytest.raises(BadRange, match=r"host bits set; use '198\.51\.100\.0/24'"):
+    """`198.51.100.9/24` suggests the address alone, and the network with its size."""
+    with pytest.raises(
+        BadRange, match=r"host bits .*'198\.51\.100\.9' .*'198\.51\.100\.0/24' for all 256"
+    ):
         parse_range("198.51.100.9/24")
 
 
@@ -126,3 +130,71 @@ def test_no_text_is_a_range_that_ipaddress_does_not_know(text: str) -> None:
         return
     network = ipaddress.IPv4Network(text)
     assert format_range(packed) == str(network).removesuffix("/32")
+
+
+BAD_RANGES = [
+    "192.0.2.10-192.0.2.20", "192.0.2.10-20", "192.0.2.1 - 192.0.2.2", "198.51.100.0/255.255.255.0",
+    "198.51.100.0 255.255.255.0", "198.51.100.0 0.0.0.255", "198.51.100.9/255.255.255.0",
+    "198.51.100.0 netmask 255.255.255.0",  "192.0.2.1:443",
+    "192.0.2.0/24:443", "http://192.0.2.1", "https://u:p@192.0.2.1:8080/x", "::ffff:1.2.3.4",
+    "::ffff:1.2.3.0/120", "010.1.2.3", "1.2.3.0/08", "１.2.3.4", " 1.2.3.4", "1.2.3.0 / 24", "1.2.3.4\n",
+    "10/8", "10.0/16", "192.0.2.*", "10.*.*.*", "allow 192.0.2.1;", "add office 192.0.2.0/24",
+    "-A INPUT -s 192.0.2.0/24 -j ACCEPT", '"192.0.2.0/24"', "192.0.2.1 HQ", "192.0.2.1,HQ",
+    "- 192.0.2.0/24", "198.51.100.9/24", "0.0.0.1-255.255.255.254",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD_RANGES)
+def test_every_remedy_works_when_followed_to_the_letter(text: str) -> None:
+    """Each quoted remedy is a range in canonical form; the first, or all of a dash range together,
+    covers no more than the text names, unless the remedy says how many addresses it covers."""
+    with pytest.raises(BadRange) as refused:
+        parse_range(text)
+    reason, _, remedy = str(refused.value).partition("; use ")
+    remedies = re.findall(r"'([^']*)'", remedy)
+    assert remedies, reason
+    for range_ in remedies:
+        assert format_range(parse_range(range_)) == range_
+    if "dash" not in reason and len(remedies) > 1:
+        assert f"{address_count(parse_range(remedies[1])):,} addresses" in remedy
+    first = re.search(r"[0-9.]+", unicodedata.normalize("NFKC", text.removeprefix("::ffff:")))
+    assert first is not None
+    given = ".".join(str(int(part)) for part in first[0].strip(".").split(".") if part)
+    assert remedies[0].startswith(given)
+
+
+def test_a_dash_range_becomes_exactly_its_addresses() -> None:
+    """The listed ranges together are the addresses from the first to the last, and no other."""
+    with pytest.raises(BadRange) as refused:
+        parse_range("192.0.2.10-192.0.2.20")
+    listed = [
+        ipaddress.ip_network(text) for text in re.findall(r"'([0-9./]+)'", str(refused.value))
+    ]
+    addresses = sorted(int(address) for network in listed for address in network)
+    first, last = (int(ipaddress.ip_address(f"192.0.2.{end}")) for end in (10, 20))
+    assert addresses == list(range(first, last + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("192.0.2.1:443", "has a port"),
+        ("http://192.0.2.1", "is a URL"),
+        ("[2001:db8::1]:443", "is IPv6"),
+        ("fe80::1%eth0", "is IPv6"),
+        ("192.0.2.20-192.0.2.10", "ends before it begins"),
+        ("1.2.3.4/255.0.255.0", "netmask with gaps"),
+        ("https://admin:hunter2@example.com/", "is a URL"),
+        (
+            "192.0.2.1 ipg_0000000000000000000000000000000000000000000abcdef12",
+            "next to the address",
+        ),
+    ],
+)
+def test_what_is_wrong_is_called_by_its_name(text: str, said: str) -> None:
+    """Ports and URLs are not taken for IPv6, and no secret is repeated."""
+    with pytest.raises(BadRange) as refused:
+        parse_range(text)
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert "abcdef12" not in str(refused.value)

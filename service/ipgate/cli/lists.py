@@ -19,7 +19,7 @@ from ipgate.cli.options import (
     connection,
 )
 from ipgate.cli.output import last, print_fields, print_json, print_table, time, visible
-from ipgate.cli.ranges import Column, File, Ranges, gather
+from ipgate.cli.ranges import Column, File, Format, Ranges, SkipIpv6, read_options
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -43,6 +43,8 @@ def create(
     ranges: Ranges = None,
     file: File = "",
     column: Column = "",
+    form: Format = "auto",
+    skip_ipv6: SkipIpv6 = False,
     allow_broad: Broad = False,
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -56,7 +58,9 @@ def create(
         parent=workspace_name(workspace),
         allow_list_id=allow_list,
         allow_list=resources.AllowList(
-            display_name=name, description=description, ranges=gather(ranges, file, column)
+            display_name=name,
+            description=description,
+            ranges=read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6),
         ),
         allow_broad=allow_broad,
         validate_only=dry_run,
@@ -111,6 +115,8 @@ def update(
     ranges: Ranges = None,
     file: File = "",
     column: Column = "",
+    form: Format = "auto",
+    skip_ipv6: SkipIpv6 = False,
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -126,7 +132,7 @@ def update(
             name=list_name(workspace, allow_list),
             display_name=name or "",
             description=description or "",
-            ranges=gather(ranges, file, column),
+            ranges=read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6),
             etag=etag,
         ),
         allow_broad=allow_broad,
@@ -173,6 +179,8 @@ def add(
     ranges: Ranges = None,
     file: File = "",
     column: Column = "",
+    form: Format = "auto",
+    skip_ipv6: SkipIpv6 = False,
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -185,7 +193,7 @@ def add(
     """
     request = admin.AddRangesRequest(
         allow_list=list_name(workspace, allow_list),
-        ranges=_some(gather(ranges, file, column)),
+        ranges=_some(read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6)),
         allow_broad=allow_broad,
         etag=etag,
         validate_only=dry_run,
@@ -202,6 +210,8 @@ def remove(
     ranges: Ranges = None,
     file: File = "",
     column: Column = "",
+    form: Format = "auto",
+    skip_ipv6: SkipIpv6 = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -213,7 +223,7 @@ def remove(
     """
     request = admin.RemoveRangesRequest(
         allow_list=list_name(workspace, allow_list),
-        ranges=_some(gather(ranges, file, column)),
+        ranges=_some(read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6)),
         etag=etag,
         validate_only=dry_run,
     )

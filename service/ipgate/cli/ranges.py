@@ -1,8 +1,8 @@
-"""Ranges from options, files and standard input; every bad line is reported with its number."""
+"""Ranges from options, files and standard input; every bad entry is reported with its place."""
 
-import csv
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,17 @@ from rich.console import Console
 from rich.progress import track
 
 from ipgate.cli.client import Failure
+from ipgate.cli.output import visible
 from ipgate.domain.addresses import BadRange, parse_range
+from ipgate.domain.range_files import (
+    FORMATS,
+    MAX_BYTES,
+    BadFile,
+    Entry,
+    RangeFile,
+    read_ranges,
+    split_ipv6,
+)
 
 Ranges = Annotated[
     list[str] | None,
@@ -20,68 +30,98 @@ Ranges = Annotated[
 File = Annotated[
     str, typer.Option("--file", "-f", help="File with one range a line, '-' for standard input.")
 ]
-Column = Annotated[str, typer.Option(help="Name of the column to read, where the file is CSV.")]
+Column = Annotated[
+    str,
+    typer.Option(
+        help="Name or number (from 1) of the column to read, where the file is CSV; a service of aws, a "
+        "list of github."
+    ),
+]
+Format = Annotated[str, typer.Option("--format", help=f"What the file is: {', '.join(FORMATS)}.")]
+SkipIpv6 = Annotated[bool, typer.Option("--skip-ipv6", help="Leave out IPv6 entries of the file.")]
 
 _LARGE = 5000
 _MOST_SHOWN = 100
+_COMMA = re.compile(r"[0-9]\s*[,;\t]")
 
 
-def gather(ranges: list[str] | None, file: str, column: str) -> list[str]:
-    """The ranges of the options and the file. Raises Failure for the bad ones, all at once."""
-    found = list(ranges or ())
-    if column and not file:
-        raise Failure("--column needs --file")
+def read_options(
+    ranges: list[str] | None, file: str, *, column: str, form: str, skip_ipv6: bool
+) -> list[str]:
+    """The ranges of the options and the file. Raises Failure for the bad ones, all together."""
+    if form not in FORMATS:
+        raise Failure(f"--format {form!r}: use {', '.join(FORMATS)}")
     if not file:
-        return found
-    entries = list(_column(file, column) if column else _lines(file))
-    faults = []
-    for number, text in _with_progress(entries):
-        try:
-            parse_range(text)
-            found.append(text)
-        except BadRange as fault:
-            faults.append(f"  line {number}: {fault}")
-    if faults:
-        where = "standard input" if file == "-" else file
-        shown = faults[:_MOST_SHOWN]
-        if len(faults) > _MOST_SHOWN:
-            shown.append(f"  and {len(faults) - _MOST_SHOWN} more")
-        text = f"{where} has {len(faults)} bad lines; nothing was changed"
-        raise Failure("\n".join([text, *shown]))
-    if not found:
-        raise Failure(f"{file}: there is no range in it; nothing was changed")
-    return found
-
-
-def _lines(file: str) -> Iterator[tuple[int, str]]:
-    """Numbered ranges, one a line; what follows a # is a comment."""
-    for number, line in enumerate(_read(file), 1):
-        text = line.partition("#")[0].strip()
-        if text:
-            yield number, text
-
-
-def _column(file: str, column: str) -> Iterator[tuple[int, str]]:
-    """Numbered ranges of a CSV column."""
-    rows = csv.DictReader(_read(file))
-    if column not in (rows.fieldnames or ()):
-        known = ", ".join(rows.fieldnames or ()) or "none"
-        raise Failure(f"{file} has no column {column!r}; its columns are: {known}")
-    for row in rows:
-        yield rows.line_num, (row[column] or "").strip()
-
-
-def _read(file: str) -> list[str]:
+        for given, flag in (
+            (column, "--column"),
+            (form != "auto", "--format"),
+            (skip_ipv6, "--skip-ipv6"),
+        ):
+            if given:
+                raise Failure(f"{flag} needs --file")
+        return list(ranges or ())
+    name = "standard input" if file == "-" else file
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) else "is not UTF-8 text"
-        raise Failure(f"{file}: {reason}") from fault
-    return text.splitlines()
+        found = read_ranges(_bytes(file), form=form, column=column)
+    except BadFile as error:
+        raise Failure(f"{name}: {error}; nothing was changed") from error
+    entries = list(found.entries)
+    skipped = 0
+    if skip_ipv6:
+        entries, skipped = split_ipv6(entries)
+    texts = _checked(name, entries)
+    if not texts:
+        raise Failure(f"{name}: there is no range in it; nothing was changed")
+    _report(name, found, len(texts), skipped)
+    return [*(ranges or ()), *texts]
 
 
-def _with_progress(entries: list[tuple[int, str]]) -> Iterable[tuple[int, str]]:
+def _checked(name: str, entries: list[Entry]) -> list[str]:
+    """The texts, which are all ranges. Raises Failure."""
+    bad: list[tuple[Entry, BadRange]] = []
+    for entry in _with_progress(entries):
+        try:
+            parse_range(entry.text)
+        except BadRange as error:
+            bad.append((entry, error))
+    if not bad:
+        return [entry.text for entry in entries]
+    lines = [f"{name} has {len(bad)} bad line{'s' * (len(bad) != 1)}; nothing was changed"]
+    lines += [f"  {entry.where}: {error}" for entry, error in bad[:_MOST_SHOWN]]
+    if len(bad) > _MOST_SHOWN:
+        lines.append(f"  and {len(bad) - _MOST_SHOWN} more")
+    if any(_COMMA.search(entry.text) for entry, _ in bad):
+        lines.append("if the file is CSV, name the column or give its number, as in --column 1")
+    if all(":" in entry.text for entry, _ in bad):
+        lines.append("to leave IPv6 out, give --skip-ipv6")
+    raise Failure("\n".join(lines))
+
+
+def _report(name: str, found: RangeFile, count: int, skipped: int) -> None:
+    """Says on standard error what was read, where that is not plain."""
+    parts = [found.detected] if found.detected else []
+    parts += [f"left out {skipped} IPv6"] if skipped else []
+    if parts:
+        text = f"{name}: {count} range{'s' * (count != 1)} ({'; '.join(parts)})"
+        print(visible(text), file=sys.stderr)
+
+
+def _bytes(file: str) -> bytes:
+    """What a file holds. Raises Failure."""
+    try:
+        if file == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as source:
+                data = source.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise Failure(f"{file}: has more than {MAX_BYTES:,} bytes; nothing was changed")
+    return data
+
+
+def _with_progress(entries: list[Entry]) -> Iterable[Entry]:
     if len(entries) < _LARGE:
         return entries
     return track(entries, description="Checking ranges", console=Console(stderr=True))

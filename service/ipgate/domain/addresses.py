@@ -9,6 +9,7 @@ from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
 from struct import Struct
 
 from ipgate.domain.errors import shown
+from ipgate.domain.range_remedies import explain
 
 PREFIX_BITS = 6
 PREFIX_MASK = 0x3F
@@ -20,7 +21,15 @@ _HOST_MASKS = tuple((1 << 32 - length) - 1 for length in range(33))
 
 
 class BadRange(ValueError):
-    """Text that is not a range; the message has the value, the reason and the remedy."""
+    """Text that is not a range; the message has the value, the reason and the remedy. It is made when
+    it is looked at: of many bad ranges most are only counted."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{shown(self.text)} {explain(self.text)}"
 
 
 def parse_address(text: str) -> int | None:
@@ -51,33 +60,10 @@ def parse_range(text: str) -> int:
         base = int.from_bytes(inet_pton(AF_INET, address), "big")
         length = _PREFIXES[suffix] if slash else 32
     except (OSError, ValueError, KeyError):
-        raise BadRange(f"{shown(text)} {_fault(text)}") from None
+        raise BadRange(text) from None
     if base & _HOST_MASKS[length]:
-        network = format_range(range_holding(base, length))
-        raise BadRange(f"{shown(text)} has host bits set; use {shown(network)}")
+        raise BadRange(text)
     return base << PREFIX_BITS | length
-
-
-def _fault(text: str) -> str:
-    """Why `text` is not a range, and what to write instead."""
-    address, slash, suffix = text.partition("/")
-    if not text:
-        return "is empty; give an IPv4 address or CIDR range"
-    if any(character.isspace() for character in text):
-        return "contains a space; write it without"
-    if ":" in text:
-        return "is IPv6; only IPv4 is supported"
-    if "-" in text:
-        return "is a dash range; write it as CIDR ranges"
-    try:
-        inet_pton(AF_INET, address)
-    except (OSError, ValueError):
-        return "is not an IPv4 address or CIDR range"
-    if "." in suffix:
-        return "has a netmask; write a prefix length, /0 to /32"
-    if slash and suffix.isascii() and suffix.isdigit() and suffix[0] == "0":
-        return "has a leading zero; write it without"
-    return "has a prefix length that is not 0 to 32"
 
 
 def format_range(packed: int) -> str:

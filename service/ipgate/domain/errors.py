@@ -15,14 +15,19 @@ _SHOWN = 80
 _SEARCHED = 500
 _NAMED = 10
 _LONGEST_NAME = 160
-_SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+")
+_SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+|(://)[^/@\\s]*@")
+
+
+def _mask(secret: re.Match[str]) -> str:
+    """In place of a minted secret, or of the user and password of a URL."""
+    return f"{secret[1]}…" if secret[1] else f"{secret[2]}…@"
 
 
 def shown(value: str) -> str:
     """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters,
     and without a minted secret that somebody put into the wrong field."""
     # Cut first: a text of megabytes must not be searched. A secret that is cut stays hidden.
-    masked = _SECRET.sub(r"\1…", value[:_SEARCHED])
+    masked = _SECRET.sub(_mask, value[:_SEARCHED])
     if len(masked) <= _SHOWN and len(value) <= _SEARCHED:
         return ascii(masked)
     return ascii(masked[:_SHOWN]) + "…"

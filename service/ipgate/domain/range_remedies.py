@@ -1,0 +1,227 @@
+"""Why a text is not a range, and what to write instead (design, section 2).
+
+A remedy is quoted, works as it stands, and says so where it covers more than the text did.
+"""
+
+import re
+import unicodedata
+from ipaddress import (
+    AddressValueError,
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    NetmaskValueError,
+    summarize_address_range,
+)
+
+from ipgate.domain.errors import shown
+
+_LONGEST = 200
+_EXAMPLE = "give an IPv4 address or CIDR range, as in '198.51.100.73' or '198.51.100.0/24'"
+
+_OCTET = r"[0-9]{1,3}"
+_ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_RANGE = rf"{_ADDRESS}(?:/[0-9]{{1,2}})?"
+_PLAIN = re.compile(rf"({_ADDRESS})(?:/([0-9]{{1,2}}))?")
+_DASH = re.compile(rf"({_ADDRESS})\s*[-\u2013]\s*({_ADDRESS}|{_OCTET})")
+_MASK = re.compile(rf"({_ADDRESS})(?:/|\s+)(?:netmask\s+)?({_ADDRESS})")
+_PORT = re.compile(rf"({_RANGE}):[0-9]{{1,5}}")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+|\[[^\]]*\])(.*)")
+_WILDCARD = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})((?:\.\*){{1,3}})")
+_SHORT = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})\.?/([0-9]{{1,2}})")
+_INSIDE = re.compile(rf"(?<![0-9.])({_RANGE})(?![0-9./])")
+
+
+def explain(text: str) -> str:
+    """What is wrong with a text that is no range, and the remedy."""
+    if not text.strip():
+        return f"is empty; {_EXAMPLE}"
+    if len(text) > _LONGEST:
+        return f"has {len(text)} characters; {_EXAMPLE}"
+    for look in (
+        _spaces,
+        _digits,
+        _plain,
+        _dash,
+        _mask,
+        _port,
+        _url,
+        _ipv6,
+        _wildcard,
+        _short,
+        _length,
+    ):
+        found = look(text)
+        if found:
+            return found
+    return _neighbours(text) or f"is not an IPv4 address or CIDR range; {_EXAMPLE}"
+
+
+def _network(address: str, length: int | str) -> IPv4Network | None:
+    """The network that a range stands for, whatever its host bits and leading zeros are."""
+    try:
+        plain = ".".join(str(int(octet)) for octet in address.split("."))
+        return IPv4Network(f"{plain}/{int(length)}", strict=False)
+    except (AddressValueError, NetmaskValueError, ValueError):
+        return None
+
+
+def _remedy(address: str, length: int | str | None) -> str:
+    """`use '…'` for an address and a prefix length; "" if they are none."""
+    network = _network(address, 32 if length is None else length)
+    if network is None:
+        return ""
+    if network.prefixlen == 32:
+        return f"use '{network.network_address}'"
+    plain = IPv4Address(".".join(str(int(octet)) for octet in address.split(".")))
+    if plain == network.network_address:
+        return f"use '{network}'"
+    return (
+        f"use '{plain}' for this address alone, or '{network}' for all "
+        f"{network.num_addresses:,} addresses of the range"
+    )
+
+
+def _spaces(text: str) -> str:
+    compact = re.sub(r"\s*/\s*", "/", text.strip())
+    remedy = _remedy_of(compact) if compact != text else ""
+    return f"has a space; {remedy}" if remedy else ""
+
+
+def _digits(text: str) -> str:
+    if text.isascii():
+        return ""
+    remedy = _remedy_of(unicodedata.normalize("NFKC", text))
+    return f"has characters that are not ASCII; {remedy}" if remedy else ""
+
+
+def _plain(text: str) -> str:
+    """Four numbers, and perhaps a prefix length, with something wrong about them."""
+    match = _PLAIN.fullmatch(text)
+    if not match:
+        return ""
+    address, length = match.groups()
+    if any(int(octet) > 255 for octet in address.split(".")):
+        return "has a number above 255; check the address"
+    if length and int(length) > 32:
+        return "has a prefix length that is not 0 to 32; check it"
+    remedy = _remedy(address, length)
+    if re.search(r"(?:^|\.)0[0-9]", address):
+        return f"has a leading zero, which some programs read as octal; {remedy} if it is decimal"
+    if length and len(length) > 1 and length[0] == "0":
+        return f"has a leading zero in its prefix length; {remedy}"
+    return f"has host bits set; {remedy}"
+
+
+def _dash(text: str) -> str:
+    match = _DASH.fullmatch(text.strip())
+    if not match:
+        return ""
+    first, last = match.groups()
+    if "." not in last:
+        last = f"{first.rpartition('.')[0]}.{last}"
+    begin, end = _network(first, 32), _network(last, 32)
+    if begin is None or end is None:
+        return "is a dash range with something that is no address; check both ends"
+    if end < begin:
+        return "is a dash range that ends before it begins; check both ends"
+    blocks = summarize_address_range(begin.network_address, end.network_address)
+    listed = ", ".join(f"'{_shortest(block)}'" for block in blocks)
+    return f"is a dash range; use {listed}"
+
+
+def _shortest(network: IPv4Network) -> str:
+    return str(network.network_address if network.prefixlen == 32 else network)
+
+
+def _mask(text: str) -> str:
+    match = _MASK.fullmatch(text.strip())
+    if not match:
+        return ""
+    address, mask = match.groups()
+    number = _network(mask, 32)
+    if number is None or _network(address, 32) is None:
+        return "has a netmask that is none; write a prefix length, /0 to /32"
+    bits = f"{int(number.network_address):032b}"
+    if bits in ("0" * 32, "1" * 32):
+        return "has a mask that could mean one address or all; write a prefix length, /0 to /32"
+    ones = bits.rstrip("0") or bits.lstrip("0")
+    if set(ones) != {"1"}:
+        if set(bits.lstrip("0")) == {"1"}:
+            return f"has a hostmask; {_remedy(address, 32 - bits.count('1'))}"
+        return "has a netmask with gaps; write it as CIDR ranges"
+    if bits[0] == "1":
+        return f"has a netmask; {_remedy(address, bits.count('1'))}"
+    return "has a netmask with gaps; write it as CIDR ranges"
+
+
+def _port(text: str) -> str:
+    match = _PORT.fullmatch(text.strip())
+    remedy = _remedy_of(match[1]) if match else ""
+    return f"has a port, which cannot be restricted; {remedy}" if remedy else ""
+
+
+def _remedy_of(text: str) -> str:
+    match = _PLAIN.fullmatch(text)
+    return _remedy(*match.groups()) if match else ""
+
+
+def _url(text: str) -> str:
+    match = _URL.fullmatch(text.strip())
+    if not match:
+        return ""
+    remedy = _remedy_of(match[1])
+    return f"is a URL; {remedy or 'give the IPv4 addresses of its host'}"
+
+
+def _ipv6(text: str) -> str:
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::[0-9]{1,5})?", text.strip())
+    address, slash, length = (bracketed[1] if bracketed else text.strip()).partition("/")
+    try:
+        parsed = IPv6Address(address)
+    except AddressValueError:
+        return ""
+    if parsed.scope_id is None and parsed.ipv4_mapped is not None:
+        bits = int(length) - 96 if slash and length.isascii() and length.isdigit() else 32
+        remedy = _remedy(str(parsed.ipv4_mapped), bits) if 0 <= bits <= 32 else ""
+        return f"is an IPv4-mapped address; {remedy or 'give the IPv4 range'}"
+    return "is IPv6, which is not supported; leave it out"
+
+
+def _wildcard(text: str) -> str:
+    match = _WILDCARD.fullmatch(text.strip())
+    if not match:
+        return ""
+    given, stars = match[1], match[2].count("*")
+    if given.count(".") + 1 + stars != 4:
+        return ""
+    remedy = _remedy(given + ".0" * stars, 32 - 8 * stars)
+    return f"has a wildcard; {remedy}" if remedy else ""
+
+
+def _short(text: str) -> str:
+    match = _SHORT.fullmatch(text.strip())
+    if not match:
+        return ""
+    given, length = match.groups()
+    remedy = _remedy(given + ".0" * (3 - given.count(".")), length)
+    return f"does not have four numbers; {remedy}" if remedy else ""
+
+
+def _length(text: str) -> str:
+    """An address, and after the slash something that is no length."""
+    if not re.match(rf"{_ADDRESS}/[^ ]*$", text):
+        return ""
+    return "has a prefix length that is not 0 to 32; check it"
+
+
+def _neighbours(text: str) -> str:
+    """Something that stands next to an address."""
+    match = _INSIDE.search(text)
+    remedy = _remedy_of(match[1]) if match else ""
+    if not match or not remedy:
+        return ""
+    beside = " and ".join(
+        shown(part) for part in (text[: match.start()].strip(), text[match.end() :].strip()) if part
+    )
+    return f"has {beside or 'a space'} next to the address; {remedy}"
