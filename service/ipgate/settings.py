@@ -32,6 +32,9 @@ class Settings:
         "Redis or Valkey to use: redis://, rediss://, unix://, redis+sentinel:// or "
         "redis+cluster://. If not given, an embedded one.",
     )
+    redis_password_file: str = _setting(
+        "", "File with the password of the Redis user, read again whenever ipgate connects."
+    )
     data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
     workers: int = _setting(
         0, "Worker processes that share the port; 0 for one per core.", min=0, max=256
@@ -106,7 +109,9 @@ class Settings:
             raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
         if self.tls_client_ca and not self.tls_cert:
             raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
-        for flag in ("tls_cert", "tls_key", "tls_client_ca"):
+        if self.redis_password_file and not self.redis_url:
+            raise BadSetting("--redis-password-file needs --redis-url")
+        for flag in ("redis_password_file", "tls_cert", "tls_key", "tls_client_ca"):
             path = getattr(self, flag)
             if path and not Path(path).is_file():
                 raise BadSetting(f"--{flag.replace('_', '-')}: there is no file {path!r}")

@@ -61,7 +61,7 @@ def large(keys: int, ranges: int) -> Lines:
         },
         {"kind": "workspace", "id": "large", "display_name": "", "require_allow_list": False,
          "default_enabled": False, "default_list": "", **stamps},
-        {"kind": "list", "workspace": "large", "id": "l", "display_name": "L", "description": "d",
+        {"kind": "list", "workspace": "large", "id": "l", "display_name": "L", "folded": "l", "description": "d",
          "ranges": [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(ranges)], **stamps},
     ]  # fmt: skip
     for index in range(keys):

@@ -136,6 +136,7 @@ BEYOND_MENDING = [
     Damage("other-tip", lambda s: s.hset(SHARD + "meta", "tip", TIP), {"BAD_HISTORY"}),
     Damage("missing-change", lambda s: s.xdel(SHARD + "changes", "3-0"), {"BAD_HISTORY"}),
     Damage("import", lambda s: s.hset(SHARD + "meta", "schema", "importing"), {"IMPORT_CUT_OFF"}),
+    Damage("bad-root", lambda s: s.set(TOKENS + "root", "nonsense"), {"BAD_ROOT"}),
     Damage("bad-flag", lambda s: s.hset(OWN, "require", "maybe"), {"BAD_FIELD"}),
     Damage("no-stamp", lambda s: s.hdel(f"{OWN}:list:office", "updated"), {"BAD_FIELD"}),
     Damage(
@@ -144,7 +145,7 @@ BEYOND_MENDING = [
     Damage("bad-role", lambda s: s.hset(_token(s), "role", "ROOT"), {"BAD_FIELD"}),
     Damage(
         "other-folded",
-        lambda s: s.hset(f"{OWN}:list:spare", "folded", "x"),
+        lambda s: s.hset(f"{OWN}:list:office", "folded", "x"),
         {"BAD_FIELD", "NOT_INDEXED", "DANGLING"},
     ),
     Damage(

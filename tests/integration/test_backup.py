@@ -163,7 +163,7 @@ EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "token-first": (lambda s: s.insert(1, scoped(s)), "line 2: workspace: there is no sample"),
     "twice": (lambda s: s.insert(3, s[2]), "line 4: comes twice"),
     "same-digest": (lambda s: s[5].update(digest=s[4]["digest"]), "line 6: digest: is that of"),
-    "same-name": (lambda s: s[3].update(display_name="OFFICE"), "line 4: display_name: another"),
+    "same-name": (lambda s: s[3].update(display_name="OFFICE", folded="office"), "line 4: display_name: another"),
     "no-such-list": (lambda s: s[4].update(lists=["nobody"]), "line 5: lists: there is no nobody"),
     "no-such-default": (lambda s: s[1].update(default_list="x"), "line 2: default_list: there is"),
     "default-of-none": (lambda s: s[1].update(default_list=""), "line 2: default_enabled: needs"),
@@ -234,8 +234,15 @@ def test_a_damaged_file_is_refused(
 
 def test_a_data_directory_that_an_import_makes_is_its_owners_alone(tmp_path: Path) -> None:
     """As one that the server makes."""
-    ipgate("import", "/dev/null", "--data-dir", tmp_path / "new", code=2)
+    (tmp_path / "x").write_text("")
+    ipgate("import", tmp_path / "x", "--data-dir", tmp_path / "new", code=2)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """A device has no end, and a pipe cannot be read twice."""
+    said = ipgate("import", "/dev/zero", "--data-dir", tmp_path / "new", code=2)
+    assert "is not a regular file" in said
 
 
 def test_at_most_100_faults_are_reported(tmp_path: Path, empty: StoreServer) -> None:

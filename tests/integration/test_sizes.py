@@ -100,5 +100,5 @@ def test_the_number_of_bad_ranges_is_true(client: Client, workspace: str, count:
     with pytest.raises(Refused) as refused:
         client.allow_list(workspace, "l", ["192.0.2.1", *["x"] * count])
     more = f"(and {count - 1} more)" if count > 1 else ""
-    assert refused.value.message.endswith(more or "range")
+    assert refused.value.message.endswith(more or "CIDR range")
     assert len(refused.value.fields) <= min(count, 100)

@@ -1,6 +1,11 @@
 """Names, ids and texts that people write."""
 
+import hashlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ipgate.domain.characters import first_invisible, readable
 from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import (
     ALLOW_LISTS,
@@ -10,7 +15,18 @@ from ipgate.domain.names import (
     parse_child,
     parse_workspace,
 )
-from ipgate.domain.texts import check_description, check_display_name, folded
+from ipgate.domain.texts import check_description, check_display_name, folded, unix_lines
+
+JOINED = [
+    "می\u200cخواهم",  # Persian: a joiner keeps letters apart
+    "क्\u200dष",  # Hindi
+    "👩\u200d💻",
+    "❤\ufe0f\u200d🔥",
+    "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f",
+    "\U0001fae9",  # an emoji of Unicode 16
+    "\U0001fb00\u0378",  # not assigned in older tables
+]
+"""Texts in use that have characters which cannot be seen, or which older tables do not have."""
 
 
 @pytest.mark.parametrize("value", ["a", "a1", "a-b-", "z" * 63])
@@ -70,7 +86,9 @@ def test_a_display_name_that_could_deceive_is_refused(value: str) -> None:
     assert faults[0].description.isprintable()
 
 
-@pytest.mark.parametrize("value", ["Büro Köln", "東京", "a [b] <c> & 'd'", "😀", "x" * 200])
+@pytest.mark.parametrize(
+    "value", ["Büro Köln", "東京", "a [b] <c> & 'd'", "😀", "x" * 200, *JOINED]
+)
 def test_a_display_name_of_any_script_is_accepted(value: str) -> None:
     """Letters, marks, punctuation and emoji of all scripts are fine."""
     assert not check_display_name("display_name", value)
@@ -79,12 +97,22 @@ def test_a_display_name_of_any_script_is_accepted(value: str) -> None:
 def test_a_description_may_have_lines() -> None:
     """Only a description may hold a line break, and at most 2,000 characters."""
     assert not check_description("description", "one\ntwo")
-    assert check_description("description", "one\r\ntwo")
+    assert not check_description("description", "one\n\ttwo")
+    assert check_description("description", "one\rtwo")
+    assert unix_lines("one\r\ntwo\rthree\n") == "one\ntwo\nthree\n"
     assert check_description("description", "x" * 2001)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Office", "oFFICE"), ("Straße", "STRASSE"), ("ﬁn", "FIN"), ("é", "e\u0301")]
+    ("one", "other"),
+    [
+        ("Office", "oFFICE"),
+        ("Straße", "STRASSE"),
+        ("ﬁn", "FIN"),
+        ("é", "e\u0301"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("❤\ufe0f", "❤"),
+    ],
 )
 def test_display_names_that_look_alike_are_the_same(one: str, other: str) -> None:
     """Case and composition do not make a difference."""
@@ -95,3 +123,37 @@ def test_a_shown_value_is_one_short_line() -> None:
     """Whatever a caller sends, an error or a log shows it on one line, cut."""
     assert shown("a\r\nb\x1b").isprintable()
     assert len(shown("é" * 10_000)) < 600
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a\u200db", "a\u200cب", "\u200cب", "ب\u200c", "ب\u200c\u200cب", "ب \u200cب", "😀\u200d",
+     "\U000e0067", "x\U000e0067\U000e007f", "\ue000", "\U0010ffff", "\ufdd0", "\u3164", "\xad"],
+)  # fmt: skip
+def test_a_joiner_is_taken_only_where_it_joins(value: str) -> None:
+    """At an end, next to Latin letters or spaces, or twice, it could only make names look alike; so
+    could tags alone, fillers, and code points that are no characters."""
+    (fault,) = check_display_name("display_name", value)
+    assert "invisible character U+" in fault.description
+
+
+@pytest.mark.parametrize("value", [*JOINED, "Büro", "東京"])
+def test_a_readable_text_is_echoed_as_it_is(value: str) -> None:
+    """Errors and logs show what people wrote, in every script."""
+    assert shown(value) == f"'{value}'"
+
+
+@given(st.text(max_size=30))
+def test_what_is_echoed_can_be_seen(value: str) -> None:
+    """Whatever is left as it is in an echo may be stored, so it is visible by the same rule, on any
+    Python; the echo of an echo is the same."""
+    echoed = readable(value)
+    assert not first_invisible(echoed)
+    assert readable(echoed) == echoed
+
+
+def test_the_rule_does_not_depend_on_the_tables_of_python() -> None:
+    """Of all code points, exactly these cannot stand alone in a name: a digest of the fixed ranges."""
+    refused = bytes(bool(first_invisible(chr(point))) for point in range(0x110000))
+    assert refused.count(1) == 143_570
+    assert hashlib.sha256(refused).hexdigest()[:16] == "65c73391f57b912a"

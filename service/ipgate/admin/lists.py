@@ -11,7 +11,7 @@ from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
-from ipgate.domain.texts import check_description, check_display_name
+from ipgate.domain.texts import check_description, check_display_name, unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.pacing import in_steps
 from ipgate.store.lists import ExactSpan, ListStore, NewRanges
@@ -33,6 +33,7 @@ class Lists:
         """Creates a list; an id of "" is minted. The answer has no ranges."""
         faults = Violations()
         chosen = new_id("list", "allow_list_id", allow_list.id, faults)
+        allow_list = replace(allow_list, description=unix_lines(allow_list.description))
         faults += _text_faults(
             {"display_name": allow_list.display_name, "description": allow_list.description}
         )
@@ -59,6 +60,8 @@ class Lists:
     ) -> WriteResult[AllowList]:
         """`changes`: values for `display_name`, `description`, `ranges`."""
         texts = {field: value for field, value in changes.items() if field != "ranges"}
+        if "description" in texts:
+            texts["description"] = unix_lines(texts["description"])
         faults = _text_faults(texts)
         new = None
         if "ranges" in changes:

@@ -4,6 +4,8 @@ import logging
 import os
 import time
 
+from ipgate.domain.characters import readable
+
 INTERVAL = 5.0
 _REMEMBERED = 100
 
@@ -27,9 +29,7 @@ class _OneLine(logging.Formatter):
 
 def _printable(text: str) -> str:
     """`text` with everything escaped that would end a line or command a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return readable(text)
 
 
 def _tells_something(record: logging.LogRecord) -> bool:

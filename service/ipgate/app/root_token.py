@@ -1,38 +1,106 @@
-"""The bootstrap token: from the environment, else made at the first start and kept in a file."""
+"""The bootstrap token: given to this server, else one that all servers of a store share.
 
+A token from `IPGATE_ROOT_TOKEN` or `IPGATE_ROOT_TOKEN_FILE` is valid on its own server. Otherwise the
+digest in the store decides; the first server sets it, and keeps the token in its data directory.
+"""
+
+import logging
 import os
 import secrets
 from pathlib import Path
 
+from ipgate.app.private_files import check_private
 from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, is_damaged, mint
+from ipgate.domain.errors import Unavailable
 from ipgate.settings import BadSetting
+from ipgate.store.root import RootStore
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "IPGATE_ROOT_TOKEN"
+FILE_VARIABLE = "IPGATE_ROOT_TOKEN_FILE"
+ELSEWHERE = "as another server set it; 'ipgate token reset-root' makes a new one"
 _SHORTEST = 32
+_MAX_BYTES = 4096
 
 
-def root_digest(file: Path) -> tuple[bytes, str]:
-    """The SHA-256 of the root token, and where the token comes from. Raises BadSetting."""
-    token, origin = os.environ.get(VARIABLE, ""), f"from {VARIABLE}"
-    if not token:
-        token, origin = _kept(file), str(file)
+def given_root() -> tuple[bytes, str] | None:
+    """The digest of the token that this server is given, and where it comes from. Raises BadSetting."""
+    token, file = os.environ.get(VARIABLE, ""), os.environ.get(FILE_VARIABLE, "")
+    if token and file:
+        raise BadSetting(f"{VARIABLE} and {FILE_VARIABLE} are both set; set one of them")
+    if file:
+        return _digest(_read(Path(file)), f"from {FILE_VARIABLE}"), f"from {FILE_VARIABLE}"
+    return (_digest(token, f"from {VARIABLE}"), f"from {VARIABLE}") if token else None
+
+
+async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
+    """Sets the store's root token if it has none. Returns the digest for this server to use, b"" where
+    the store's holds, and where the token is. Raises BadSetting."""
+    token, is_new = _kept_or_new(file)
+    found = _digest(token, str(file))
+    try:
+        if await store.set_if_absent(found.hex()) == found.hex():
+            return b"", str(file)
+    except Unavailable as error:
+        log.warning("root token not stored, it is valid on this server only: %s", error)
+        return found, str(file)
+    if is_new:
+        _forget(file)
+    return b"", ELSEWHERE
+
+
+def _kept_or_new(file: Path) -> tuple[str, bool]:
+    """The token in a file, and whether it was just made."""
+    if not file.exists() and not file.is_symlink():
+        token, _ = new_token()
+        if _keep(file, token):
+            return token, True
+    return _read(file), False
+
+
+def new_token() -> tuple[str, str]:
+    """A new root token and its SHA-256 in hexadecimal."""
+    token = mint(ACCESS_TOKEN_PREFIX, secrets.token_bytes(RANDOM_BYTES))
+    return token, _digest(token, "new").hex()
+
+
+def replace_kept(file: Path, token: str) -> None:
+    """Puts a root token in the place of the one that is kept. Raises BadSetting."""
+    file.unlink(missing_ok=True)
+    _keep(file, token)
+
+
+def _digest(token: str, origin: str) -> bytes:
     found = digest(token)
     if len(token) < _SHORTEST or found is None or is_damaged(token):
         raise BadSetting(
             f"the root token ({origin}) must be of 32 to 1,024 characters, and not look like a "
             "damaged token of ipgate"
         )
-    return found, origin
+    return found
 
 
-def _kept(file: Path) -> str:
+def _read(file: Path) -> str:
+    """The token in a file. Raises BadSetting."""
     try:
-        return file.read_text().strip()
-    except FileNotFoundError:
-        pass
-    except OSError as fault:
-        raise BadSetting(f"the root token cannot be read: {fault}") from fault
-    token = mint(ACCESS_TOKEN_PREFIX, secrets.token_bytes(RANDOM_BYTES))
+        check_private(file)
+        with file.open("rb") as source:
+            return source.read(_MAX_BYTES).decode().strip()
+    except FileNotFoundError as error:
+        what = "is a symbolic link to nothing" if file.is_symlink() else "does not exist"
+        raise BadSetting(f"the root token's file {file} {what}; remove or write it") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise BadSetting(f"the root token cannot be read from {file}: {why}") from error
+
+
+def _forget(file: Path) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _keep(file: Path, token: str) -> bool:
+    """Writes a token to a new file. False if another process was quicker."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Never readable by others, and never half a token under its name.
@@ -40,11 +108,12 @@ def _kept(file: Path) -> str:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as writing:
             writing.write(token + "\n")
-        os.link(draft, file)
-        draft.unlink()
-    except FileExistsError:
-        draft.unlink(missing_ok=True)
-        return file.read_text().strip()
-    except OSError as fault:
-        raise BadSetting(f"the root token cannot be kept: {fault}") from fault
-    return token
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink()
+        return True
+    except OSError as error:
+        raise BadSetting(f"the root token cannot be kept in {file}: {error.strerror}") from error

@@ -6,6 +6,7 @@ itself, so that there is little in it that could fail.
 
 import asyncio
 import logging
+import os
 import resource
 import secrets
 import signal
@@ -17,7 +18,8 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from ipgate import processes
 from ipgate.app.launch import launched
-from ipgate.app.root_token import root_digest
+from ipgate.app.private_files import check_private
+from ipgate.app.root_token import FILE_VARIABLE, given_root, shared_root
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
@@ -33,8 +35,9 @@ from ipgate.store.connection import (
     unusable,
 )
 from ipgate.store.embedded import EmbeddedStore
+from ipgate.store.root import RootStore
 from ipgate.store.scripts import Scripts
-from ipgate.store.topology import FAULTS
+from ipgate.store.topology import FAULTS, Store
 from ipgate.store.workers import WorkerRegister
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
 _STORE_POLL = 0.2
 _SOCKET_POLL = 1.0
+_FILE_POLL = 1.0
 SILENCE = 20
 """Seconds without a sign of life after which a worker is killed; it gives one each second."""
 
@@ -56,6 +60,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._serving = False
         self._ready: list[asyncio.Event] = []
+        self._root = b""
+        self._workers: set[asyncio.subprocess.Process] = set()
         self._broken = False
         self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
 
@@ -69,7 +75,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stopping.set)
-        digest, origin = root_digest(self._settings.data_dir / "root-token")
+        given = given_root()
+        if self._settings.data_dir.exists():
+            check_private(self._settings.data_dir)
         with _reserved(self._settings) as port_holder:
             port = port_holder.getsockname()[1]
             tasks: list[asyncio.Task[None]] = []
@@ -79,7 +87,9 @@ class Supervisor:
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
                 await self._prepare(url)
-                orders = Orders(self._settings, url, port, digest.hex(), worker="", directory="")
+                self._root, origin = given or await self._shared_root(url)
+                tasks.append(asyncio.create_task(self._watch_root_file()))
+                orders = Orders(self._settings, url, port, "", worker="", directory="")
                 self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
                 tasks += [
                     asyncio.create_task(self._keep_worker(orders, ready)) for ready in self._ready
@@ -104,7 +114,7 @@ class Supervisor:
     async def _prepare(self, url: str) -> None:
         """Checks and sets up the store, waiting for one that is not ready. Raises UnusableStore."""
         deadline = asyncio.get_running_loop().time() + self._settings.store_timeout
-        redis = connect(url, connections=1)
+        redis = self._connect(url)
         waiting = False
         try:
             while not self._stopping.is_set():
@@ -125,6 +135,37 @@ class Supervisor:
                     raise unusable(error) from error
         finally:
             await redis.aclose()
+
+    async def _shared_root(self, url: str) -> tuple[bytes, str]:
+        redis = self._connect(url)
+        try:
+            return await shared_root(
+                RootStore(Scripts(redis, Clock())), self._settings.data_dir / "root-token"
+            )
+        finally:
+            await redis.aclose()
+
+    def _connect(self, url: str) -> Store:
+        return connect(url, connections=1, password_file=self._settings.redis_password_file)
+
+    async def _watch_root_file(self) -> None:
+        """Passes a root token whose file changed to the workers."""
+        failing = False
+        while os.environ.get(FILE_VARIABLE) and not self._stopping.is_set():
+            await self._first_of(asyncio.sleep(_FILE_POLL))
+            try:
+                given = given_root()
+            except BadSetting as error:
+                if not failing:
+                    log.warning("root token not read again, the former one stays valid: %s", error)
+                failing = True
+                continue
+            failing = False
+            if given is not None and given[0] != self._root:
+                self._root = given[0]
+                log.info("root token changed")
+                for process in self._workers:
+                    _send_root(process, self._root)
 
     async def _keep_store(self) -> None:
         assert self._store is not None
@@ -167,7 +208,9 @@ class Supervisor:
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
         try:
-            process.stdin.write(f"{replace(orders, worker=name).to_json()}\n".encode())
+            complete = replace(orders, worker=name, root_sha256=self._root.hex())
+            process.stdin.write(f"{complete.to_json()}\n".encode())
+            self._workers.add(process)
             first = asyncio.ensure_future(process.stdout.readline())
             await self._first_of(first)
             if not first.cancelled() and first.result() == READY:
@@ -180,9 +223,20 @@ class Supervisor:
             if not self._stopping.is_set():
                 log.error("worker ended pid=%d exit_code=%s", process.pid, process.returncode)
         finally:
+            self._workers.discard(process)
             await self._end(process)
             if process.returncode:
-                await _strike_out(orders.store_url, name)
+                await self._deregister(orders.store_url, name)
+
+    async def _deregister(self, url: str, worker: str) -> None:
+        """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
+        store = self._connect(url)
+        try:
+            await WorkerRegister(Scripts(store, Clock())).leave(worker)
+        except Unavailable:
+            log.warning("killed worker counts as live until its lease ends worker=%s", worker)
+        finally:
+            await store.aclose()
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Ends a worker: gracefully, and by force if that takes too long."""
@@ -237,15 +291,10 @@ async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.St
     await processes.kill(process)
 
 
-async def _strike_out(url: str, worker: str) -> None:
-    """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
-    store = connect(url, connections=1)
-    try:
-        await WorkerRegister(Scripts(store, Clock())).leave(worker)
-    except Unavailable:
-        log.warning("worker %s counts as live until its lease runs out", worker)
-    finally:
-        await store.aclose()
+def _send_root(process: asyncio.subprocess.Process, digest: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):  # it is ending
+        process.stdin.write(f"{digest.hex()}\n".encode())
 
 
 def _reserved(settings: Settings) -> socket.socket:

@@ -1,7 +1,8 @@
 """A worker process: builds everything, starts it and stops it in order.
 
 It is started by the supervisor, which writes one line of JSON to its standard input and keeps that
-open: when it closes, the supervisor is gone and the worker stops.
+open: a later line is the digest of another root token, and when it closes, the supervisor is gone and
+the worker stops.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,19 @@ from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.settings import Settings
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
-from ipgate.store.connection import StoreNotReady, UnusableStore, connect, unusable
+from ipgate.store.connection import (
+    StoreNotReady,
+    UnusableStore,
+    check_server,
+    connect,
+    unusable,
+)
 from ipgate.store.lists import ListStore
 from ipgate.store.rules import RuleStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
-from ipgate.store.topology import FAULTS
+from ipgate.store.topology import FAULTS, Store
 from ipgate.store.workers import WorkerRegister
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -94,13 +102,16 @@ class Orders:
         return cls(settings=Settings(**settings), **values)
 
 
-async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Clock) -> None:
-    """Serves until `stopping`. Raises redis's errors if the store cannot be used at the start."""
+async def run(
+    orders: Orders,
+    build: Build,
+    stopping: asyncio.Event,
+    clock: Clock,
+    supervisor: asyncio.StreamReader,
+) -> None:
+    """Serves until `stopping`, or until the supervisor is gone. Raises UnusableStore."""
     settings = orders.settings
-    # Apart, so that neither many changes nor many unknown keys keep the others waiting.
-    admin_store = connect(orders.store_url, connections=_ADMIN_CONNECTIONS)
-    rules_store = connect(orders.store_url, connections=AT_ONCE + TOKENS_AT_ONCE)
-    feed_store = connect(orders.store_url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT)
+    stores = admin_store, rules_store, feed_store = _connected(orders)
     store_clock = StoreClock(clock)
     scripts = Scripts(
         admin_store, clock, replicas=settings.min_replicas_ack, store_clock=store_clock
@@ -115,12 +126,14 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
         flights,
         clock,
         max_staleness=settings.max_staleness,
+        check_store=partial(check_server, admin_store, allow_eviction=settings.allow_eviction),
     )
     loading = Loading(rules, cache, flights, follower)
     identity = Identity(
         cache, loading, follower, clock, root_digest=bytes.fromhex(orders.root_sha256)
     )
     # A lease need not be on replicas.
+    watching = asyncio.create_task(_watch_supervisor(supervisor, identity, stopping))
     register = WorkerRegister(Scripts(admin_store, clock, store_clock=store_clock))
     presence = Presence(register, follower, clock, worker=orders.worker)
     waits = RevisionWaits()
@@ -132,7 +145,6 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
     engine = build(settings, orders.port, methods, identity)
-    stores = (feed_store, rules_store, admin_store)
     if not await _take_up(scripts, follower, stopping):
         for store in stores:
             await store.aclose()
@@ -167,6 +179,7 @@ async def run(orders: Orders, build: Build, stopping: asyncio.Event, clock: Cloc
     signs.cancel()
     with suppress(Unavailable):
         await presence.leave()
+    watching.cancel()
     for store in stores:
         await store.aclose()
 
@@ -209,6 +222,27 @@ async def _take_up(scripts: Scripts, follower: Follower, stopping: asyncio.Event
     return False
 
 
+def _connected(orders: Orders) -> tuple[Store, Store, Store]:
+    """Clients for changes, for what decides, and for the feed: apart, so that neither many changes nor
+    many unknown keys keep the others waiting."""
+    reads = AT_ONCE + TOKENS_AT_ONCE
+    url, file = orders.store_url, orders.settings.redis_password_file
+    return (
+        connect(url, connections=_ADMIN_CONNECTIONS, password_file=file),
+        connect(url, connections=reads, password_file=file),
+        connect(url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT, password_file=file),
+    )
+
+
+async def _watch_supervisor(
+    supervisor: asyncio.StreamReader, identity: Identity, stopping: asyncio.Event
+) -> None:
+    """Takes the digests of other root tokens, and stops when the supervisor is gone."""
+    while line := await supervisor.readline():
+        identity.replace_root(bytes.fromhex(line.decode().strip()))
+    stopping.set()
+
+
 async def _report_health(engine: Engine, follower: Follower) -> None:
     max_staleness = follower.max_staleness
     while True:
@@ -242,14 +276,7 @@ async def obey(
 ) -> None:
     """Serves until `stopping`, or until the supervisor is gone."""
     set_up_logs(orders.settings.log_level)
-
-    async def watch_supervisor() -> None:
-        await supervisor.read()
-        stopping.set()
-
-    watching = asyncio.create_task(watch_supervisor())
-    await run(orders, build, stopping, Clock())
-    watching.cancel()
+    await run(orders, build, stopping, Clock(), supervisor)
 
 
 async def main() -> None:

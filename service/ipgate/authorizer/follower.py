@@ -7,7 +7,7 @@ emptied or restored store, a failover to a replica that lacks what was seen. The
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 
 from ipgate.authorizer.cache import PolicyCache
@@ -86,8 +86,12 @@ class Follower:
         clock: Clock,
         *,
         max_staleness: float,
+        check_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`max_staleness`: seconds without an answer of the store after which nothing is answered."""
+        """`max_staleness`: seconds without an answer of the store after which nothing is answered.
+        `check_store` is awaited before a store is followed again that was out of reach, and raises
+        UnusableStore for one that must not be."""
+        self._check_store = check_store
         self.max_staleness = max_staleness
         self._feeds = feeds
         self._scripts = scripts
@@ -112,17 +116,21 @@ class Follower:
         await asyncio.gather(*(self._keep_following(feed) for feed in self._feeds))
 
     async def _keep_following(self, feed: Feed) -> None:
-        delay = 0.0
+        delay, reported = 0.0, ""
         while not self._stopped:
             try:
+                if delay and self._check_store is not None:
+                    await self._check_store()
                 await self._follow(feed)
             except Exception as fault:
                 # Nothing may end the following; until it works, what is held grows stale.
                 expected = isinstance(fault, (*FAULTS, Unavailable, UnusableStore))
-                if not delay:
+                kind = f"{type(fault).__name__} {fault}" if isinstance(fault, UnusableStore) else ""
+                if not delay or kind != reported:
                     log.warning(
                         "changes cannot be followed: %s", cause(fault), exc_info=not expected
                     )
+                reported = kind
                 delay = min(max(delay * 2, 0.02), _SLOWEST_RETRY)
                 await asyncio.sleep(delay)
             else:

@@ -19,7 +19,7 @@ _ROUNDS = 50
 
 
 class Identity:
-    """Knows root by its digest and the access tokens from the cache."""
+    """Knows the root token that this server is given by its digest, and all other tokens from the cache."""
 
     def __init__(
         self,
@@ -30,12 +30,17 @@ class Identity:
         *,
         root_digest: bytes,
     ) -> None:
+        """`root_digest`: of a root token that is valid here whatever the store has, b"" for none."""
         self._cache = cache
         self._loading = loading
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
         self._root_digest = root_digest
         self._digests: dict[str, bytes] = {}
+
+    def replace_root(self, digest: bytes) -> None:
+        """Takes another root token for the one that this server was given."""
+        self._root_digest = digest
 
     def at_once(self, authorization: str) -> Caller | None:
         """The caller if its token was checked before and still holds; None if `caller` must tell.

@@ -1,5 +1,6 @@
 """The `ipgate` command."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ app.add_typer(workspaces.app, name="workspace")
 app.add_typer(lists.app, name="list")
 app.add_typer(keys.app, name="key")
 app.add_typer(defaults.app, name="default")
+tokens.app.command("reset-root")(upkeep.reset_root)
 app.add_typer(tokens.app, name="token")
 
 
@@ -82,6 +84,8 @@ def connect(
 
 def main() -> None:
     """Runs the command; a failure is one message on standard error and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every script
     try:
         app()
     except Failure as failure:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ipgate.domain.characters import first_invisible, readable
+
 _WIDE = 1000
 
 
@@ -30,16 +32,22 @@ def print_json(value: Message | Iterable[Message] | dict[str, Any]) -> None:
         shown = to_dict(value)
     else:
         shown = [to_dict(each) for each in value]
-    # In JSON such characters stand in strings alone, where the escape means the same.
-    print(visible(json.dumps(shown, indent=2, ensure_ascii=False)))
+    # In JSON such characters are in strings alone, where JSON's own escape means the same.
+    text = json.dumps(shown, indent=2, ensure_ascii=False)
+    print(
+        "".join(
+            character
+            if character == "\n" or not first_invisible(character)
+            else json.dumps(character)[1:-1]
+            for character in text
+        )
+    )
 
 
 def visible(text: str) -> str:
     """`text` with everything escaped, but for line breaks, that would command the terminal or
     reorder what is shown: the server's word is not trusted with that."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text
-    )
+    return readable(text, allowed="\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -40,7 +40,7 @@ def _announce(settings: Settings, address: str, token: str) -> None:
     options = (
         "" if address == Settings.__dataclass_fields__["listen"].default else f" --server {address}"
     )
-    if token != str(Path(".ipgate") / "root-token") and not token.startswith("from "):
+    if token != str(Path(".ipgate") / "root-token") and not token.startswith(("from ", "as ")):
         options += f" --token-file {shlex.quote(token)}"
     if settings.tls_cert:
         options += " --tls-ca CA.pem"

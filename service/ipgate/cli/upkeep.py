@@ -27,6 +27,10 @@ RedisUrl = Annotated[
     str,
     typer.Option(envvar="IPGATE_REDIS_URL", help="The store; if not given, the embedded one."),
 ]
+PasswordFile = Annotated[
+    str,
+    typer.Option(envvar="IPGATE_REDIS_PASSWORD_FILE", help="File with the password of the store."),
+]
 DataDir = Annotated[
     Path, typer.Option(envvar="IPGATE_DATA_DIR", help="Directory of the embedded store.")
 ]
@@ -35,6 +39,7 @@ _DATA_DIR = Path(".ipgate")
 
 def doctor(
     redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
     mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended safely.")] = False,
     json: Json = False,
@@ -49,7 +54,7 @@ def doctor(
         with _progress("Examining keys") as progress:
             return await examine(redis, mend=mend, progress=progress)
 
-    report = _on_store(redis_url, data_dir, run)
+    report = _on_store(redis_url, redis_password_file, data_dir, run)
     rows = [(each, "mended") for each in report.mended]
     rows += [(each, _state(each)) for each in report.remaining]
     if json:
@@ -82,6 +87,7 @@ def doctor(
 def export_store(
     file: Annotated[str, typer.Argument(help="File to write, '-' for standard output.")] = "-",
     redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
 ) -> None:
     """Write everything in the store to one file, while servers run. It holds digests, no secrets.
@@ -94,12 +100,16 @@ def export_store(
         with _written(file) as target, _progress("Reading") as progress:
             return await export(redis, target, progress)
 
-    print(f"exported {_counted(_on_store(redis_url, data_dir, run))}", file=sys.stderr)
+    print(
+        f"exported {_counted(_on_store(redis_url, redis_password_file, data_dir, run))}",
+        file=sys.stderr,
+    )
 
 
 def import_store(
     file: Annotated[Path, typer.Argument(help="File that ipgate export wrote.")],
     redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin an import again that was cut off.")
@@ -118,8 +128,39 @@ def import_store(
         except OSError as fault:
             raise Failure(f"{file}: {fault.strerror}") from fault
 
-    counts = _on_store(redis_url, data_dir, run, create=True)
+    if file.exists() and not file.is_file():
+        raise Failure(f"{file} is not a regular file; an import reads it twice")
+    counts = _on_store(redis_url, redis_password_file, data_dir, run, create=True)
     print(f"imported {_counted(counts)}", file=sys.stderr)
+
+
+def reset_root(
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = "",
+    data_dir: DataDir = _DATA_DIR,
+) -> None:
+    """Make a new root token; the former one is not valid any more. Works on the store itself.
+
+    The token is kept in the data directory of the embedded store, and printed for any other store.
+
+    Example: ipgate token reset-root --redis-url redis://localhost:6379
+    """
+    from ipgate.app.root_token import new_token, replace_kept  # noqa: PLC0415
+    from ipgate.clock import Clock  # noqa: PLC0415
+    from ipgate.store.root import RootStore  # noqa: PLC0415
+    from ipgate.store.scripts import Scripts  # noqa: PLC0415
+
+    token, sha256 = new_token()
+
+    async def run(redis: Any) -> None:
+        await RootStore(Scripts(redis, Clock())).replace(sha256)
+
+    _on_store(redis_url, redis_password_file, data_dir, run)
+    if redis_url:
+        print(f"{token}\nThis is the root token. Keep it now: it is not shown again.")
+    else:
+        replace_kept(data_dir / "root-token", token)
+        print(f"the new root token is in {data_dir / 'root-token'}")
 
 
 @contextmanager
@@ -172,7 +213,12 @@ def _state(finding: Any) -> str:
 
 
 def _on_store(
-    redis_url: str, data_dir: Path, run: Callable[[Any], Awaitable[T]], *, create: bool = False
+    redis_url: str,
+    password_file: str,
+    data_dir: Path,
+    run: Callable[[Any], Awaitable[T]],
+    *,
+    create: bool = False,
 ) -> T:
     """Runs something on the store. Raises Failure."""
     # The client commands start faster without these.
@@ -183,7 +229,7 @@ def _on_store(
     from ipgate.store.upkeep.refused import Refused  # noqa: PLC0415
 
     async def main() -> T:
-        async with opened(redis_url, data_dir, create=create) as redis:
+        async with opened(redis_url, data_dir, password_file=password_file, create=create) as redis:
             return await run(redis)
 
     try:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ipgate.domain.characters import readable
+
 MAX_VIOLATIONS = 100
 """At most this many violations are reported of one request (design, section 2)."""
 
@@ -23,14 +25,19 @@ def _mask(secret: re.Match[str]) -> str:
     return f"{secret[1]}…" if secret[1] else f"{secret[2]}…@"
 
 
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{readable(escaped)}'"
+
+
 def shown(value: str) -> str:
-    """`value` quoted for an error or a log: on one line, nothing unprintable, cut at 80 characters,
-    and without a minted secret that somebody put into the wrong field."""
+    """`value` quoted for an error or a log: on one line, nothing invisible, cut at 80 characters, and
+    without a minted secret that somebody put into the wrong field."""
     # Cut first: a text of megabytes must not be searched. A secret that is cut stays hidden.
     masked = _SECRET.sub(_mask, value[:_SEARCHED])
     if len(masked) <= _SHOWN and len(value) <= _SEARCHED:
-        return ascii(masked)
-    return ascii(masked[:_SHOWN]) + "…"
+        return _quoted(masked)
+    return _quoted(masked[:_SHOWN]) + "…"
 
 
 @dataclass(frozen=True, slots=True)

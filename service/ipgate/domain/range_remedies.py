@@ -54,7 +54,7 @@ def explain(text: str) -> str:
         found = look(text)
         if found:
             return found
-    return _neighbours(text) or f"is not an IPv4 address or CIDR range; {_EXAMPLE}"
+    return _neighbours(text) or "is not an IPv4 address or CIDR range"
 
 
 def _network(address: str, length: int | str) -> IPv4Network | None:

@@ -2,13 +2,11 @@
 
 import unicodedata
 
+from ipgate.domain.characters import first_invisible, has_edge_space, without_unseen
 from ipgate.domain.errors import Violation, shown
 
 MAX_DISPLAY_NAME = 200
 MAX_DESCRIPTION = 2000
-
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that would let a text break a log line or look like another text."""
 
 
 def check_display_name(field: str, value: str, *, required: bool = False) -> list[Violation]:
@@ -17,13 +15,20 @@ def check_display_name(field: str, value: str, *, required: bool = False) -> lis
 
 
 def check_description(field: str, value: str, *, required: bool = False) -> list[Violation]:
-    """What is wrong with a description, which may have several lines."""
-    return _check(field, value, required=required, longest=MAX_DESCRIPTION, allowed="\n")
+    """What is wrong with a description, which may have several lines and tabs."""
+    return _check(field, value, required=required, longest=MAX_DESCRIPTION, allowed="\n\t")
+
+
+def unix_lines(description: str) -> str:
+    """A description with the line ends that are stored, whatever its editor wrote."""
+    return description.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def folded(display_name: str) -> str:
-    """The form in which two display names are compared: without case, composed alike."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", display_name).casefold())
+    """The form in which two display names are compared: without case, composed alike, and without
+    characters that are not seen. It is stored with the name: Python's tables may change."""
+    composed = unicodedata.normalize("NFKC", without_unseen(display_name)).casefold()
+    return without_unseen(unicodedata.normalize("NFKC", composed))
 
 
 def _check(
@@ -34,12 +39,10 @@ def _check(
     if len(value) > longest:
         text = f"{shown(value)} has {len(value)} characters; use at most {longest}"
         return [Violation(field, text)]
-    for character in value:
-        if character not in allowed and unicodedata.category(character) in _HIDDEN:
-            point = f"U+{ord(character):04X}"
-            return [
-                Violation(field, f"{shown(value)} has the invisible character {point}; remove it")
-            ]
-    if value != value.strip():
+    invisible = first_invisible(value, allowed=allowed)
+    if invisible:
+        text = f"{shown(value)} has the invisible character U+{ord(invisible):04X}; remove it"
+        return [Violation(field, text)]
+    if has_edge_space(value):
         return [Violation(field, f"{shown(value)} begins or ends with a space; remove it")]
     return []

@@ -197,6 +197,8 @@ class ApiKeyStore:
             raise unavailable(fault, writing=False) from fault
         if former is None:
             return None
+        if str(former).count("/") != 2:
+            return str(former)  # not one of ipgate's: no key stands behind it
         workspace, key, tip = str(former).split("/")
         outcome = await self.scripts.read(
             "key_holds",

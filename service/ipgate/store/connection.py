@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 
 from ipgate.domain.errors import Unavailable
 from ipgate.store.store_clock import WRITE_WINDOW
-from ipgate.store.topology import FAULTS, Store, open_store
+from ipgate.store.topology import FAULTS, Store, UnencodedPassword, open_store
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,16 @@ _PASSING = (
 )
 
 
-def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOUT) -> Store:
+def connect(
+    url: str,
+    *,
+    connections: int,
+    socket_timeout: float = SOCKET_TIMEOUT,
+    password_file: str = "",
+) -> Store:
     """A client for the store of a URL with at most so many connections to a server; a command waits
-    for one. Nothing is retried: a change that was sent once may have been made.
+    for one. Nothing is retried: a change that was sent once may have been made. With a `password_file`
+    each new connection takes its password from there.
 
     Raises UnusableStore if the URL is not one.
     """
@@ -84,13 +91,16 @@ def connect(url: str, *, connections: int, socket_timeout: float = SOCKET_TIMEOU
                 "client_name": "ipgate",
                 "protocol": 2,
             },
+            password_file=password_file,
         )
-    except (ValueError, TypeError, errors.RedisError) as fault:
+    except UnencodedPassword as error:
+        raise UnusableStore(str(error)) from None
+    except (ValueError, TypeError, errors.RedisError):
         # redis-py's message may quote the URL, and with it a password.
         raise UnusableStore(
             "the store's URL is not valid; use redis://, rediss://, unix://, "
-            "redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST"
-        ) from fault
+            "redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST, with options that redis-py has"
+        ) from None
 
 
 async def check_server(store: Store, *, allow_eviction: bool) -> None:
@@ -144,7 +154,9 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
         oldest = ".".join(map(str, _OLDEST[kind]))
         raise UnusableStore(f"the store is {kind} {version}; ipgate needs {kind} {oldest} or later")
     policy = str(info.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction" and not allow_eviction:
+    # Nothing of ipgate's has a time to live, which is what volatile policies look for.
+    evicts = policy != "noeviction" and not policy.startswith("volatile-")
+    if evicts and not allow_eviction:
         raise UnusableStore(
             f"the store may evict keys (maxmemory-policy {policy}), and with them allow lists; "
             "set it to noeviction, or start with --allow-eviction to accept the loss"

@@ -1,5 +1,6 @@
 """What decisions are made of, read from the store: each fact with the point in history it is true at."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,17 @@ from ipgate.store.connection import unavailable
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS
 
+log = logging.getLogger(__name__)
+
 FEW = 2000
 """Up to this many ranges are read at once; more are scanned in portions of this size, so that
 neither the store nor the event loop stands still for one list."""
 
 _SCANS = 4
+
+_ENTRY_PARTS = 3
+_NOBODY = "nobody"
+"""The ids of a key that is read for its time only."""
 
 _PORTION = 30_000
 """Characters of ranges that are parsed in one step."""
@@ -73,15 +80,23 @@ class RuleStore:
         self._scripts = scripts
 
     async def credential(self, digest: str) -> tuple[str, str] | None:
-        """The ids of the workspace and API key to which the digest index points."""
+        """The ids of the workspace and API key to which the digest index points.
+
+        An unknown credential costs as many commands as one of a foreign workspace, whose key is read
+        next: else the time of the first answer would tell a caller which of the two it is.
+        """
         try:
             entry = await self._scripts.store.get(keys.digest(digest))
         except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
-        if not entry:
+        parts = str(entry or "").split("/")
+        if len(parts) != _ENTRY_PARTS:
+            if entry:
+                log.error("index entry of a credential is damaged; run ipgate doctor")
+            shard = keys.shard_of(_NOBODY)
+            await self._scripts.rules(shard, kind="key", workspace=_NOBODY, id=_NOBODY)
             return None
-        workspace, key, _ = str(entry).split("/")
-        return workspace, key
+        return parts[0], parts[1]
 
     async def key(self, workspace: str, key: str) -> tuple[Head, KeyFacts | None]:
         shard = keys.shard_of(workspace)

@@ -1,13 +1,16 @@
 """Where the primary is: one server, a group watched by Redis Sentinel, or a Redis Cluster."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.credentials import CredentialProvider
 from redis.exceptions import RedisClusterException, RedisError
 
 Store = Redis | RedisCluster
@@ -18,6 +21,7 @@ FAULTS = (RedisError, RedisClusterException, OSError)
 _SENTINEL_PORT = 26379
 _CLUSTER_PORT = 6379
 _SENTINEL = "sentinel_"
+_MAX_PASSWORD_BYTES = 4096
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -37,12 +41,37 @@ class _Group:
     sentinel_options: dict[str, Any]
 
 
-def open_store(url: str, *, pool: dict[str, Any], connection: dict[str, Any]) -> Store:
+class UnencodedPassword(ValueError):
+    """A URL with a password that must be percent-encoded; the message shows nothing of it."""
+
+
+class FilePassword(CredentialProvider):
+    """The user of a URL, and the password that a file has when a connection is made."""
+
+    def __init__(self, user: str, file: str) -> None:
+        self._user = user
+        self._file = Path(file)
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Raises OSError if the file cannot be read."""
+        with self._file.open("rb") as source:
+            password = source.read(_MAX_PASSWORD_BYTES).decode().rstrip("\r\n")
+        return (self._user, password) if self._user else (password,)
+
+
+def open_store(
+    url: str, *, pool: dict[str, Any], connection: dict[str, Any], password_file: str = ""
+) -> Store:
     """A client for the store of a URL. `pool`: `max_connections` and `timeout`, `connection`:
-    options of every connection. Raises ValueError for a URL that is none."""
+    options of every connection. Raises ValueError or TypeError for a URL that is none."""
+    _check_encoding(url)
+    if password_file:
+        url, user = _without_credentials(url)
+        connection = connection | {"credential_provider": FilePassword(user, password_file)}
     match urlsplit(url).scheme:
         case "redis+sentinel" | "rediss+sentinel":
             group = _group(url, _SENTINEL_PORT)
+            _check_options(group, connection)
             if not group.service:
                 raise ValueError("no service name")
             sentinel = Sentinel(  # type: ignore[no-untyped-call]
@@ -57,6 +86,7 @@ def open_store(url: str, *, pool: dict[str, Any], connection: dict[str, Any]) ->
             )
         case "redis+cluster" | "rediss+cluster":
             group = _group(url, _CLUSTER_PORT)
+            _check_options(group, connection)
             return RedisCluster(
                 startup_nodes=[ClusterNode(host, port) for host, port in group.hosts],
                 # A slot that moved is noted by itself; this would close all connections.
@@ -65,7 +95,33 @@ def open_store(url: str, *, pool: dict[str, Any], connection: dict[str, Any]) ->
                 max_connections=pool["max_connections"],
                 **connection | group.options,
             )
-    return Redis.from_pool(BlockingConnectionPool.from_url(url, **pool, **connection))
+    found = BlockingConnectionPool.from_url(url, **pool, **connection)
+    found.connection_class(**found.connection_kwargs)  # knows its options only now
+    return Redis.from_pool(found)
+
+
+def _check_encoding(url: str) -> None:
+    """Raises UnencodedPassword for a URL in which a part of a password would be taken for something
+    else: a host, a port or a path, which errors show."""
+    _, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in rest[len(authority) :].partition("?")[0] or ("@" in rest and "@" not in authority):
+        raise UnencodedPassword(
+            "the store's URL has an '@' after a '/', '?' or '#'; percent-encode the user and password: "
+            "%2F for '/', %3F for '?', %23 for '#', %40 for '@', %25 for '%'"
+        )
+
+
+def _without_credentials(url: str) -> tuple[str, str]:
+    """The URL without user and password, and the user."""
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    if password:
+        raise UnencodedPassword(
+            "the store's URL has a password, and so has --redis-password-file; give one of them"
+        )
+    return urlunsplit(parts._replace(netloc=hosts)), unquote(user)
 
 
 def primary_of(cluster: RedisCluster, key: str) -> ClusterNode:
@@ -73,6 +129,12 @@ def primary_of(cluster: RedisCluster, key: str) -> ClusterNode:
     node = cluster.get_node_from_key(key)
     assert node is not None  # only a replica may be missing
     return node
+
+
+def _check_options(group: "_Group", connection: dict[str, Any]) -> None:
+    """Raises TypeError for an option that no connection has."""
+    kind = SSLConnection if group.tls else Connection
+    kind(**connection | group.options)
 
 
 def _group(url: str, port: int) -> _Group:

@@ -1,7 +1,8 @@
 -- What a decision needs, as flat arrays: the shard's epoch, rev and tip, and the facts.
 -- `kind` key: etag, digest, disabled, expire, linked lists. workspace: etag, require, default.
 -- list: etag, ranges tip, number of linked keys, and the ranges where they are few, as one text, since
--- a client would decode an array of many in one go. token: id, role, workspace, expire.
+-- a client would decode an array of many in one go. token: id, role, workspace, expire; the digest of
+-- the root token is no token's, and is answered as the one of root.
 local head = { meta[1], meta[2], meta[3] }
 if args.kind == 'key' then
   local key = api_key(args.id)
@@ -14,6 +15,7 @@ elseif args.kind == 'list' then
   return { head, call('HMGET', key, 'etag', 'ranges_tip'), call('ZCARD', key .. ':keys'),
     few and table.concat(call('SMEMBERS', key .. ':ranges'), ' ') or false }
 elseif args.kind == 'token' then
+  if call('GET', args.prefix .. 'root') == args.digest then return { head, { 'root', '<root>', 'ROOT', '', '' } } end
   return { head, call('HMGET', token_key(args.digest), 'etag', 'id', 'role', 'workspace', 'expire') }
 end
 return { head }

@@ -38,6 +38,7 @@ class Checks:
             "key": resources.api_key,
             "token": resources.token,
             "digest": indexes.entry,
+            "root": resources.root,
         }
         self._members: dict[str, Member] = {
             "workspaces": indexes.workspace,

@@ -24,6 +24,7 @@ def line_faults(record: dict[str, Any]) -> list[Violation]:
     faults = [
         Violation(each, "is missing" if each in checks else "is no field of this kind of line")
         for each in sorted(checks.keys() ^ record.keys() - {"kind"})
+        if each not in _OPTIONAL or each in record
     ]
     for field in checks.keys() & record.keys():
         faults += checks[field](field, record[field])
@@ -121,6 +122,9 @@ _REQUIRED_NAME = _as(str, "a text", lambda f, v: check_display_name(f, v, requir
 _DESCRIPTION = _as(str, "a text", lambda f, v: check_description(f, v, required=True))
 _HEAD: dict[str, Check] = {"epoch": _or("", _ETAG), "rev": _COUNT, "tip": _or("", _ETAG)}
 _STAMPS: dict[str, Check] = {"created": _TIME, "updated": _TIME, "etag": _ETAG, "rev": _COUNT}
+_OPTIONAL = frozenset({"folded"})
+"""Fields that older files lack."""
+
 _FIELDS: dict[str, dict[str, Check]] = {
     "header": {
         "format": _one_of("ipgate-export"),
@@ -142,6 +146,7 @@ _FIELDS: dict[str, dict[str, Check]] = {
         "workspace": _ID,
         "id": _ID,
         "display_name": _REQUIRED_NAME,
+        "folded": _REQUIRED_NAME,
         "description": _DESCRIPTION,
         "ranges": _as(list, "a list", _ranges),
     },

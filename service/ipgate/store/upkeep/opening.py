@@ -11,14 +11,16 @@ from ipgate.store.upkeep.reading import CONNECTIONS
 
 
 @asynccontextmanager
-async def opened(redis_url: str, data_dir: Path, *, create: bool = False) -> AsyncIterator[Store]:
+async def opened(
+    redis_url: str, data_dir: Path, *, password_file: str = "", create: bool = False
+) -> AsyncIterator[Store]:
     """The store at `redis_url`; without one, the embedded store of `data_dir`, which is started for
     the time if no server runs there, and made if it is not there and `create` says so.
 
     Raises UnusableStore.
     """
     if redis_url:
-        async with _connected(redis_url) as redis:
+        async with _connected(redis_url, password_file) as redis:
             yield redis
         return
     directory = data_dir / "store"
@@ -39,8 +41,8 @@ async def opened(redis_url: str, data_dir: Path, *, create: bool = False) -> Asy
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Store]:
-    redis = connect(url, connections=2 * CONNECTIONS)
+async def _connected(url: str, password_file: str = "") -> AsyncIterator[Store]:
+    redis = connect(url, connections=2 * CONNECTIONS, password_file=password_file)
     try:
         # What may be evicted is not decided here: the servers refuse it.
         await check_server(redis, allow_eviction=True)

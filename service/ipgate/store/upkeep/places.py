@@ -30,13 +30,14 @@ TYPES = {
     "ws-tokens": "zset",
     "digest": "string",
     "workers": "hash",
+    "root": "string",
 }
 """Each kind of key, and its type."""
 
 _FORMS = [
     (re.compile(form), kind)
     for form, kind in (
-        ("(meta|changes|workspaces|token-ids|tokens)", ""),
+        ("(meta|changes|workspaces|token-ids|tokens|root)", ""),
         (f"ws:(?P<workspace>{_ID})", "workspace"),
         (f"ws:(?P<workspace>{_ID}):(lists|keys|list-names)", ""),
         (f"ws:(?P<workspace>{_ID}):list:(?P<id>{_ID})", "list"),
@@ -48,7 +49,7 @@ _FORMS = [
         (f"ws-tokens:(?P<workspace>{_ID}|)", "ws-tokens"),
     )
 ]
-_OF_TOKENS = ("token", "token-ids", "tokens", "ws-tokens")
+_OF_TOKENS = ("token", "token-ids", "tokens", "ws-tokens", "root")
 
 
 @dataclass(frozen=True, slots=True)

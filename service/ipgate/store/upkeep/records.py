@@ -47,6 +47,7 @@ def allow_list(
         "workspace": owner,
         "id": identifier,
         "display_name": fields["display_name"],
+        "folded": fields["folded"],
         "description": fields["description"],
         "ranges": [format_range(each) for each in sorted(map(parse_range, ranges))],
         **_stamps(fields),
@@ -117,7 +118,7 @@ def _workspace_commands(prefix: str, record: Record) -> Iterator[Command]:
 
 
 def _list_commands(owner: str, record: Record) -> Iterator[Command]:
-    key, name = f"{owner}:list:{record['id']}", folded(record["display_name"])
+    key, name = f"{owner}:list:{record['id']}", folded_name(record)
     ranges = record["ranges"]
     fields = {
         "display_name": record["display_name"],
@@ -131,6 +132,11 @@ def _list_commands(owner: str, record: Record) -> Iterator[Command]:
         yield ["SADD", key + ":ranges", *ranges[first : first + _BATCH]]
     yield ["ZADD", owner + ":lists", "0", record["id"]]
     yield ["HSET", owner + ":list-names", name, record["id"]]
+
+
+def folded_name(record: Record) -> str:
+    """The folded display name of a list as it was stored; of an older file, as it is folded now."""
+    return str(record.get("folded") or folded(record["display_name"]))
 
 
 def _key_commands(owner: str, record: Record) -> Iterator[Command]:

@@ -24,6 +24,9 @@ from ipgate.store.upkeep.reading import PAGE, Reading
 from ipgate.store.upkeep.refused import Refused
 from ipgate.store.upkeep.validation import Progress, Validated, validate
 
+_KEPT = ("meta", "changes", "workers", "root")
+"""What servers on a store that holds nothing yet write, and an import leaves alone."""
+
 _BATCH = 2000
 """Words of commands that are sent to a shard at once."""
 
@@ -116,7 +119,7 @@ class Restore:
         async for page in self._reading.keys():
             for key in page:
                 at = place_of(key)
-                if at is None or at.kind not in ("meta", "changes", "workers"):
+                if at is None or at.kind not in _KEPT:
                     raise Refused(f"the store is not empty: it has the key {shown(key)}")
 
     async def _mark_all(self) -> None:
@@ -143,7 +146,7 @@ class Restore:
         async for page in self._reading.keys():
             for key in page:
                 at = place_of(key)
-                if at is not None and at.kind not in ("meta", "changes", "workers"):
+                if at is not None and at.kind not in _KEPT:
                     await self._write_in_time(key, _UNLINK)
 
     async def _write_all(self, file: IO[bytes]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ipgate.domain.texts import folded
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.fields import line_faults
 
@@ -184,10 +183,10 @@ class _Validation:
 
     def _list(self, record: records.Record) -> None:
         self._lists.add(record["id"])
-        name = folded(record["display_name"])
-        if name in self._names:
+        names = {records.folded_name(record), record["display_name"]}
+        if names & self._names:
             self._fault("display_name: another list of the workspace has it")
-        self._names.add(name)
+        self._names |= names
 
     def _key(self, record: records.Record) -> None:
         for each in sorted(set(record["lists"]) - self._lists):

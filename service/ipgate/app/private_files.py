@@ -1,0 +1,21 @@
+"""Files and directories that nobody else may write: who can, could replace the root token or the data."""
+
+import os
+import stat
+from pathlib import Path
+
+from ipgate.settings import BadSetting
+
+
+def check_private(path: Path) -> None:
+    """Raises BadSetting if another user than this one and root may change what a path holds. Raises
+    OSError if it is not there."""
+    status = path.stat()
+    if status.st_uid not in (0, os.geteuid()):
+        raise BadSetting(f"{path} belongs to another user; chown it to the one that runs ipgate")
+    # In a directory with the sticky bit nobody removes or renames what is another's.
+    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    if status.st_mode & stat.S_IWOTH and not sticky:
+        raise BadSetting(f"every user may write {path}; run: chmod o-w {path}")
+    if status.st_mode & stat.S_IWGRP and not stat.S_ISDIR(status.st_mode):
+        raise BadSetting(f"the group of {path} may write it; run: chmod g-w {path}")

@@ -1,0 +1,28 @@
+"""The digest of the root token in the store, which holds for every server that is given none."""
+
+from dataclasses import dataclass
+
+from ipgate.domain.writing import MAINTENANCE
+from ipgate.store.keys import TOKEN_SHARD
+from ipgate.store.scripts import Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class RootStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def set_if_absent(self, sha256: str) -> str:
+        """The digest that the store has then: `sha256`, or the one that was there."""
+        return await self._set(sha256, replace=False)
+
+    async def replace(self, sha256: str) -> None:
+        """Sets the digest; the former root token is not valid any more."""
+        await self._set(sha256, replace=True)
+
+    async def _set(self, sha256: str, *, replace: bool) -> str:
+        outcome = await self.scripts.change(
+            "root_set", TOKEN_SHARD, MAINTENANCE, digest=sha256, replace=replace or None
+        )
+        return str(outcome.view["digest"])
