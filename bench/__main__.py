@@ -7,10 +7,20 @@ with 1 if a threshold is missed, or if ipgate itself was to be measured and was 
 
 import sys
 
-from bench import arrivals, decisions, field, flood, questions, report, scale, thresholds
+from bench import (
+    arrivals,
+    decisions,
+    field,
+    flood,
+    questions,
+    report,
+    scale,
+    thresholds,
+    worst_messages,
+)
 from bench.results import Results, this_machine
 
-_ALONE = {"flood": flood.measure, "scale": scale.measure}
+_ALONE = {"flood": flood.measure, "scale": scale.measure, "messages": worst_messages.measure}
 _KEYS = 100_000
 """Of the scale that the whole bench measures; `ARGS=scale` takes ten times as many."""
 
@@ -36,6 +46,7 @@ def main(words: list[str]) -> int:
             *decisions.measure(),
             *questions.measure(),
             *arrivals.measure(),
+            *worst_messages.measure(),
             *scale.measure(_KEYS),
         ]
         results.save()

@@ -171,7 +171,7 @@ def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
         ),
         (("list", "add", "l"), "give ranges"),
         (("list", "add", "l", "--file", "-", "--column", "c"), "is empty; it has no column"),
-        (("key", "create", "k", "--expires", "tomorrow"), "not an instant"),
+        (("key", "create", "k", "--expires", "tomorrow"), "not a day or an instant"),
         (("key", "create", "k", "--expires", "2027-01-01T00:00:00"), "no offset"),
         (("authorize", "1.2.3.4"), "give either --key or --api-key"),
         (("authorize", "nonsense", "--key", "x"), "INVALID_ARGUMENT: ip"),
@@ -391,3 +391,37 @@ def test_what_was_made_of_a_file_is_told(run: Run, tmp_path: Path) -> None:
     assert "+2 ranges" in run("list", "add", "l", "-f", str(file), "--column", "1")
     file.write_text("allow 198.51.100.1;\ndeny all;\n")
     assert "+1 range" in run("list", "add", "l", "-f", str(file), "--format", "nginx")
+
+
+@pytest.mark.parametrize(
+    ("text", "stored", "said"),
+    [
+        ("2999-01-31", "2999-01-31T00:00:00Z", "that day itself does not count"),
+        (" 2999-01-31 ", "2999-01-31T00:00:00Z", "that day itself does not count"),
+        ("2999-01-31T12:00+02:00", "2999-01-31T10:00:00Z", ""),
+        ("2001-01-31", "2001-01-31T00:00:00Z", "has passed: it is expired already"),
+        ("2001-01-31T12:00:00Z", "2001-01-31T12:00:00Z", "has passed: it is expired already"),
+    ],
+)
+def test_an_expiry_is_a_day_or_an_instant(run: Run, text: str, stored: str, said: str) -> None:
+    """A day means its beginning in UTC; what that means, and an expiry in the past, is said."""
+    output = run("key", "create", "k", "--expires", text)
+    assert stored in output
+    assert said in output
+
+
+@pytest.mark.parametrize("text", ["2999-01-31T12:00", "2999-01-31 12:00:00.5", "2999-01-31T12"])
+def test_the_remedy_for_a_missing_offset_works_to_the_letter(run: Run, text: str) -> None:
+    """What the error says to write is accepted."""
+    said = run("key", "create", "k", "--expires", text, code=2)
+    remedy = said.partition("write ")[2].partition(" for UTC")[0]
+    assert "2999-01-31T12:" in run("key", "create", "k", "--expires", remedy)
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2999-02-30", "0001-01-01T00:00+14:00", "99999-01-01"]
+)
+def test_what_is_no_expiry_is_an_error(run: Run, text: str) -> None:
+    """Exit code 2, and no key is made."""
+    assert "--expires" in run("key", "create", "k", "--expires", text, code=2)
+    assert json.loads(run("key", "ls", "--json")) == []

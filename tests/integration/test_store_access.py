@@ -246,3 +246,25 @@ def test_a_damaged_index_entry_is_no_internal_error(tmp_path: Path, store: Store
         assert not client.ask("192.0.2.1", key="mine").allowed
         made = client.key(client.workspace(), "k", credential_sha256=sha256).api_key
         assert client.ask("192.0.2.1", key="mine", min_revision=made.revision).api_key == made.name
+
+
+def test_a_missing_list_is_no_open_door(tmp_path: Path, store: StoreServer) -> None:
+    """A key that is linked to a list which is not there is not answered, and the log names the list; with
+    the list made again, as the doctor says, it is."""
+    with serving(tmp_path / "s", "--redis-url", store.url) as server:
+        client = server.client()
+        workspace = client.workspace()
+        key = client.key(workspace, "k").api_key.name
+        name = client.allow_list(workspace, "l", ["192.0.2.1"]).name
+        client.link(name, key)
+        with store.client() as direct:
+            for found in list(direct.scan_iter("*:list:l*")):
+                direct.delete(found)
+            (names,) = direct.keys("*:list-names")
+            direct.delete(names, names.replace(":list-names", ":lists"))
+        with pytest.raises(Refused) as refused:
+            client.ask("192.0.2.1", api_key=key)
+        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "STORE_BROKEN")
+        assert f"the allow list {name} of a key is missing" in server.log.read_text()
+        again = client.allow_list(workspace, "l", ["192.0.2.1"])
+        assert client.ask("192.0.2.1", api_key=key, min_revision=again.revision).allowed

@@ -1,6 +1,8 @@
 """Arguments and options that several commands share, and what they stand for."""
 
-from datetime import datetime
+import re
+import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 import typer
@@ -25,7 +27,10 @@ Unrestricted = Annotated[
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
-Expires = Annotated[str | None, typer.Option(help="Instant of expiry, as in 2027-01-31T12:00:00Z.")]
+Expires = Annotated[
+    str | None,
+    typer.Option(help="Day (from 00:00 UTC on) or instant of expiry, as in 2027-01-31T12:00:00Z."),
+]
 
 
 def connection(context: typer.Context) -> Connection:
@@ -44,13 +49,30 @@ def change(context: typer.Context, method: str, request: Message, *, wait: bool)
 
 
 def instant(text: str) -> Timestamp:
-    """The Timestamp of an ISO 8601 instant with its offset. Raises Failure."""
+    """The Timestamp of an ISO 8601 instant with its offset, or of the beginning of a day in UTC. What is
+    not said in the text itself is printed on standard error. Raises Failure."""
+    day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip())
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise Failure(f"--expires {text!r} is not an instant; use 2027-01-31T12:00:00Z") from None
-    if time.tzinfo is None:
-        raise Failure(f"--expires {text!r} has no offset; write {text}Z for UTC")
+        raise Failure(
+            f"--expires {text!r} is not a day or an instant; use 2027-01-31 or 2027-01-31T12:00:00Z"
+        ) from None
+    if day:
+        time = time.replace(tzinfo=UTC)
+    elif time.tzinfo is None:
+        raise Failure(f"--expires {text!r} has no offset; write {text.strip()}Z for UTC")
     found = Timestamp()
-    found.FromDatetime(time)
+    try:
+        found.FromDatetime(time)
+        found.ToJsonString()
+    except (ValueError, OverflowError):
+        raise Failure(f"--expires {text!r} is not in the years 1 to 9999") from None
+    if time <= datetime.now(UTC):
+        print(
+            f"expires {found.ToJsonString()}, which has passed: it is expired already",
+            file=sys.stderr,
+        )
+    elif day:
+        print(f"expires {found.ToJsonString()}: that day itself does not count", file=sys.stderr)
     return found

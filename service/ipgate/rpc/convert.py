@@ -1,6 +1,7 @@
 """The only bridge between protobuf messages and the domain."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from ipgate.authorizer.counting import leave_to_counting
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, Violation, shown
+from ipgate.domain.intervals import STEP, Steps
 from ipgate.domain.names import MAX_NAME, key_name, list_name, token_name, workspace_name
 from ipgate.domain.resources import Access, AccessToken, AllowList, ApiKey, Role, Workspace
 from ipgate.domain.revision import SHARDS
@@ -165,6 +167,15 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
         etag=stamps.etag,
         revision=stamps.revision,
     )
+
+
+def list_in_steps(allow_list: AllowList) -> Steps[resources.AllowList]:
+    """The same for a list with many ranges, of which a message takes a part at a time."""
+    message = list_out(replace(allow_list, ranges=()))
+    for first in range(0, len(allow_list.ranges), STEP):
+        message.ranges.extend(allow_list.ranges[first : first + STEP])
+        yield
+    return message
 
 
 def access_out(access: Access | None) -> Any:

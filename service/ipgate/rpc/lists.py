@@ -14,7 +14,8 @@ from ipgate.domain.names import (
 )
 from ipgate.domain.resources import AllowList
 from ipgate.domain.writing import WriteOptions
-from ipgate.rpc.convert import changes_in, key_out, list_out
+from ipgate.pacing import in_steps
+from ipgate.rpc.convert import changes_in, key_out, list_in_steps, list_out
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
@@ -50,7 +51,8 @@ class ListServicer:
     async def GetAllowList(
         self, request: admin.GetAllowListRequest, _call: Call
     ) -> resources.AllowList:
-        return list_out(await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS)))
+        found = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
+        return await in_steps(list_in_steps(found))
 
     async def ListAllowLists(
         self, request: admin.ListAllowListsRequest, _call: Call

@@ -1,0 +1,194 @@
+"""How long the worst request of each method holds the event loop, beyond what decoding it takes.
+
+`make bench ARGS=messages`. Each method gets requests that are as large as it takes them, full of what
+costs most: empty entries, unknown fields, bad values, values that are all different. The loop is asked
+all the while how late it is.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from ipgate.admin.api_keys import ApiKeys
+from ipgate.admin.tokens import Tokens
+from ipgate.authorizer.presence import Presence
+from ipgate.authorizer.revision_waits import RevisionWaits
+from ipgate.domain.resources import Caller, Role
+from ipgate.rpc.access import RULES
+from ipgate.rpc.api_keys import ApiKeyServicer
+from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.guard import Method, Refusal, RequestSizes, guarded
+from ipgate.rpc.lists import ListServicer
+from ipgate.rpc.revisions import RevisionServicer
+from ipgate.rpc.tokens import TokenServicer
+from ipgate.rpc.workspaces import WorkspaceServicer
+from ipgate.store.tokens import TokenStore
+from ipgate.store.workers import WorkerRegister
+from ipgate.store.workspaces import WorkspaceStore
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
+
+from bench.figures import Figure
+from tests.harness.parts import Parts, parts
+from tests.harness.stores import StoreServer
+
+_SIZES = RequestSizes()
+_ROUNDS = 3
+_RANGES = [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(100_000)]
+
+
+class _Root:
+    """Knows everybody as root."""
+
+    caller_of_all = Caller("<root>", Role.ROOT)
+
+    def at_once(self, _authorization: str) -> Caller:
+        return self.caller_of_all
+
+    async def caller(self, _authorization: str) -> Caller:
+        return self.caller_of_all
+
+
+class _Call:
+    def time_remaining(self) -> float | None:
+        return 0.5
+
+    def request_id(self) -> str:
+        return ""
+
+
+def measure(_count: int = 0) -> list[Figure]:
+    """One figure for each method: the longest hold of its worst request, in ms."""
+    with tempfile.TemporaryDirectory() as directory:
+        store = StoreServer(Path(directory) / "s").start()
+        try:
+            return asyncio.run(_measure(store.url))
+        finally:
+            store.stop()
+
+
+async def _measure(url: str) -> list[Figure]:
+    figures = []
+    async with parts(url) as worker:
+        await worker.allow_list("l", "192.0.2.1")
+        await worker.allow_list("big", *_RANGES)
+        await worker.key("k")
+        for path, method in _methods(worker).items():
+            if isinstance(method, Method):
+                name = path.rpartition("/")[2]
+                worst = 0.0
+                for raw in _requests(worker.workspace, method):
+                    worst = max(worst, await _least_hold(method, raw))
+                figures.append(Figure(f"loop held by the worst {name}", worst, "ms"))
+    return figures
+
+
+def _methods(worker: Parts) -> dict[str, Any]:
+    scripts, limits, waits = worker.scripts, worker.lists.limits, RevisionWaits()
+    tokens, workspaces = TokenStore(scripts), WorkspaceStore(scripts)
+    presence = Presence(WorkerRegister(scripts), worker.follower, worker.clock, worker="w")
+    worker.follower.lease(float("inf"))
+    identity: Any = _Root()
+    return guarded(
+        [
+            WorkspaceServicer(worker.workspaces, workspaces),
+            ListServicer(worker.lists, worker.lists.store),
+            ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys),
+            TokenServicer(Tokens(tokens, workspaces)),
+            RevisionServicer(presence, waits),
+        ],
+        [AuthorizeServicer(worker.authorizer)],
+        identity,
+        _SIZES,
+    )
+
+
+def _requests(workspace: str, method: Method) -> Iterator[bytes]:
+    """Requests as large as the method takes them."""
+    max_bytes, max_fields = _SIZES.of(RULES[method.name].size)
+    for entry in (b"\x0a\x00", b"\x12\x00", b"\x1a\x00", b"\x7a\x00", b"\x7b\x7c"):
+        yield entry * (max_bytes // len(entry))
+        yield entry * min(max_fields, max_bytes // len(entry))
+    yield b"\x0a" + bytes(
+        [0x80 | max_bytes & 0x7F, 0x80 | max_bytes >> 7 & 0x7F, max_bytes >> 14 & 0x7F]
+    )
+    parent = f"workspaces/{workspace}"
+    texts = _RANGES
+    bad = [f"x{n}" for n in range(100_000)]
+    long = "x" * (max_bytes - 200)
+    allow_list = f"{parent}/allowLists/l"
+    made: dict[str, Sequence[Message]] = {
+        "CreateAllowList": [
+            admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": "n", "description": "d", "ranges": ranges})
+            for ranges in (texts, bad)
+        ] + [admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": long, "description": long[: 100]})],
+        "UpdateAllowList": [
+            admin.UpdateAllowListRequest(allow_list={"name": allow_list, "ranges": ranges}) for ranges in (texts, bad)
+        ],
+        "AddRanges": [admin.AddRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (texts, bad)],
+        "RemoveRanges": [admin.RemoveRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (bad, texts)],
+        "GetAllowList": [admin.GetAllowListRequest(name=f"{parent}/allowLists/big")],
+        "LinkApiKeys": [admin.LinkApiKeysRequest(allow_list=allow_list, api_keys=[f"{parent}/apiKeys/k{n}" for n in range(1000)])],
+        "BatchAuthorize": [
+            authorize.BatchAuthorizeRequest(requests=[{"key": f"k{n}", "ip": "192.0.2.1"} for n in range(1000)]),
+            authorize.BatchAuthorizeRequest(requests=[{"api_key": "x" * 900, "ip": "y"} for n in range(1000)]),
+        ],
+        "Authorize": [authorize.AuthorizeRequest(key="k", ip="y" * (max_bytes - 100))],
+    }  # fmt: skip
+    for request in made.get(method.name.rpartition("/")[2], ()):
+        yield request.SerializeToString()
+
+
+async def _least_hold(method: Method, raw: bytes) -> float:
+    """The hold of the loop by a request less its decoding, in ms: the least of some rounds."""
+    decoding = _decoding(method, raw)
+    holds = [await _hold(method, raw) for _ in range(_ROUNDS)]
+    return max(0.0, min(holds) - decoding)
+
+
+def _decoding(method: Method, raw: bytes) -> float:
+    _, max_fields = _SIZES.of(RULES[method.name].size)
+    if len(raw) // 2 > max_fields and len(raw) > 16 << 10:
+        return 0.0  # it is rejected before
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        try:
+            method.request_type.FromString(raw)
+        except DecodeError:
+            return 0.0
+        best = min(best, time.perf_counter() - began)
+    return best * 1000
+
+
+async def _hold(method: Method, raw: bytes) -> float:
+    """The longest time between two turns of the loop while a request is answered, in ms."""
+    longest, last = 0.0, time.perf_counter()
+
+    async def watch() -> None:
+        nonlocal longest, last
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    longest, last = 0.0, time.perf_counter()
+    with suppress(Refusal):
+        await method.answer("", _reading(raw), _Call())
+    await asyncio.sleep(0)
+    watching.cancel()
+    return longest * 1000
+
+
+def _reading(raw: bytes) -> Callable[[], Any]:
+    async def read() -> bytes:
+        return raw
+
+    return read
