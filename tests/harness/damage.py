@@ -136,6 +136,7 @@ BEYOND_MENDING = [
     Damage("other-tip", lambda s: s.hset(SHARD + "meta", "tip", TIP), {"BAD_HISTORY"}),
     Damage("missing-change", lambda s: s.xdel(SHARD + "changes", "3-0"), {"BAD_HISTORY"}),
     Damage("import", lambda s: s.hset(SHARD + "meta", "schema", "importing"), {"IMPORT_CUT_OFF"}),
+    Damage("may-evict", lambda s: s.config_set("maxmemory-policy", "allkeys-lru"), {"MAY_EVICT"}),
     Damage("bad-root", lambda s: s.set(TOKENS + "root", "nonsense"), {"BAD_ROOT"}),
     Damage("bad-flag", lambda s: s.hset(OWN, "require", "maybe"), {"BAD_FIELD"}),
     Damage("no-stamp", lambda s: s.hdel(f"{OWN}:list:office", "updated"), {"BAD_FIELD"}),

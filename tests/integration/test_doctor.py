@@ -72,6 +72,7 @@ def damaged(
     store, dumps = sample
     with redis.Redis(unix_socket_path=str(store.socket)) as client:
         client.flushall()
+        client.config_set("maxmemory-policy", "noeviction")
         for key, dump in dumps.items():
             client.restore(key, 0, dump)
     with store.client() as client:

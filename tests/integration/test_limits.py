@@ -1,5 +1,7 @@
 """What one worker takes on at a time, and what becomes of the rest."""
 
+import resource
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +18,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
 from tests.harness.http2 import AUTHORIZE, DATA, Wire, grpc_message
-from tests.harness.servers import Refused, Server, serving
+from tests.harness.servers import IPGATE, Refused, Server, serving
 from tests.harness.waiting import eventually
 
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
@@ -236,3 +238,43 @@ def test_the_first_and_the_later_calls_of_a_token_are_alike(server: Server) -> N
         return error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
     eventually(gone, "the token is refused")
+
+
+def test_the_lists_of_a_workspace_are_counted(tmp_path: Path) -> None:
+    """One more than `max-lists-per-workspace` is rejected with the setting; a deleted one makes room."""
+    with serving(tmp_path, "--max-lists-per-workspace", "2") as server:
+        client = server.client()
+        workspace = client.workspace()
+        names = [client.allow_list(workspace, name, ["192.0.2.1"]).name for name in ("a", "b")]
+        with pytest.raises(Refused, match="max-lists-per-workspace") as refused:
+            client.allow_list(workspace, "c", ["192.0.2.1"])
+        assert (refused.value.code, refused.value.reason) == (
+            "RESOURCE_EXHAUSTED",
+            "LIMIT_EXCEEDED",
+        )
+        client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=names[0]))
+        client.allow_list(workspace, "c", ["192.0.2.1"])
+        client.allow_list(client.workspace(), "c", ["192.0.2.1"])
+
+
+def test_the_limit_of_open_files_is_raised_to_what_the_system_permits(tmp_path: Path) -> None:
+    """A low soft limit does not bound the connections; a low hard one is told, with how many fit."""
+    for limit, warned in (("ulimit -Sn 300", False), ("ulimit -n 500; ulimit -Sn 400", True)):
+        command = (
+            f"{limit}; exec {IPGATE} serve --listen 127.0.0.1:0 --workers 1 --data-dir {tmp_path}"
+        )
+        with (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen(
+                ["bash", "-c", command], stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert process.stdout is not None
+        assert "listens on" in process.stdout.readline()
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        process.terminate()
+        process.wait(timeout=30)
+        process.stdout.close()
+        assert soft == hard
+        text = (tmp_path / "log").read_text()
+        assert (
+            "leaves room for fewer connections max_connections=1000 per_worker=300" in text
+        ) == warned

@@ -86,6 +86,29 @@ def test_display_names_are_unique_without_case(client: Client, workspace: str) -
     assert client.call("UpdateAllowList", rename).allow_list.display_name == "strasse"
 
 
+def test_names_in_use_are_taken_and_told_apart(client: Client, workspace: str) -> None:
+    """Joiners of Persian and emoji are kept, and do not make two names out of one; the error says which
+    list has the name."""
+    for index, (name, alike) in enumerate(
+        [("می\u200cخواهم", "میخواهم"), ("👩\u200d💻 team", "👩💻 TEAM"), ("❤\ufe0f", "❤")]
+    ):
+        made = client.allow_list(workspace, f"l{index}", ["192.0.2.1"], display_name=name)
+        assert get(client, made.name).display_name == name
+        with pytest.raises(Refused, match=f"the allow list l{index} of") as refused:
+            client.allow_list(workspace, "other", ["192.0.2.1"], display_name=alike)
+        assert refused.value.reason == "DISPLAY_NAME_TAKEN"
+        assert alike in refused.value.message, "it is echoed readably"
+
+
+def test_line_ends_of_a_description_become_those_of_unix(client: Client, workspace: str) -> None:
+    """What an editor of another system writes is no error, at creation and later."""
+    text = "one\r\n\ttwo\rthree"
+    made = client.allow_list(workspace, "l", ["192.0.2.1"], description=text)
+    assert get(client, made.name).description == "one\n\ttwo\nthree"
+    update = admin.UpdateAllowListRequest(allow_list={"name": made.name, "description": "a\r\nb"})
+    assert client.call("UpdateAllowList", update).allow_list.description == "a\nb"
+
+
 def test_ranges_are_added_and_removed_one_by_one(client: Client, workspace: str) -> None:
     """What is added again stays once; what is removed is gone; the rest is as it was."""
     made = client.allow_list(workspace, "l", ["1.2.3.4"])

@@ -38,6 +38,16 @@ def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) 
             assert len(
                 client.call("GetAllowList", admin.GetAllowListRequest(name=allow_list)).ranges
             )
+            client.call(
+                "UpdateAllowList",
+                admin.UpdateAllowListRequest(allow_list={"name": allow_list, "ranges": many[:20]}),
+            )
+            client.call(
+                "SetApiKeyAllowLists",
+                admin.SetApiKeyAllowListsRequest(
+                    api_key=made.api_key.name, allow_lists=[allow_list]
+                ),
+            )
             client.default(workspace, allow_list)
             client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace))
             name = token.access_token.name

@@ -7,11 +7,12 @@ emptied or restored store, a failover to a replica that lacks what was seen. The
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
+from ipgate.authorizer.recent_tips import RecentTips
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import Revision
@@ -22,9 +23,6 @@ from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
-
-_RECENT = 2048
-"""Tips of applied changes that are remembered in each shard, to tell loads of another history."""
 
 _AT_ONCE = 2000
 """Keys that changes touch without a pause: some milliseconds."""
@@ -45,8 +43,8 @@ class History:
 
     __slots__ = ("_fresh_at", "head", "recent", "token", "valid_until")
 
-    def __init__(self, head: Head, recent: dict[int, str], shard: int) -> None:
-        self.recent = recent
+    def __init__(self, head: Head, tips: Mapping[int, str], shard: int) -> None:
+        self.recent = RecentTips(tips)
         self._fresh_at = self.valid_until = -inf
         self.advance(head, shard)
 
@@ -62,16 +60,14 @@ class History:
     def advance(self, head: Head, shard: int) -> None:
         self.head = head
         self.token = Revision(shard, head.epoch, head.number, head.tip).token()
-        self.recent[head.number] = head.tip
-        if len(self.recent) > _RECENT:
-            del self.recent[next(iter(self.recent))]
+        self.recent.add(head.number, head.tip)
 
     def includes(self, revision: Revision) -> bool:
         """Whether a revision was applied. Where its change is remembered, it must be that very one:
         a failover may have lost it, and given its number to another."""
         if self.head.epoch != revision.epoch or self.head.number < revision.number:
             return False
-        return self.recent.get(revision.number, revision.tip) == revision.tip
+        return self.recent.get(revision.number) in (None, revision.tip)
 
 
 class Follower:

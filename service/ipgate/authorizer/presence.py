@@ -122,4 +122,4 @@ def _applied(mine: History, head: Head, revision: Revision) -> bool:
     if head.epoch != revision.epoch or not revision.number <= head.number <= mine.head.number:
         return False
     # It must stand in the same history: a failover may have given the same number to another change.
-    return mine.recent.get(head.number, head.tip) == head.tip
+    return mine.recent.get(head.number) in (None, head.tip)

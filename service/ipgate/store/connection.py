@@ -117,6 +117,20 @@ async def check_server(store: Store, *, allow_eviction: bool) -> None:
             raise StoreNotReady("the store does not say which version it is") from error
 
 
+async def evicting_policies(store: Store) -> list[str]:
+    """The policies of servers that may evict keys of ipgate. Raises redis's errors."""
+    return sorted({policy for info in await _infos(store) if _evicts(policy := _policy(info))})
+
+
+def _policy(info: dict[str, Any]) -> str:
+    return str(info.get("maxmemory_policy", "noeviction"))
+
+
+def _evicts(policy: str) -> bool:
+    # Nothing of ipgate's has a time to live, which is what volatile policies look for.
+    return policy != "noeviction" and not policy.startswith("volatile-")
+
+
 def unusable(error: Exception) -> UnusableStore:
     """What a failed command at the start means for the operator."""
     if isinstance(error, errors.AuthenticationError):
@@ -153,10 +167,8 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST[kind]:
         oldest = ".".join(map(str, _OLDEST[kind]))
         raise UnusableStore(f"the store is {kind} {version}; ipgate needs {kind} {oldest} or later")
-    policy = str(info.get("maxmemory_policy", "noeviction"))
-    # Nothing of ipgate's has a time to live, which is what volatile policies look for.
-    evicts = policy != "noeviction" and not policy.startswith("volatile-")
-    if evicts and not allow_eviction:
+    policy = _policy(info)
+    if _evicts(policy) and not allow_eviction:
         raise UnusableStore(
             f"the store may evict keys (maxmemory-policy {policy}), and with them allow lists; "
             "set it to noeviction, or start with --allow-eviction to accept the loss"

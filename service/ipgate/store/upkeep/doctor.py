@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipgate.clock import Clock
 from ipgate.domain.revision import SHARDS
 from ipgate.store import keys
+from ipgate.store.connection import evicting_policies
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import Store
 from ipgate.store.upkeep.checks import Checks
@@ -52,11 +53,15 @@ async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
         examined += len(page)
         progress(examined, max(total, examined))
     found = await _confirmed(reading, list(suspected))
+    policies = [
+        Finding("maxmemory-policy", Problem.MAY_EVICT, f"is {policy}")
+        for policy in await evicting_policies(redis)
+    ]
     if not mend or not found:
-        return Report(examined, (), found)
+        return Report(examined, (), found + policies)
     await Mending(Scripts(redis, Clock())).mend(found)
     left = await _confirmed(reading, found)
-    return Report(examined, [each for each in found if each not in left], left)
+    return Report(examined, [each for each in found if each not in left], left + policies)
 
 
 async def _confirmed(reading: Reading, suspected: list[Finding]) -> list[Finding]:

@@ -26,6 +26,7 @@ class Problem(Enum):
     BAD_FIELD = Rule(False, "update the resource with a valid value")
     NOT_INDEXED = Rule(True, "it is added to the index")
     DANGLING = Rule(False, "what it belongs to is lost; restore it from a backup")
+    MAY_EVICT = Rule(False, "set maxmemory-policy noeviction: a missing key could open an API key")
     BAD_ROOT = Rule(False, "make a new root token: ipgate token reset-root")
     NAME_TAKEN = Rule(False, "give one of the two lists another display name")
     BAD_DEFAULT = Rule(False, "set another default list, or switch the default off")
