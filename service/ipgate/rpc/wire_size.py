@@ -28,31 +28,57 @@ def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[None]:
     """Raises LimitExceeded if an encoded message of the type `descriptor` and the messages in it have
     more fields and entries than `limit`. What is malformed is left to the decoder, which stops there."""
     at = count = 0
-    inside: list[tuple[int, Any]] = [(len(raw), descriptor)]
+    inside: list[tuple[int, Any]] = [(len(raw), _messages(descriptor))]
     while inside:
-        end, kind = inside[-1]
-        if at >= end:
-            inside.pop()
-            continue
-        count += 1
-        if count > limit:
-            text = f"the request has more than {limit:,} fields and entries; send less at a time"
-            raise LimitExceeded(text)
-        if not count % STEP:
-            yield
-        tag, at = _varint(raw, at)
-        wire = tag & 7
-        if wire == _LENGTH:
-            length, at = _varint(raw, at)
-            field = kind.fields_by_number.get(tag >> 3)
-            if field is not None and field.message_type is not None:
-                inside.append((min(at + length, end), field.message_type))
-            else:
-                at += length
-        elif wire == _VARINT:
-            _, at = _varint(raw, at)
+        end, messages = inside[-1]
+        while at < end:
+            count += 1
+            if count > limit:
+                text = (
+                    f"the request has more than {limit:,} fields and entries; send less at a time"
+                )
+                raise LimitExceeded(text)
+            if not count % STEP:
+                yield
+            tag = raw[at]
+            # Nearly all are short texts of a field with a low number.
+            if (
+                tag & 0x87 == _LENGTH
+                and tag >> 3 not in messages
+                and raw[at + 1 : at + 2] < b"\x80"
+            ):
+                at += 2 + (raw[at + 1] if at + 1 < end else 0)
+                continue
+            at, inner, kind = _field(raw, at, messages)
+            if kind is not None:
+                inside.append((min(inner, end), kind))
+                break
         else:
-            at += _FIXED.get(wire, len(raw))
+            inside.pop()
+
+
+def _messages(descriptor: Any) -> dict[int, Any]:
+    """The fields that are messages, by their numbers."""
+    return {
+        field.number: field.message_type
+        for field in descriptor.fields
+        if field.message_type is not None
+    }
+
+
+def _field(raw: bytes, at: int, messages: dict[int, Any]) -> tuple[int, int, dict[int, Any] | None]:
+    """Where a field goes on that begins at an index; for a message, where it begins and ends, and the
+    messages in it."""
+    tag, at = _varint(raw, at)
+    wire = tag & 7
+    if wire == _VARINT:
+        return _varint(raw, at)[1], 0, None
+    if wire != _LENGTH:
+        return at + _FIXED.get(wire, len(raw)), 0, None
+    length, at = _varint(raw, at)
+    if tag >> 3 in messages:
+        return at, at + length, _messages(messages[tag >> 3])
+    return at + length, 0, None
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
