@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ipgate.domain.range_files import BadFile, Entry, read_ranges, split_ipv6
+from ipgate.domain.range_entries import BadFile, Entry
+from ipgate.domain.range_files import read_ranges, split_ipv6
 
 
 def texts(data: str | bytes, **options: Any) -> list[str]:

@@ -7,16 +7,15 @@ itself, so that there is little in it that could fail.
 import asyncio
 import logging
 import os
-import resource
 import secrets
 import signal
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 
 from ipgate import processes
+from ipgate.app.host import check_temporary_directory, raise_file_limit, reserve_port
 from ipgate.app.launch import launched
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root, shared_root
@@ -24,7 +23,6 @@ from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.engines import envoy_config
-from ipgate.engines.bounds import most_connections
 from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import (
     StoreNotReady,
@@ -78,7 +76,7 @@ class Supervisor:
         given = given_root()
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
-        with _reserved(self._settings) as port_holder:
+        with reserve_port(self._settings) as port_holder:
             port = port_holder.getsockname()[1]
             tasks: list[asyncio.Task[None]] = []
             try:
@@ -295,50 +293,6 @@ def _send_root(process: asyncio.subprocess.Process, digest: bytes) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # it is ending
         process.stdin.write(f"{digest.hex()}\n".encode())
-
-
-def _reserved(settings: Settings) -> socket.socket:
-    """A socket that holds the port without listening, so that all workers get the same one and
-    nobody else does. Raises BadSetting."""
-    try:
-        family, *_, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(family) as probe:
-            # Fails if anybody has the port, which a socket that shares it would not.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            address = probe.getsockname()
-        holder = socket.socket(family)
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holder.bind(address)
-        return holder
-    except OSError as fault:
-        raise BadSetting(f"--listen {settings.listen}: {fault.strerror}; choose another") from fault
-
-
-def check_temporary_directory() -> None:
-    """Raises BadSetting if no temporary directory can be written."""
-    try:
-        gettempdir()
-    except OSError as error:
-        text = "no temporary directory can be written; set TMPDIR to one that can"
-        raise BadSetting(text) from error
-
-
-def raise_file_limit(max_connections: int) -> None:
-    """Permits as many open files as the system does, for the workers too, which inherit the limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # no more than a part of the system permits
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fitting = most_connections(max_connections)
-    if fitting < max_connections:
-        log.warning(
-            "the limit of open files leaves room for fewer connections "
-            "max_connections=%d per_worker=%d; raise it (ulimit -Hn)",
-            max_connections,
-            fitting,
-        )
 
 
 def serve(settings: Settings, announce: Callable[[str, str], None]) -> None:

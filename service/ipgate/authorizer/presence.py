@@ -4,7 +4,8 @@ import asyncio
 import logging
 from math import inf
 
-from ipgate.authorizer.follower import Follower, History
+from ipgate.authorizer.follower import Follower
+from ipgate.authorizer.history import History
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS, Revision

@@ -6,7 +6,6 @@ import typer
 
 from ipgate.cli.client import Failure
 from ipgate.cli.effects import counted, listed, print_change, range_counts
-from ipgate.cli.keys import print_keys
 from ipgate.cli.options import (
     DryRun,
     Etag,
@@ -20,14 +19,13 @@ from ipgate.cli.options import (
 )
 from ipgate.cli.output import last, print_fields, print_json, print_table, time, visible
 from ipgate.cli.ranges import Column, File, Format, Ranges, SkipIpv6, read_options
-from ipgate.domain.names import key_name, list_name, workspace_name
+from ipgate.domain.names import list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
 app = typer.Typer(no_args_is_help=True, help="IP allow lists, their ranges and their links.")
 
 Id = Annotated[str, typer.Argument(help="Id of the allow list.")]
-Keys = Annotated[list[str], typer.Argument(help="Ids of API keys.")]
 Description = Annotated[str | None, typer.Option(help="What the list is for.")]
 Broad = Annotated[bool, typer.Option("--allow-broad", help="Accept more than 2^24 addresses.")]
 Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn the default off.")]
@@ -229,67 +227,6 @@ def remove(
     )
     answer = change(context, "RemoveRanges", request, wait=wait)
     _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
-
-
-@app.command()
-def link(
-    context: typer.Context,
-    allow_list: Id,
-    keys: Keys,
-    workspace: In,
-    dry_run: DryRun = False,
-    wait: Wait = False,
-    json: Json = False,
-) -> None:
-    """Link API keys to an allow list.
-
-    Example: ipgate list link office ci batch -w acme
-    """
-    request = admin.LinkApiKeysRequest(
-        allow_list=list_name(workspace, allow_list),
-        api_keys=[key_name(workspace, key) for key in keys],
-        validate_only=dry_run,
-    )
-    answer = change(context, "LinkApiKeys", request, wait=wait)
-    text = f"linked {', '.join(keys)} to {allow_list}"
-    print_change(answer, text, dry_run=dry_run, json=json)
-
-
-@app.command()
-def unlink(
-    context: typer.Context,
-    allow_list: Id,
-    keys: Keys,
-    workspace: In,
-    allow_unrestricted: Unrestricted = False,
-    dry_run: DryRun = False,
-    wait: Wait = False,
-    json: Json = False,
-) -> None:
-    """Unlink API keys from an allow list.
-
-    Example: ipgate list unlink office ci -w acme
-    """
-    request = admin.UnlinkApiKeysRequest(
-        allow_list=list_name(workspace, allow_list),
-        api_keys=[key_name(workspace, key) for key in keys],
-        validate_only=dry_run,
-        allow_unrestricted=allow_unrestricted,
-    )
-    answer = change(context, "UnlinkApiKeys", request, wait=wait)
-    text = f"unlinked {', '.join(keys)} from {allow_list}"
-    print_change(answer, text, dry_run=dry_run, json=json)
-
-
-@app.command()
-def keys(context: typer.Context, allow_list: Id, workspace: In, json: Json = False) -> None:
-    """List the API keys linked to an allow list.
-
-    Example: ipgate list keys office -w acme
-    """
-    request = admin.ListLinkedApiKeysRequest(allow_list=list_name(workspace, allow_list))
-    found = connection(context).pages("ListLinkedApiKeys", request, "api_keys")
-    print_keys(list(found), json=json)
 
 
 def _some(ranges: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ipgate import __version__
-from ipgate.cli import authorize, defaults, health, keys, lists, tokens, upkeep, workspaces
+from ipgate.cli import authorize, defaults, health, keys, links, lists, tokens, upkeep, workspaces
 from ipgate.cli.client import Connection, Failure
 from ipgate.cli.output import visible
 from ipgate.cli.serve import serve
@@ -30,6 +30,8 @@ app.command()(upkeep.doctor)
 app.command("export")(upkeep.export_store)
 app.command("import")(upkeep.import_store)
 app.add_typer(workspaces.app, name="workspace")
+for command in (links.link, links.unlink, links.keys):
+    lists.app.command()(command)
 app.add_typer(lists.app, name="list")
 app.add_typer(keys.app, name="key")
 app.add_typer(defaults.app, name="default")

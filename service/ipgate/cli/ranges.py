@@ -13,15 +13,8 @@ from rich.progress import track
 from ipgate.cli.client import Failure
 from ipgate.cli.output import visible
 from ipgate.domain.addresses import BadRange, parse_range
-from ipgate.domain.range_files import (
-    FORMATS,
-    MAX_BYTES,
-    BadFile,
-    Entry,
-    RangeFile,
-    read_ranges,
-    split_ipv6,
-)
+from ipgate.domain.range_entries import BadFile, Entry
+from ipgate.domain.range_files import FORMATS, MAX_BYTES, RangeFile, read_ranges, split_ipv6
 
 Ranges = Annotated[
     list[str] | None,

@@ -1,0 +1,127 @@
+"""Ranges in a column of a CSV file."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+
+from ipgate.domain.errors import shown
+from ipgate.domain.range_entries import BadFile, Entry, Line, is_range
+
+_DELIMITERS = {",": "','", ";": "';'", "\t": "tab"}
+
+
+def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
+    """The entries of a CSV column, and how the file was read."""
+    lines = [line for line in lines if not line.text.lstrip().startswith("#")]
+    while lines and not lines[0].text.strip():
+        lines = lines[1:]
+    if not lines:
+        raise BadFile("is empty; it has no column")
+    declared = re.fullmatch(r"\s*sep=(.)\s*", lines[0].text)
+    if declared:
+        lines = lines[1:]
+        delimiter = declared[1]
+    else:
+        delimiter = _delimiter(lines[0].text)
+    rows = list(_rows(lines, delimiter))
+    if not rows:
+        raise BadFile("is empty; it has no column")
+    how = f"columns separated by {_DELIMITERS.get(delimiter, repr(delimiter))}, column "
+    if column.isascii() and column.isdigit():
+        index, body = int(column) - 1, rows
+        if index < 0:
+            raise BadFile("has no column 0; columns are counted from 1")
+        how += column
+    else:
+        index = _header_index(rows[0][1], column)
+        body = rows[1:]
+        how += shown(rows[0][1][index])
+    return list(_cells(body, index, len(rows[0][1]))), how
+
+
+def _delimiter(first: str) -> str:
+    """The delimiter that the first row has most of, outside of quotes."""
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=bare.count)
+
+
+def _rows(lines: Sequence[Line], delimiter: str) -> Iterator[tuple[Line, list[str]]]:
+    """The rows that are not blank, each on one line: a quote that is not closed there would swallow the
+    rows after it."""
+    for line in lines:
+        if _is_open(line.text, delimiter):
+            raise BadFile(
+                f"{line.where} opens a quote that is not closed on that line; close it, or remove it"
+            )
+        try:
+            cells = [
+                cell.strip()
+                for cell in next(csv.reader([line.text], delimiter=delimiter, strict=True), [])
+            ]
+        except csv.Error as error:
+            raise BadFile(
+                f"{line.where} is not CSV: {error}; put quotes around whole fields"
+            ) from None
+        if any(cells):
+            yield line, cells
+
+
+def _is_open(text: str, delimiter: str) -> bool:
+    """Whether a field that begins with a quote does not end on its line."""
+    inside, at_start, index = False, True, 0
+    while index < len(text):
+        character = text[index]
+        if inside:
+            if text[index : index + 2] == '""':
+                index += 1
+            elif character == '"':
+                inside = False
+        elif character == '"' and at_start:
+            inside = True
+        at_start = not inside and character == delimiter
+        index += 1
+    return inside
+
+
+def _header_index(header: Sequence[str], column: str) -> int:
+    """The index of a named column. Raises BadFile."""
+    known = ", ".join(shown(name) for name in header)
+    for cell in header:
+        if is_range(cell):
+            raise BadFile(
+                f"has no header: its first row holds the address {shown(cell)}; give the number of the "
+                "column, as in --column 1"
+            )
+    wanted = column.strip()
+    exact = [index for index, name in enumerate(header) if name == wanted]
+    alike = [index for index, name in enumerate(header) if name.casefold() == wanted.casefold()]
+    found = exact or alike
+    if len(found) > 1:
+        raise BadFile(
+            f"column {shown(wanted)} occurs {_times(len(found))}; rename one, or give its number, as in "
+            f"--column {found[0] + 1}"
+        )
+    if not found:
+        raise BadFile(f"has no column {shown(wanted)}; its columns are: {known}")
+    return found[0]
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
+
+
+def _cells(rows: Sequence[tuple[Line, list[str]]], index: int, width: int) -> Iterator[Entry]:
+    for line, cells in rows:
+        # Of cells too many, one before the column may be in it now.
+        if index and any(cells[width:]):
+            raise BadFile(
+                f"{line.where} has {len(cells)} columns, and the first row has {width}; put quotes around "
+                "a field that has the separator in it"
+            )
+        if index >= len(cells):
+            raise BadFile(f"{line.where} has no column {index + 1}")
+        if not cells[index]:
+            raise BadFile(
+                f"{line.where} has nothing in column {index + 1}; remove the line, or fill it in"
+            )
+        yield Entry(line.where, cells[index])
