@@ -78,6 +78,8 @@ async def _measure(url: str) -> list[Figure]:
         await worker.allow_list("l", "192.0.2.1")
         await worker.allow_list("big", *_RANGES)
         await worker.key("k")
+        await asyncio.gather(*(worker.key(f"k{n}") for n in range(1000)))
+        await worker.link("big", *(f"k{n}" for n in range(1000)))
         for path, method in _methods(worker).items():
             if isinstance(method, Method):
                 name = path.rpartition("/")[2]
@@ -133,6 +135,8 @@ def _requests(workspace: str, method: Method) -> Iterator[bytes]:
         "AddRanges": [admin.AddRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (texts, bad)],
         "RemoveRanges": [admin.RemoveRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (bad, texts)],
         "GetAllowList": [admin.GetAllowListRequest(name=f"{parent}/allowLists/big")],
+        "ListApiKeys": [admin.ListApiKeysRequest(parent=parent, page_size=1000)],
+        "ListLinkedApiKeys": [admin.ListLinkedApiKeysRequest(allow_list=f"{parent}/allowLists/big", page_size=1000)],
         "LinkApiKeys": [admin.LinkApiKeysRequest(allow_list=allow_list, api_keys=[f"{parent}/apiKeys/k{n}" for n in range(1000)])],
         "BatchAuthorize": [
             authorize.BatchAuthorizeRequest(requests=[{"key": f"k{n}", "ip": "192.0.2.1"} for n in range(1000)]),

@@ -1,7 +1,14 @@
 """AdminService: workspaces, defaults, access tokens, paging."""
 
+import asyncio
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from ipgate.clock import Clock
+from ipgate.store import scripts as scripts_module
+from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.connection import connect
+from ipgate.store.scripts import Scripts
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -128,6 +135,34 @@ def test_pages_hold_every_resource_once_in_order(client: Client, workspace: str)
                 break
             request.page_token = answer.next_page_token
         assert found == wanted
+
+
+def test_a_page_of_keys_with_many_links_may_be_short(
+    client: Client, workspace: str, shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends early and has a successor; the pages together are the whole listing, once and in order."""
+    lists = [client.allow_list(workspace, f"l{index}", ["192.0.2.1"]).name for index in range(3)]
+    keys = [client.key(workspace, f"k{index:03}").api_key.name for index in range(130)]
+    for name in lists:
+        client.link(name, *keys)
+    monkeypatch.setattr(scripts_module, "MAX_PAGE_LINKS", 200)
+
+    async def pages(size: int) -> list[list[str]]:
+        store = connect(shared_url, connections=2)
+        keys_of = ApiKeyStore(Scripts(store, Clock()))
+        found, after = [], ""
+        while True:
+            page = await keys_of.page(workspace.rpartition("/")[2], after, size)
+            found.append([key.id for key in page.items])
+            after = page.next_after
+            if not after:
+                await store.aclose()
+                return found
+
+    for size, longest in ((1000, 100), (60, 60), (1, 1)):
+        found = asyncio.run(pages(size))
+        assert max(map(len, found)) == longest
+        assert [f"{workspace}/apiKeys/{key}" for page in found for key in page] == keys
 
 
 def test_workspaces_are_paged_over_all_shards(client: Client) -> None:

@@ -12,7 +12,8 @@ from ipgate.domain.names import (
 )
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import WriteOptions
-from ipgate.rpc.convert import changes_in, key_out, time_in
+from ipgate.pacing import in_steps
+from ipgate.rpc.convert import all_in_steps, changes_in, key_out, time_in
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
@@ -60,7 +61,8 @@ class ApiKeyServicer:
             workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )
         return admin.ListApiKeysResponse(
-            api_keys=map(key_out, page.items), next_page_token=page_token(listing, page.next_after)
+            api_keys=await in_steps(all_in_steps(page.items, key_out)),
+            next_page_token=page_token(listing, page.next_after),
         )
 
     async def UpdateApiKey(

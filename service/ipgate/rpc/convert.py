@@ -1,9 +1,9 @@
 """The only bridge between protobuf messages and the domain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -22,7 +22,12 @@ from ipgate.domain.revision import SHARDS
 from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.v1 import resources_pb2 as resources
 
+T = TypeVar("T")
+
 _MIN_SECONDS, _MAX_SECONDS = -62135596800, 253402300799  # years 1 to 9999, as Timestamp has them
+
+_CONVERTED = 50
+"""Resources, or links, that are converted in one step: less than a millisecond."""
 
 _MAX_PATHS = 32
 """More paths than any resource has fields."""
@@ -176,6 +181,16 @@ def list_in_steps(allow_list: AllowList) -> Steps[resources.AllowList]:
         message.ranges.extend(allow_list.ranges[first : first + STEP])
         yield
     return message
+
+
+def all_in_steps(items: Sequence[T], convert: Callable[[T], Any]) -> Steps[list[Any]]:
+    """The messages of a page's resources, of which an API key may have many links."""
+    messages = []
+    for count, item in enumerate(items):
+        if not count % _CONVERTED or len(getattr(item, "lists", ())) > _CONVERTED:
+            yield
+        messages.append(convert(item))
+    return messages
 
 
 def access_out(access: Access | None) -> Any:

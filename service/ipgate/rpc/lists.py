@@ -15,7 +15,7 @@ from ipgate.domain.names import (
 from ipgate.domain.resources import AllowList
 from ipgate.domain.writing import WriteOptions
 from ipgate.pacing import in_steps
-from ipgate.rpc.convert import changes_in, key_out, list_in_steps, list_out
+from ipgate.rpc.convert import all_in_steps, changes_in, key_out, list_in_steps, list_out
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
@@ -63,7 +63,7 @@ class ListServicer:
             workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )
         return admin.ListAllowListsResponse(
-            allow_lists=map(list_out, page.items),
+            allow_lists=await in_steps(all_in_steps(page.items, list_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 
@@ -128,7 +128,8 @@ class ListServicer:
             page_size(request.page_size),
         )
         return admin.ListLinkedApiKeysResponse(
-            api_keys=map(key_out, page.items), next_page_token=page_token(listing, page.next_after)
+            api_keys=await in_steps(all_in_steps(page.items, key_out)),
+            next_page_token=page_token(listing, page.next_after),
         )
 
     async def _link(

@@ -8,7 +8,8 @@ from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
-from ipgate.rpc.convert import changes_in, workspace_out
+from ipgate.pacing import in_steps
+from ipgate.rpc.convert import all_in_steps, changes_in, workspace_out
 from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
@@ -51,7 +52,7 @@ class WorkspaceServicer:
             confined_to=call.caller.workspace,
         )
         return admin.ListWorkspacesResponse(
-            workspaces=map(workspace_out, page.items),
+            workspaces=await in_steps(all_in_steps(page.items, workspace_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 

@@ -89,9 +89,9 @@ class ApiKeyStore:
     async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
         """Raises NotFound for the workspace."""
         owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
-        outcome = await self.scripts.read(
-            "page",
+        return await self.scripts.page(
             shard_of(workspace),
+            lambda outcome, view: read_key(outcome, workspace, view),
             kind="key",
             workspace=workspace,
             owner=owner,
@@ -100,8 +100,6 @@ class ApiKeyStore:
             after=after,
             size=size,
         )
-        found = tuple(read_key(outcome, workspace, view) for view in outcome.view["items"])
-        return Page(found, found[-1].id if outcome.view["more"] else "")
 
     async def update(
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions

@@ -76,9 +76,9 @@ class ListStore:
     async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
         """Without their ranges. Raises NotFound for the workspace."""
         owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
-        outcome = await self.scripts.read(
-            "page",
+        return await self.scripts.page(
             shard_of(workspace),
+            lambda outcome, view: read_list(outcome, workspace, view),
             kind="list",
             workspace=workspace,
             owner=owner,
@@ -87,8 +87,6 @@ class ListStore:
             after=after,
             size=size,
         )
-        found = tuple(read_list(outcome, workspace, view) for view in outcome.view["items"])
-        return Page(found, found[-1].id if outcome.view["more"] else "")
 
     async def update(
         self,
@@ -187,9 +185,9 @@ class ListStore:
     async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
         """Raises NotFound for the list."""
         owner = _key(workspace, allow_list)
-        outcome = await self.scripts.read(
-            "page",
+        return await self.scripts.page(
             shard_of(workspace),
+            lambda outcome, view: read_key(outcome, workspace, view),
             kind="key",
             workspace=workspace,
             owner=owner,
@@ -198,8 +196,6 @@ class ListStore:
             after=after,
             size=size,
         )
-        found = tuple(read_key(outcome, workspace, view) for view in outcome.view["items"])
-        return Page(found, found[-1].id if outcome.view["more"] else "")
 
     async def _change(
         self,

@@ -2,14 +2,15 @@
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
-from ipgate.domain.resources import Access, Stamps
+from ipgate.domain.resources import Access, Page, Stamps
 from ipgate.domain.revision import SHARDS, Revision
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import keys
@@ -24,6 +25,21 @@ IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
 """In place of the schema while an import is under way: before, and after all data are written."""
 
 T = TypeVar("T")
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Identified)
+
+PAGE_PART = 50
+"""Resources that one script reads for a page."""
+
+MAX_PAGE_LINKS = 20_000
+"""Links that the API keys of a page may have together; the page ends after them."""
+
 
 _TIME = "return redis.call('TIME')"
 
@@ -93,6 +109,26 @@ class Scripts:
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
         """Reads resources. Raises NotFound or Unavailable."""
         return await self._admin(script, shard, "", args, writing=False)
+
+    async def page(
+        self, shard: int, build: Callable[[Outcome, Any], R], *, after: str, size: int, **args: Any
+    ) -> Page[R]:
+        """The resources of an index after an id, built from their views, part by part: neither the store
+        nor the event loop stands still for a long page. It ends early where its resources have many
+        links. Raises NotFound or Unavailable."""
+        items: list[R] = []
+        links = 0
+        while True:
+            part = min(size - len(items), PAGE_PART)
+            outcome = await self.read("page", shard, after=after, size=part, **args)
+            for view in outcome.view["items"]:
+                items.append(build(outcome, view))
+                links += len(view.get("lists", ()))
+            if not outcome.view["more"]:
+                return Page(tuple(items))
+            after = items[-1].id
+            if len(items) >= size or links >= MAX_PAGE_LINKS:
+                return Page(tuple(items), after)
 
     async def rules(self, shard: int, **args: Any) -> Any:
         """Reads what a decision needs; `rules.lua` tells the shape. Raises Unavailable."""

@@ -39,16 +39,14 @@ class TokenStore:
     async def page(self, workspace: str, after: str, size: int) -> Page[AccessToken]:
         """The tokens of a workspace, of all for ""."""
         prefix = shard_prefix(TOKEN_SHARD)
-        outcome = await self.scripts.read(
-            "page",
+        return await self.scripts.page(
             TOKEN_SHARD,
+            _read,
             kind="token",
             index=f"{prefix}ws-tokens:{workspace}" if workspace else f"{prefix}tokens",
             after=after,
             size=size,
         )
-        found = tuple(_read(outcome, view) for view in outcome.view["items"])
-        return Page(found, found[-1].id if outcome.view["more"] else "")
 
     async def revoke(
         self, token: str, options: WriteOptions, *, confined_to: str

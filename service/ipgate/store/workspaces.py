@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from ipgate.domain.names import list_name, workspace_name
@@ -61,17 +62,13 @@ class WorkspaceStore:
                 for shard in range(SHARDS)
             )
         )
-        found = sorted(
-            (
-                read_workspace(outcome, view)
-                for outcome in outcomes
-                for view in outcome.view["items"]
-            ),
-            key=lambda workspace: workspace.id,
-        )
-        more = len(found) > size or any(outcome.view["more"] for outcome in outcomes)
-        found = found[:size]
-        return Page(tuple(found), found[-1].id if more else "")
+        views = [
+            (view["id"], outcome, view) for outcome in outcomes for view in outcome.view["items"]
+        ]
+        views.sort(key=itemgetter(0))
+        more = len(views) > size or any(outcome.view["more"] for outcome in outcomes)
+        found = tuple(read_workspace(outcome, view) for _, outcome, view in views[:size])
+        return Page(found, found[-1].id if more else "")
 
     async def update(
         self,

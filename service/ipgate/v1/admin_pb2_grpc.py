@@ -312,7 +312,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLinkedApiKeys(self, request, context):
-        """Lists the API keys linked to an allow list in the order of their ids.
+        """Lists the API keys linked to an allow list in the order of their ids. A page of keys with many
+        links may be shorter than asked for, and have a successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,7 +335,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """Lists the API keys of a workspace in the order of their ids.
+        """Lists the API keys of a workspace in the order of their ids. A page of keys with many links may
+        be shorter than asked for, and have a successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
