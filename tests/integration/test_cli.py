@@ -12,6 +12,7 @@ import redis
 import typer
 from ipgate.cli.main import app
 from ipgate.settings import declared, flag
+from ipgate.store.upkeep.validation import validate
 
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Server
 
@@ -425,3 +426,58 @@ def test_what_is_no_expiry_is_an_error(run: Run, text: str) -> None:
     """Exit code 2, and no key is made."""
     assert "--expires" in run("key", "create", "k", "--expires", text, code=2)
     assert json.loads(run("key", "ls", "--json")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "add", "l", "-f", "a", "-f", "b"), "--file is given 2 times"),
+        (("list", "add", "l", "-r", "10.0.0.1", "-f", ""), "--file is empty"),
+        (("list", "add", "l", "-f", "-", "--column", ""), "--column is empty"),
+        (
+            ("list", "add", "l", "-f", "-", "--column", "1", "--format", "nginx"),
+            "leave --column out",
+        ),
+        (("key", "create", "k", "--expires", ""), "--expires ''"),
+        (("token", "create", "authorizer", "--expires", ""), "--expires ''"),
+        (("key", "create", "k", "--expires", "20270131"), "write 2027-01-31 for UTC"),
+    ],
+)
+def test_what_is_empty_or_too_much_is_not_passed_over(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    """An unset variable of a script, or a second file, must not change what is meant."""
+    assert said in run(*arguments, code=2, stdin="10.0.0.1\n")
+
+
+def test_remedies_name_the_flags_of_the_commands(run: Run) -> None:
+    """Not the fields of the API."""
+    create = ("list", "create", "l", "--name", "L", "--description", "d")
+    assert "give --allow-broad" in run(*create, "-r", "10.0.0.0/7", code=2)
+    run(*create, "-r", "10.0.0.1")
+    run("default", "set", "l")
+    said = run("list", "delete", "l", code=2)
+    assert "switch the default off, or set another first, or use --force" in said
+    run("key", "create", "k")
+    assert "give --allow-unrestricted" in run("list", "delete", "l", "--force", code=2)
+    hint = run("list", "add", "l", "-f", "-", "--column", "1", stdin="ip,x\n10.0.0.1,y\n", code=2)
+    assert "name the column, as in --column ip" in hint
+    assert "give --format nginx" in run(
+        "list", "add", "l", "-f", "-", stdin="allow 10.0.0.1;\n", code=2
+    )
+
+
+def test_every_expiry_that_is_taken_can_be_exported(
+    run: Run, tmp_path: Path, server_directory: Path, store_url: str
+) -> None:
+    """What is stored can always be restored: expiries from year 1 to 9999."""
+    run("key", "create", "first", "--expires", "0001-01-01")
+    run("key", "create", "last", "--expires", "9999-12-31T23:59:59Z")
+    where = ("--redis-url", store_url) if store_url else ("--data-dir", str(server_directory))
+    run("export", str(tmp_path / "x"), *where)
+    lines = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
+    expiries = {line["id"]: line["expire"] for line in lines if line["kind"] == "key"}
+    assert expiries["first"] < 0
+    assert expiries["last"] > 1 << 63
+    with (tmp_path / "x").open("rb") as file:
+        assert not validate(file).faults

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 from ipgate.authorizer.presence import Presence
 from ipgate.authorizer.revision_waits import MAX_PER_TOKEN, MAX_PER_WORKSPACE, RevisionWaits
-from ipgate.domain.errors import LimitExceeded
+from ipgate.domain.errors import LimitExceeded, Unavailable
 from ipgate.domain.resources import Caller, Role
-from ipgate.domain.revision import parse_revision
+from ipgate.domain.revision import SHARDS, parse_revision
+from ipgate.domain.writing import MAINTENANCE
+from ipgate.store import keys
+from ipgate.store.keys import shard_of
 from ipgate.store.rules import Head
 from ipgate.store.workers import WorkerRegister
 from ipgate.v1 import admin_pb2 as admin
@@ -246,3 +249,77 @@ class Failing(WorkerRegister):
             self.failures -= 1
             raise ValueError("unheard of")
         await super().renew(worker, applied, lease)
+
+
+def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
+    tmp_path: Path,
+) -> None:
+    """WaitForRevision did not wait for it, so it answers from memory only once it looked at the store."""
+    store = StoreServer(tmp_path / "s").start()
+
+    async def run() -> None:
+        async with parts(store.url) as p:
+            await p.key("k")
+            await p.allow_list("l", "192.0.2.1")
+            await p.caught_up()
+            assert await p.ask("8.8.8.8") == "UNRESTRICTED"
+            presence = Presence(WorkerRegister(p.scripts), p.follower, p.clock, worker="w")
+            p.feed_gate.shut()
+            await p.feed_gate.reached.wait()
+            await p.link("l", "k")
+            renewing = asyncio.create_task(presence.renew())
+            register = WorkerRegister(p.scripts)
+            async with asyncio.timeout(20):
+                while "w" not in await register.live():
+                    await asyncio.sleep(0.01)
+            asking = asyncio.create_task(p.ask("8.8.8.8"))
+            done, _ = await asyncio.wait([asking, renewing], timeout=0.3)
+            assert not done, "neither is done before the change is applied"
+            p.feed_gate.open()
+            await renewing
+            assert await asking == "NOT_IN_LINKED_LISTS"
+            assert p.follower.is_leased()
+
+    try:
+        asyncio.run(run())
+    finally:
+        store.stop()
+
+
+def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
+    """A change that a failover loses while it is waited for does not become another one's number."""
+    store = StoreServer(tmp_path / "s").start()
+
+    async def run() -> None:
+        async with parts(store.url) as p:
+            await p.key("k")
+            await p.allow_list("l", "192.0.2.1")
+            await p.caught_up()
+            register = WorkerRegister(p.scripts)
+            presence = Presence(register, p.follower, p.clock, worker="w")
+            await presence.renew()
+            behind = [p.follower.histories[shard].head for shard in range(SHARDS)]
+            await register.renew("behind", behind, 30)
+            with store.client() as direct:
+                shard = shard_of(p.workspace)
+                meta, changes = keys.meta(shard), keys.changes(shard)
+                before = direct.hgetall(meta)
+                lost = parse_revision("r", await p.link("l", "k"))
+                waiting = asyncio.create_task(presence.everywhere(lost, 8))
+                async with asyncio.timeout(20):
+                    while not p.follower.includes(lost):
+                        await asyncio.sleep(0.01)
+                direct.hset(meta, mapping=before)
+                direct.delete(changes)
+            await p.workspaces.update(p.workspace, {"display_name": "other"}, MAINTENANCE)
+            await p.caught_up()
+            renewing = asyncio.create_task(presence.run())
+            await register.leave("behind")
+            with pytest.raises(Unavailable, match="lost it"):
+                await waiting
+            renewing.cancel()
+
+    try:
+        asyncio.run(run())
+    finally:
+        store.stop()

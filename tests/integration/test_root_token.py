@@ -1,5 +1,6 @@
 """The root token: one for all servers of a store, or one that a server is given; and private files."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,9 +9,16 @@ from pathlib import Path
 
 import pytest
 from ipgate.app.private_files import check_private
+from ipgate.app.root_token import ELSEWHERE, shared_root
+from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
 from ipgate.settings import BadSetting
+from ipgate.store.connection import connect
+from ipgate.store.root import RootStore
+from ipgate.store.scripts import Scripts
 from ipgate.v1 import admin_pb2 as admin
 
+from tests.harness.groups import freeze, thaw
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Refused, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -170,3 +178,28 @@ def test_a_symbolic_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), **SHARED)
     assert "is a symbolic link to nothing" in said
     assert link.is_symlink()
+
+
+def test_a_token_that_was_reset_is_not_taken_while_the_store_is_silent(
+    tmp_path: Path, store: StoreServer
+) -> None:
+    """A server with the former token in its data directory waits for the store to say which one holds."""
+    url = ("--redis-url", store.url)
+    with serving(tmp_path / "a", *url, **SHARED):
+        former = (tmp_path / "a" / "root-token").read_text().strip()
+    reset(*url)
+
+    async def run() -> None:
+        redis = connect(store.url, connections=1, socket_timeout=0.3)
+        roots = RootStore(Scripts(redis, Clock()))
+        freeze(store)
+        with pytest.raises(Unavailable):
+            await shared_root(roots, tmp_path / "a" / "root-token")
+        thaw(store)
+        digest, origin = await shared_root(roots, tmp_path / "a" / "root-token")
+        assert (digest, origin) == (b"", ELSEWHERE)
+        await redis.aclose()
+
+    asyncio.run(run())
+    with serving(tmp_path / "a", *url, **SHARED) as server:
+        assert not is_root(server, former)

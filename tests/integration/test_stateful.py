@@ -93,7 +93,7 @@ class Model(RuleBasedStateMachine):
         linked = {key for key, fields in self.keys.items() if name in fields["links"]}
         losing = self.losing(name, linked)
         opened = not self.required and (is_default or not self.default[0])
-        others = is_default and len(self.keys) > len(linked)
+        others = is_default and any(not fields["links"] for fields in self.keys.values())
         if code == "OK" and not consent and opened and (losing or others):
             code = "FAILED_PRECONDITION"
         request = admin.DeleteAllowListRequest(

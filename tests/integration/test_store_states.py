@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 
@@ -137,7 +137,9 @@ def evals(direct: redis.Redis) -> int:
 
 
 @contextmanager
-def starting(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def starting(
+    directory: Path, *options: str, token: str = ROOT_TOKEN
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A server that may not come up, and its log."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
@@ -148,7 +150,7 @@ def starting(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[
             stdout=subprocess.PIPE,
             stderr=errors_to,
             text=True,
-            env=os.environ | {"IPGATE_ROOT_TOKEN": ROOT_TOKEN},
+            env=os.environ | {"IPGATE_ROOT_TOKEN": token},
         )
     assert process.stdout is not None
     try:
@@ -209,13 +211,41 @@ def test_a_store_that_never_gets_ready_ends_the_start(tmp_path: Path) -> None:
         assert "Traceback" not in log.read_text()
 
 
-def test_a_server_that_waits_for_the_store_can_be_stopped(tmp_path: Path) -> None:
-    """SIGTERM ends it at once, with exit code 0."""
-    url = f"unix://{tmp_path}/nothing.sock"
-    with starting(tmp_path / "s", "--redis-url", url) as (process, log):
-        eventually(lambda: "waiting for the store" in log.read_text(), "it waits")
+@pytest.mark.parametrize("state", ["missing", "silent"])
+def test_a_server_that_waits_for_the_store_can_be_stopped(
+    tmp_path: Path, store: StoreServer, state: str
+) -> None:
+    """SIGTERM ends it at once, with exit code 0, and no root token is left behind."""
+    freeze(store)
+    url = store.url if state == "silent" else f"unix://{tmp_path}/nothing.sock"
+    with starting(tmp_path / "s", "--redis-url", url, token="") as (process, log):
+        if state == "missing":
+            eventually(lambda: "waiting for the store" in log.read_text(), "it waits")
+        else:
+            eventually(lambda: connected(process.pid), "it waits for an answer")
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=4) == 0
+        assert not (tmp_path / "s" / "root-token").exists()
+        assert "root token" not in log.read_text()
+
+
+def connected(pid: int) -> bool:
+    """Whether a process has a socket, beside those that it listens on."""
+    with suppress(FileNotFoundError):  # one that was just closed
+        links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        return sum(link.startswith("socket:") for link in links) > 3
+    return False
+
+
+def test_a_stop_is_not_held_up_by_a_silent_store(tmp_path: Path, store: StoreServer) -> None:
+    """The worker leaves within its margin and is not killed, though it cannot take itself out of the
+    register."""
+    options = ("--redis-url", store.url, "--shutdown-grace", "1")
+    with serving(tmp_path / "s", *options) as server:
+        freeze(store)
+        assert server.stop() == 0
+        assert "killed it" not in server.log.read_text()
+        thaw(store)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,13 @@ def test_an_open_quote_swallows_no_rows(data: str) -> None:
         ("2001:db8::/32,HQ\n", "HQ", "give the number of the column"),
         ("a,ip,note\nx,192.0.2.1,a,b\n", "ip", "line 2 has 4 columns, and the first row has 3"),
         ("name,ip\nKoeln, DE,192.0.2.1\n", "ip", "line 2 has 3 columns"),
-        ("note,ip\nHQ\n", "ip", "line 2 has no column 2"),
+        ("note,ip\nHQ\n", "ip", "line 2 has 1 column, and the first row has 2"),
+        ("a,b,ip\nx,192.0.2.1\n", "ip", "line 2 has 2 columns, and the first row has 3"),
+        ("ip,note\n192.0.2.1,192.0.2.2,x\n", "ip", "line 2 has 3 columns"),
+        ("ip\n192.0.2.1,192.0.2.2\n", "ip", "line 2 has 2 columns"),
+        ("id,ip\n#12,192.0.2.1\n13,192.0.2.2\n", "ip", "line 2 begins with # and has an address"),
+        ('note,ip\n"a\nb",192.0.2.1\n', "ip", "line 2 opens a quote"),
+        ("ip\u2028192.0.2.1\n192.0.2.2\n", "1", "line 1 has a line-breaking (U+2028)"),
         ("ip,note\n,HQ\n", "ip", "line 2 has nothing in column 1"),
         ("192.0.2.1,x\n", "0", "counted from 1"),
         ("192.0.2.1,x\n", "3", "line 1 has no column 3"),
@@ -130,6 +136,8 @@ def test_published_lists_are_read_by_their_format() -> None:
     assert texts(aws, form="aws", column="S3") == ["192.0.2.0/24", "2001:db8::/32"]
     assert texts(github, form="github") == ["192.0.2.0/24", "2001:db8::/32", "198.51.100.1/32"]
     assert texts(github, form="github", column="web") == ["192.0.2.0/24", "198.51.100.1/32"]
+    damaged = json.dumps(GITHUB | {"hooks": ["192.0.2.1/24", "192.0.2.0/24"]})
+    assert texts(damaged, form="github", column="hooks") == ["192.0.2.1/24", "192.0.2.0/24"]
     assert read_ranges(aws.encode(), form="aws").entries[0].where == "prefixes[0]"
 
 
@@ -142,6 +150,7 @@ def test_published_lists_are_read_by_their_format() -> None:
         (json.dumps(GITHUB), {"form": "github", "column": "x"}, "its lists are: hooks, web"),
         (json.dumps(GITHUB), {"form": "aws"}, "not the list of AWS"),
         (json.dumps(AWS), {"form": "github"}, "not the meta document"),
+        ('{"prefixes": [], "ipv6_prefixes": null}', {"form": "aws"}, "'ipv6_prefixes' is no list"),
         ('{"prefixes": [{}]}', {"form": "aws"}, "prefixes[0] has no 'ip_prefix'"),
         ('{"hooks": ["192.0.2.1"], "hooks": []}', {"form": "github"}, "'hooks' occurs twice"),
         ('{"hooks": ["192.0.2.1"]', {"form": "github"}, "is not JSON"),
@@ -171,6 +180,7 @@ def test_allow_lines_of_nginx_are_read() -> None:
         ("allow 192.0.2.1", "does not end with ';'"),
         ("satisfy any;", "not an allow line"),
         ("allow 192.0.2.1 192.0.2.2;", "not an allow line"),
+        ("deny all; allow 192.0.2.1;", "comes after 'deny all'"),
     ],
 )
 def test_what_an_allow_list_cannot_say_is_not_passed_over(line: str, said: str) -> None:
@@ -182,11 +192,11 @@ def test_what_an_allow_list_cannot_say_is_not_passed_over(line: str, said: str) 
 
 def test_ipv6_is_left_out_only_where_it_is_ipv6() -> None:
     """Mapped addresses, and what only looks like IPv6, stay to be reported."""
-    data = "192.0.2.1\n2001:db8::/32\n::1\n::ffff:192.0.2.1\n2001:db8::/200\n192.0.2.1:443\n"
+    data = "192.0.2.1\n2001:db8::/32\n::1\n::ffff:192.0.2.1\n2001:db8::/200\n192.0.2.1:443\n2001:db8::/²\n"
     kept, left_out = split_ipv6(read_ranges(data.encode()).entries)
     assert left_out == 2
     assert [entry.text for entry in kept] == [
-        "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::/200", "192.0.2.1:443",
+        "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::/200", "192.0.2.1:443", "2001:db8::/²",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ A token from `IPGATE_ROOT_TOKEN` or `IPGATE_ROOT_TOKEN_FILE` is valid on its own
 digest in the store decides; the first server sets it, and keeps the token in its data directory.
 """
 
+import hmac
 import logging
 import os
 import secrets
@@ -36,18 +37,29 @@ def given_root() -> tuple[bytes, str] | None:
 
 async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
     """Sets the store's root token if it has none. Returns the digest for this server to use, b"" where
-    the store's holds, and where the token is. Raises BadSetting."""
-    token, is_new = _kept_or_new(file)
-    found = _digest(token, str(file))
-    try:
-        if await store.set_if_absent(found.hex()) == found.hex():
-            return b"", str(file)
-    except Unavailable as error:
-        log.warning("root token not stored, it is valid on this server only: %s", error)
-        return found, str(file)
-    if is_new:
-        _forget(file)
-    return b"", ELSEWHERE
+    the store's holds, and where the token is. Raises BadSetting, and Unavailable when the store cannot
+    be used: a token that somebody replaced must not be valid meanwhile."""
+    stored = await store.get()
+    if stored is None:
+        token, is_new = _kept_or_new(file)
+        found = _digest(token, str(file))
+        try:
+            stored = await store.set_if_absent(found.hex())
+        except Unavailable as error:
+            if error.reason != Unavailable.reason:
+                raise  # it may have been set
+            log.warning("root token not stored, it is valid on this server only: %s", error)
+            return found, str(file)
+        if stored != found.hex() and is_new:
+            _forget(file)
+    return b"", str(file) if _keeps(file, stored) else ELSEWHERE
+
+
+def _keeps(file: Path, sha256: str) -> bool:
+    """Whether a file has the token of a digest. Raises BadSetting."""
+    if not file.exists() and not file.is_symlink():
+        return False
+    return hmac.compare_digest(_digest(_read(file), str(file)).hex(), sha256)
 
 
 def _kept_or_new(file: Path) -> tuple[str, bool]:
@@ -89,7 +101,9 @@ def _read(file: Path) -> str:
             return source.read(_MAX_BYTES).decode().strip()
     except FileNotFoundError as error:
         what = "is a symbolic link to nothing" if file.is_symlink() else "does not exist"
-        raise BadSetting(f"the root token's file {file} {what}; remove or write it") from error
+        raise BadSetting(
+            f"the root token's file {file} {what}; write a token into it, or do without it ({FILE_VARIABLE})"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
         raise BadSetting(f"the root token cannot be read from {file}: {why}") from error

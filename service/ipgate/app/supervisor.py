@@ -9,10 +9,11 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 from ipgate import processes
 from ipgate.app.host import check_temporary_directory, raise_file_limit, reserve_port
@@ -40,11 +41,14 @@ from ipgate.store.workers import WorkerRegister
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
 _STORE_POLL = 0.2
 _SOCKET_POLL = 1.0
 _FILE_POLL = 1.0
+_DEREGISTER_TIMEOUT = 2.0
 SILENCE = 20
 """Seconds without a sign of life after which a worker is killed; it gives one each second."""
 
@@ -81,11 +85,13 @@ class Supervisor:
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:
-                    await self._store.start()
+                    await self._unless_stopping(self._store.start())
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
-                await self._prepare(url)
-                self._root, origin = given or await self._shared_root(url)
+                prepared = await self._unless_stopping(self._prepare(url, given))
+                if prepared is None:
+                    return
+                self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
                 orders = Orders(self._settings, url, port, "", worker="", directory="")
                 self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
@@ -109,17 +115,21 @@ class Supervisor:
                     await self._store.stop()
                     await asyncio.gather(*tasks)
 
-    async def _prepare(self, url: str) -> None:
-        """Checks and sets up the store, waiting for one that is not ready. Raises UnusableStore."""
+    async def _prepare(self, url: str, given: tuple[bytes, str] | None) -> tuple[bytes, str]:
+        """Checks and sets up the store, waiting for one that is not ready. Returns the digest of the root
+        token of this server, b"" where the store's holds, and where the token is. Raises UnusableStore
+        and BadSetting."""
         deadline = asyncio.get_running_loop().time() + self._settings.store_timeout
         redis = self._connect(url)
         waiting = False
         try:
-            while not self._stopping.is_set():
+            while True:
                 try:
                     await check_server(redis, allow_eviction=self._settings.allow_eviction)
-                    await Scripts(redis, Clock()).initialize()
-                    return
+                    scripts = Scripts(redis, Clock())
+                    await scripts.initialize()
+                    file = self._settings.data_dir / "root-token"
+                    return given or await shared_root(RootStore(scripts), file)
                 except (StoreNotReady, Unavailable) as error:
                     if asyncio.get_running_loop().time() > deadline:
                         raise StoreNotReady(
@@ -128,18 +138,9 @@ class Supervisor:
                     if not waiting:
                         log.warning("waiting for the store: %s", error)
                     waiting = True
-                    await self._first_of(asyncio.sleep(_STORE_POLL))
+                    await asyncio.sleep(_STORE_POLL)
                 except FAULTS as error:
                     raise unusable(error) from error
-        finally:
-            await redis.aclose()
-
-    async def _shared_root(self, url: str) -> tuple[bytes, str]:
-        redis = self._connect(url)
-        try:
-            return await shared_root(
-                RootStore(Scripts(redis, Clock())), self._settings.data_dir / "root-token"
-            )
         finally:
             await redis.aclose()
 
@@ -230,8 +231,9 @@ class Supervisor:
         """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
         store = self._connect(url)
         try:
-            await WorkerRegister(Scripts(store, Clock())).leave(worker)
-        except Unavailable:
+            async with asyncio.timeout(_DEREGISTER_TIMEOUT):
+                await WorkerRegister(Scripts(store, Clock())).leave(worker)
+        except (Unavailable, TimeoutError):
             log.warning("killed worker counts as live until its lease ends worker=%s", worker)
         finally:
             await store.aclose()
@@ -257,6 +259,12 @@ class Supervisor:
             lasted = loop.time() - began
             delay = 0.0 if lasted > _STEADY_AFTER else min(max(delay * 2, 0.1), _SLOWEST_RESTART)
             await self._first_of(asyncio.sleep(delay))
+
+    async def _unless_stopping(self, waiting: Coroutine[Any, Any, T]) -> T | None:
+        """The result of something, None if stopping comes first."""
+        task = asyncio.ensure_future(waiting)
+        await self._first_of(task)
+        return None if task.cancelled() else task.result()
 
     async def _first_of(self, waiting: Awaitable[object]) -> None:
         """Waits for something, or until stopping."""

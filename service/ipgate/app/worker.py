@@ -76,6 +76,7 @@ _HEALTH_INTERVAL = 0.25
 _ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
 _STORE_POLL = 0.2
+_LEAVE_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +178,10 @@ async def run(
     following.cancel()
     present.cancel()
     signs.cancel()
-    with suppress(Unavailable):
-        await presence.leave()
+    with suppress(Unavailable, TimeoutError):
+        # Within the margin that the supervisor leaves: else its lease runs out.
+        async with asyncio.timeout(_LEAVE_TIMEOUT):
+            await presence.leave()
     watching.cancel()
     for store in stores:
         await store.aclose()

@@ -50,6 +50,10 @@ class Presence:
         applied = [self._follower.histories[shard].head for shard in range(SHARDS)]
         seconds = self._follower.max_staleness + _MARGIN
         await self._register.renew(self._worker, applied, seconds)
+        if not self._follower.is_leased():
+            # Nobody has waited for this worker until now: what is in force must be applied before it
+            # answers from memory again.
+            await self._follower.confirm()
         # By the sender's clock: the end that the store keeps was computed after this.
         self._follower.lease(began + seconds)
 
@@ -99,7 +103,9 @@ class Presence:
                     ]
                     waiting = f"{len(behind)} of {len(rows)} workers have not applied it"
                     settled = self._follower.steady_for() > _SETTLING
-                    if not behind and self._worker in rows and settled:
+                    if not self._follower.includes(revision):
+                        waiting = "a failover or a restored store lost it"
+                    elif not behind and self._worker in rows and settled:
                         return len(rows)
                     await asyncio.sleep(_POLL)
         except TimeoutError:

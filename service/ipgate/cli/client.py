@@ -1,5 +1,6 @@
 """The connection of the commands to a running server, and its errors in words."""
 
+import re
 import ssl
 import sys
 from collections.abc import Iterator
@@ -135,7 +136,16 @@ class Connection:
                 f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server, "
                 f"and --tls-ca if it serves TLS ({details})"
             )
-        return "\n".join([f"{code.name}: {details}", *_particulars(error)])
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+            details += "; send less at a time, or raise --max-message-bytes of the server"
+        return _in_flags("\n".join([f"{code.name}: {details}", *_particulars(error)]))
+
+
+def _in_flags(text: str) -> str:
+    """What the API says to set, as the flags that the commands have."""
+    text = re.sub(r"set (allow_unrestricted|allow_broad)", r"give --\1", text)
+    text = text.replace("--allow_", "--allow-").replace("use force", "use --force")
+    return text.replace("use display_name,", "give --name,") if "names nothing" in text else text
 
 
 def _checked(token: str, where: str) -> str:

@@ -55,7 +55,7 @@ def create(
         api_key=resources.ApiKey(
             display_name=name or "",
             disabled=disabled,
-            expire_time=instant(expires) if expires else None,
+            expire_time=None if expires is None else instant(expires),
         ),
         credential_sha256=sha256,
         validate_only=dry_run,
@@ -111,14 +111,14 @@ def update(
 
     Example: ipgate key update ci -w acme --disable
     """
-    if expires and never_expires:
+    if expires is not None and never_expires:
         raise Failure("give --expires or --never-expires, not both")
     request = admin.UpdateApiKeyRequest(
         api_key=resources.ApiKey(
             name=key_name(workspace, key),
             display_name=name or "",
             disabled=bool(disable),
-            expire_time=instant(expires) if expires else None,
+            expire_time=None if expires is None else instant(expires),
             etag=etag,
         ),
         validate_only=dry_run,
@@ -126,7 +126,7 @@ def update(
     given = {
         "display_name": name,
         "disabled": disable,
-        "expire_time": expires or never_expires or None,
+        "expire_time": expires is not None or never_expires or None,
     }
     request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
     answer = change(context, "UpdateApiKey", request, wait=wait)

@@ -56,12 +56,18 @@ def instant(text: str) -> Timestamp:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
         raise Failure(
-            f"--expires {text!r} is not a day or an instant; use 2027-01-31 or 2027-01-31T12:00:00Z"
+            f"--expires {text!r} is not a day or an instant; write it as in 2027-01-31 or "
+            "2027-01-31T12:00:00Z"
         ) from None
     if day:
         time = time.replace(tzinfo=UTC)
     elif time.tzinfo is None:
-        raise Failure(f"--expires {text!r} has no offset; write {text.strip()}Z for UTC")
+        remedy = f"{text.strip()}Z"
+        try:
+            datetime.fromisoformat(remedy)
+        except ValueError:
+            remedy = f"{time.date()}"
+        raise Failure(f"--expires {text!r} has no offset; write {remedy} for UTC")
     found = Timestamp()
     try:
         found.FromDatetime(time)

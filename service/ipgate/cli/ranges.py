@@ -1,6 +1,7 @@
 """Ranges from options, files and standard input; every bad entry is reported with its place."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,10 +22,13 @@ Ranges = Annotated[
     typer.Option("--range", "-r", help="An IPv4 address or CIDR range; may be repeated."),
 ]
 File = Annotated[
-    str, typer.Option("--file", "-f", help="File with one range a line, '-' for standard input.")
+    list[str] | None,
+    typer.Option(
+        "--file", "-f", help="File of ranges (docs/range-files.md), '-' for standard input."
+    ),
 ]
 Column = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="Name or number (from 1) of the column to read, where the file is CSV; a service of aws, a "
         "list of github."
@@ -39,12 +43,19 @@ _COMMA = re.compile(r"[0-9]\s*[,;\t]")
 
 
 def read_options(
-    ranges: list[str] | None, file: str, *, column: str, form: str, skip_ipv6: bool
+    ranges: list[str] | None,
+    files: list[str] | None,
+    *,
+    column: str | None,
+    form: str,
+    skip_ipv6: bool,
 ) -> list[str]:
     """The ranges of the options and the file. Raises Failure for the bad ones, all together."""
     if form not in FORMATS:
         raise Failure(f"--format {form!r}: use {', '.join(FORMATS)}")
-    if not file:
+    if column is not None and not column.strip():
+        raise Failure("--column is empty; give the name or the number of a column")
+    if not files:
         for given, flag in (
             (column, "--column"),
             (form != "auto", "--format"),
@@ -53,23 +64,33 @@ def read_options(
             if given:
                 raise Failure(f"{flag} needs --file")
         return list(ranges or ())
+    file = _single(files)
     name = "standard input" if file == "-" else file
     try:
-        found = read_ranges(_bytes(file), form=form, column=column)
+        found = read_ranges(_bytes(file), form=form, column=column or "")
     except BadFile as error:
         raise Failure(f"{name}: {error}; nothing was changed") from error
     entries = list(found.entries)
     skipped = 0
     if skip_ipv6:
         entries, skipped = split_ipv6(entries)
-    texts = _checked(name, entries)
+    texts = _checked(name, entries, column)
     if not texts:
         raise Failure(f"{name}: there is no range in it; nothing was changed")
     _report(name, found, len(texts), skipped)
     return [*(ranges or ()), *texts]
 
 
-def _checked(name: str, entries: list[Entry]) -> list[str]:
+def _single(files: list[str]) -> str:
+    """The one file. Raises Failure."""
+    if len(files) > 1:
+        raise Failure(f"--file is given {len(files)} times; put all ranges into one file")
+    if not files[0]:
+        raise Failure("--file is empty; give the name of a file")
+    return files[0]
+
+
+def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
     """The texts, which are all ranges. Raises Failure."""
     bad: list[tuple[Entry, BadRange]] = []
     for entry in _with_progress(entries):
@@ -83,7 +104,13 @@ def _checked(name: str, entries: list[Entry]) -> list[str]:
     lines += [f"  {entry.where}: {error}" for entry, error in bad[:_MOST_SHOWN]]
     if len(bad) > _MOST_SHOWN:
         lines.append(f"  and {len(bad) - _MOST_SHOWN} more")
-    if any(_COMMA.search(entry.text) for entry, _ in bad):
+    if column and column.isdigit() and bad[0][0].where == "line 1":
+        lines.append(
+            f"if the first line is a header, name the column, as in --column {shlex.quote(bad[0][0].text)}"
+        )
+    elif all(entry.text.startswith(("allow ", "deny ")) for entry, _ in bad):
+        lines.append("if the file is one of nginx, give --format nginx")
+    elif not column and any(_COMMA.search(entry.text) for entry, _ in bad):
         lines.append("if the file is CSV, name the column or give its number, as in --column 1")
     if all(":" in entry.text for entry, _ in bad):
         lines.append("to leave IPv6 out, give --skip-ipv6")

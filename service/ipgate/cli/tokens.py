@@ -57,7 +57,7 @@ def create(
             display_name=name or "",
             role=_ROLES[role],
             workspace=workspace_name(workspace) if workspace else "",
-            expire_time=instant(expires) if expires else None,
+            expire_time=None if expires is None else instant(expires),
         ),
         validate_only=dry_run,
     )

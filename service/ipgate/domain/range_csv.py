@@ -12,12 +12,11 @@ _DELIMITERS = {",": "','", ";": "';'", "\t": "tab"}
 
 def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
     """The entries of a CSV column, and how the file was read."""
-    lines = [line for line in lines if not line.text.lstrip().startswith("#")]
-    while lines and not lines[0].text.strip():
-        lines = lines[1:]
+    comments = [line for line in lines if line.text.lstrip().startswith("#")]
+    lines = [line for line in lines if line.text.strip() and line not in comments]
     if not lines:
         raise BadFile("is empty; it has no column")
-    declared = re.fullmatch(r"\s*sep=(.)\s*", lines[0].text)
+    declared = re.fullmatch(r"\s*sep=([^\s\"\w])\s*", lines[0].text, re.IGNORECASE)
     if declared:
         lines = lines[1:]
         delimiter = declared[1]
@@ -36,7 +35,21 @@ def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
         index = _header_index(rows[0][1], column)
         body = rows[1:]
         how += shown(rows[0][1][index])
-    return list(_cells(body, index, len(rows[0][1]))), how
+    _check_comments(comments, delimiter, index)
+    # Without a header, rows may be longer: only what is before the column could shift it.
+    is_loose = body is rows and index == 0
+    return list(_cells(body, index, len(rows[0][1]), is_loose=is_loose)), how
+
+
+def _check_comments(comments: Sequence[Line], delimiter: str, index: int) -> None:
+    """Raises BadFile for a row that begins with a # and may be none that is left out on purpose."""
+    for line in comments:
+        cells = line.text.split(delimiter)
+        if 0 < index < len(cells) and is_range(cells[index].strip()):
+            raise BadFile(
+                f"{line.where} begins with # and has an address in the column; remove the line, or put "
+                "quotes around its first field"
+            )
 
 
 def _delimiter(first: str) -> str:
@@ -51,7 +64,8 @@ def _rows(lines: Sequence[Line], delimiter: str) -> Iterator[tuple[Line, list[st
     for line in lines:
         if _is_open(line.text, delimiter):
             raise BadFile(
-                f"{line.where} opens a quote that is not closed on that line; close it, or remove it"
+                f"{line.where} opens a quote that is not closed on that line; close it, and remove line "
+                "breaks from the field"
             )
         try:
             cells = [
@@ -110,16 +124,24 @@ def _times(count: int) -> str:
     return "twice" if count == 2 else f"{count} times"
 
 
-def _cells(rows: Sequence[tuple[Line, list[str]]], index: int, width: int) -> Iterator[Entry]:
+def _cells(
+    rows: Sequence[tuple[Line, list[str]]], index: int, width: int, *, is_loose: bool
+) -> Iterator[Entry]:
     for line, cells in rows:
-        # Of cells too many, one before the column may be in it now.
-        if index and any(cells[width:]):
+        # Of cells too many or too few, one before the column may be in it now, or one be an address.
+        extra = cells[width:]
+        if any(map(is_range, extra)) or (any(extra) and not is_loose):
             raise BadFile(
                 f"{line.where} has {len(cells)} columns, and the first row has {width}; put quotes around "
                 "a field that has the separator in it"
             )
-        if index >= len(cells):
+        if index >= width:
             raise BadFile(f"{line.where} has no column {index + 1}")
+        if index >= len(cells) or (len(cells) < width and not is_loose):
+            raise BadFile(
+                f"{line.where} has {len(cells)} column{'s' * (len(cells) != 1)}, and the first row has "
+                f"{width}; fill it up"
+            )
         if not cells[index]:
             raise BadFile(
                 f"{line.where} has nothing in column {index + 1}; remove the line, or fill it in"

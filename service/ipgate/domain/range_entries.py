@@ -41,4 +41,6 @@ def is_ipv6(text: str) -> bool:
     except AddressValueError:
         return False
     # An IPv4 address in disguise is not left out in silence.
-    return mapped is None and (not slash or (length.isdigit() and int(length) <= 128))
+    return mapped is None and (
+        not slash or (length.isascii() and length.isdigit() and int(length) <= 128)
+    )

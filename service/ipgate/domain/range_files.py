@@ -16,6 +16,10 @@ FORMATS = ("auto", "aws", "github", "nginx")
 MAX_BYTES = 64 << 20
 """Of a file; 100,000 ranges with long comments take a few."""
 
+_JSON = re.compile(r"\s*(\{|\[\s*[\"{\[\]])")
+_ODD = re.compile("[\0\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""What some programs take for the end of a line, and others do not."""
+
 _NEWLINE = re.compile("\r\n|\r|\n")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -37,11 +41,14 @@ def read_ranges(data: bytes, *, form: str = "auto", column: str = "") -> RangeFi
     text, encoding = _decoded(data)
     detected = [] if encoding == "utf-8" else [encoding.upper()]
     if form in ("aws", "github"):
-        return RangeFile(list(JSON_LISTS[form](parse_json(text), column)), form)
+        how = f"{form}: {column}" if column else form
+        return RangeFile(list(JSON_LISTS[form](parse_json(text), column)), how)
     lines = [Line(number, line) for number, line in enumerate(_NEWLINE.split(text), 1)]
+    if form == "nginx" and column:
+        raise BadFile("is read without a column, as the allow lines of nginx; leave --column out")
     if form == "nginx":
         return RangeFile(list(read_nginx(lines)), "nginx")
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):
         raise BadFile(
             "is JSON; give --format aws or --format github if it is one of their lists, or write the "
             "ranges one a line"
@@ -72,10 +79,11 @@ def _decoded(data: bytes) -> tuple[str, str]:
         raise BadFile(
             f"line {number} has a byte that is not {name}; save the file as UTF-8"
         ) from None
-    at = text.find("\0")
-    if at >= 0:
-        number = len(_NEWLINE.findall(text[:at])) + 1
-        raise BadFile(f"line {number} has a NUL character; save the file as UTF-8")
+    odd = _ODD.search(text)
+    if odd:
+        number = len(_NEWLINE.findall(text[: odd.start()])) + 1
+        what = "NUL" if odd[0] == "\0" else f"line-breaking (U+{ord(odd[0]):04X})"
+        raise BadFile(f"line {number} has a {what} character; remove it, or save the file as UTF-8")
     return text, encoding
 
 

@@ -15,6 +15,7 @@ _DIRECTIVE = re.compile(r"(allow|deny)\s+(\S+)")
 def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
     """The addresses of `allow` lines. What an allow list cannot say is not passed over in silence: only
     a last `deny all;`, which is what a list means."""
+    denied = False
     for line in lines:
         text = line.text.partition("#")[0].strip()
         if text and not text.endswith(";"):
@@ -26,7 +27,12 @@ def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
                     f"{line.where} has {shown(directive)}, which is not an allow line; remove it"
                 )
             verb, address = match.groups()
+            if denied:
+                raise BadFile(
+                    f"{line.where} comes after 'deny all', so it permits nothing; remove it"
+                )
             if verb == "deny" and address == "all":
+                denied = True
                 continue
             if verb == "deny" or not re.match("[0-9a-fA-F]*[.:]", address):
                 raise BadFile(
@@ -60,7 +66,10 @@ def _aws(document: Any, service: str) -> Iterator[Entry]:
     services: set[str] = set()
     found = []
     for name, member in lists:
-        for index, prefix in enumerate(document.get(name, ())):
+        prefixes = document.get(name, [])
+        if not isinstance(prefixes, list):
+            raise BadFile(f"is not the list of AWS: {shown(name)} is no list")
+        for index, prefix in enumerate(prefixes):
             if not isinstance(prefix, dict) or not isinstance(prefix.get(member), str):
                 raise BadFile(f"{name}[{index}] has no {shown(member)}")
             services.add(str(prefix.get("service")))
@@ -79,7 +88,8 @@ def _github(document: Any, name: str) -> Iterator[Entry]:
         for key, value in (document.items() if isinstance(document, dict) else ())
         if isinstance(value, list)
         and value
-        and all(isinstance(text, str) and is_range(text) for text in value)
+        and all(isinstance(text, str) for text in value)
+        and any(is_range(text) for text in value)
     }
     if not lists:
         raise BadFile("is not the meta document of GitHub: no member of it is a list of ranges")

@@ -29,6 +29,9 @@ _PORT = re.compile(rf"({_RANGE}):[0-9]{{1,5}}")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+|\[[^\]]*\])(.*)")
 _WILDCARD = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})((?:\.\*){{1,3}})")
 _SHORT = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})\.?/([0-9]{{1,2}})")
+_NOT = re.compile(r"!|\b(deny|drop|reject|block|not?|nomatch|except|without)\b", re.IGNORECASE)
+"""Words that turn the meaning of the address next to them round."""
+
 _INSIDE = re.compile(rf"(?<![0-9.])({_RANGE})(?![0-9./])")
 
 
@@ -145,14 +148,12 @@ def _mask(text: str) -> str:
     bits = f"{int(number.network_address):032b}"
     if bits in ("0" * 32, "1" * 32):
         return "has a mask that could mean one address or all; write a prefix length, /0 to /32"
-    ones = bits.rstrip("0") or bits.lstrip("0")
-    if set(ones) != {"1"}:
-        if set(bits.lstrip("0")) == {"1"}:
-            return f"has a hostmask; {_remedy(address, 32 - bits.count('1'))}"
-        return "has a netmask with gaps; write it as CIDR ranges"
-    if bits[0] == "1":
+    if set(bits.lstrip("0")) == {"1"}:
+        return f"has a hostmask; {_remedy(address, 32 - bits.count('1'))}"
+    if set(bits.rstrip("0")) == {"1"}:
         return f"has a netmask; {_remedy(address, bits.count('1'))}"
-    return "has a netmask with gaps; write it as CIDR ranges"
+    # Two addresses, if no slash says that it is a mask.
+    return "has a netmask with gaps; write it as CIDR ranges" if "/" in text else ""
 
 
 def _port(text: str) -> str:
@@ -221,6 +222,13 @@ def _neighbours(text: str) -> str:
     remedy = _remedy_of(match[1]) if match else ""
     if not match or not remedy:
         return ""
+    rest = text[: match.start()] + " " + text[match.end() :]
+    if (
+        re.search(_ADDRESS, rest)
+        or _NOT.search(rest)
+        or re.search(r"[0-9]\s*(?:[-\u2013]|to)\s*[0-9]", text)
+    ):
+        return "has more than one address, or words, in it; write one range a line, and only what is allowed"
     beside = " and ".join(
         shown(part) for part in (text[: match.start()].strip(), text[match.end() :].strip()) if part
     )

@@ -7,6 +7,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+MIN_TIME, MAX_TIME = -62135596800 * 10**9, 253402300800 * 10**9 - 1
+"""The instants that a resource may carry: the years 1 to 9999."""
+
 
 class Access(Enum):
     """How an API key is judged now."""

@@ -17,14 +17,22 @@ from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, Violation, shown
 from ipgate.domain.intervals import STEP, Steps
 from ipgate.domain.names import MAX_NAME, key_name, list_name, token_name, workspace_name
-from ipgate.domain.resources import Access, AccessToken, AllowList, ApiKey, Role, Workspace
+from ipgate.domain.resources import (
+    MAX_TIME,
+    MIN_TIME,
+    Access,
+    AccessToken,
+    AllowList,
+    ApiKey,
+    Role,
+    Workspace,
+)
 from ipgate.domain.revision import SHARDS
 from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.v1 import resources_pb2 as resources
 
 T = TypeVar("T")
 
-_MIN_SECONDS, _MAX_SECONDS = -62135596800, 253402300799  # years 1 to 9999, as Timestamp has them
 
 _CONVERTED = 50
 """Resources, or links, that are converted in one step: less than a millisecond."""
@@ -235,10 +243,11 @@ def time_in(field: str, message: Message, name: str) -> int | None:
     if not message.HasField(name):
         return None
     time: Timestamp = getattr(message, name)
-    if not (_MIN_SECONDS <= time.seconds <= _MAX_SECONDS and 0 <= time.nanos < 10**9):
+    instant = time.seconds * 10**9 + time.nanos
+    if not (MIN_TIME <= instant <= MAX_TIME and 0 <= time.nanos < 10**9):
         text = "is not an instant of the years 1 to 9999 with 0 to 999,999,999 nanoseconds"
         raise InvalidArgument.of(f"{field}.{name}", text)
-    return time.seconds * 10**9 + time.nanos
+    return instant
 
 
 def changes_in(

@@ -40,7 +40,9 @@ def _in_use(detail: Any) -> IpgateError:
     uses += [Violation(key, f"API key {key} is linked to the list") for key in list(detail["keys"])]
     text = f"the list is in use ({detail['linked']} linked API keys"
     text += ", and it is the default allow list)" if detail["default"] else ")"
-    text += "; unlink it first, or use force"
+    ways = ["unlink it"] if detail["linked"] else []
+    ways += ["switch the default off, or set another"] if detail["default"] else []
+    text += f"; {' and '.join(ways)} first, or use force"
     return FailedPrecondition("ALLOW_LIST_IN_USE", [Violation("uses", text), *uses])
 
 
@@ -57,8 +59,9 @@ def _unrestricted(detail: Any) -> IpgateError:
     count = keys["count"]
     subjects = [f"{count} API key{'s' * (count != 1)}"] if count else []
     subjects += ["every API key without an allow list"] if others else []
+    them = "it" if count == 1 and not others else "them"
     text = (
-        f"{' and '.join(subjects)} would become usable from every address; link them to another allow "
+        f"{' and '.join(subjects)} would become usable from every address; link {them} to another allow "
         "list first, or set allow_unrestricted if that is what you want"
     )
     violations = [

@@ -13,6 +13,11 @@ class RootStore:
 
     scripts: Scripts
 
+    async def get(self) -> str | None:
+        """The digest in hexadecimal, None if there is none."""
+        _, found = await self.scripts.rules(TOKEN_SHARD, kind="root")
+        return found or None
+
     async def set_if_absent(self, sha256: str) -> str:
         """The digest that the store has then: `sha256`, or the one that was there."""
         return await self._set(sha256, replace=False)

@@ -17,8 +17,15 @@ end
 local access = unlinked_access(is_applied and '0' or default_on, require)
 local effect = unlinking(last, access)
 if is_applied then effect.unlinked_access = access end
--- Without an index of them it is not known whether there are other keys without a list.
-local opens_others = is_applied and access == 'UNRESTRICTED' and call('ZCARD', workspace .. ':keys') > linked
+-- Without an index of them, other keys without a list are looked for among the first 1,000 keys; where there
+-- are more, some may have none.
+local function has_unlinked()
+  for _, id in ipairs(call('ZRANGE', workspace .. ':keys', 0, 999)) do
+    if call('SCARD', api_key(id) .. ':lists') == 0 then return true end
+  end
+  return call('ZCARD', workspace .. ':keys') > 1000
+end
+local opens_others = is_applied and access == 'UNRESTRICTED' and has_unlinked()
 if not args.allow_unrestricted and access == 'UNRESTRICTED' and (#last > 0 or opens_others) then
   return refuse('UNRESTRICTED', { keys = affected(last), others = opens_others })
 end

@@ -7,7 +7,7 @@ from typing import Any
 from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import Violation, shown
 from ipgate.domain.names import id_faults
-from ipgate.domain.resources import Role
+from ipgate.domain.resources import MAX_TIME, MIN_TIME, Role
 from ipgate.domain.revision import SHARDS
 from ipgate.domain.texts import check_description, check_display_name
 
@@ -48,9 +48,10 @@ def _matching(pattern: re.Pattern[str], what: str) -> Check:
     return _as(str, what, check)
 
 
-def _number(most: int) -> Check:
+def _number(most: int, *, least: int = 0) -> Check:
     def check(field: str, value: int) -> list[Violation]:
-        return [] if 0 <= value <= most else [Violation(field, f"is not of 0 to {most}")]
+        inside = least <= value <= most
+        return [] if inside else [Violation(field, f"is not of {least} to {most}")]
 
     return _as(int, "a whole number", check)
 
@@ -114,7 +115,7 @@ _FLAG = _as(bool, "true or false")
 _ID = _as(str, "an id", id_faults)
 _TIME = _number((1 << 63) - 1)
 _COUNT = _number(10**15)
-_EXPIRE = _or(None, _TIME)
+_EXPIRE = _or(None, _number(MAX_TIME, least=MIN_TIME))
 _ETAG = _matching(_TIP, "16 hexadecimal digits")
 _DIGEST = _matching(_SHA256, "a SHA-256 in 64 hexadecimal digits")
 _NAME = _as(str, "a text", check_display_name)

@@ -24,13 +24,13 @@ _WORKSPACE = _STAMPS | {"require": _FLAG, "default_on": _FLAG, "default": "[a-z0
 _LIST = _STAMPS | {"span": _NUMBER, "ranges_tip": _TIP}
 _KEY = _STAMPS | {
     "disabled": _FLAG,
-    "expire": f"({_NUMBER})?",
+    "expire": "(-?[0-9]{1,21})?",
     "digest": "[0-9a-f]{64}",
     "indexed": _TIP,
 }
 _TOKEN = _STAMPS | {
     "id": "[a-z][a-z0-9-]{0,62}",
-    "expire": f"({_NUMBER})?",
+    "expire": "(-?[0-9]{1,21})?",
     "role": "|".join(role.value for role in Role if role is not Role.ROOT),
     "workspace": "[a-z0-9-]*",
 }
