@@ -54,7 +54,7 @@ class Proxy:
         await asyncio.gather(self._pass(outgoing, back), self._pass(self._taken(there), writer))
 
     def _taken(self, source: asyncio.StreamReader) -> "asyncio.Queue[bytes]":
-        """What comes from a side, b"" at its end. It is taken at once, so that it arrives later even if
+        """What comes from a side, b"" at its end. It is read immediately, so that it arrives later even if
         the side that sent it is gone by then, as packets do."""
         arrived: asyncio.Queue[bytes] = asyncio.Queue()
 

@@ -378,7 +378,7 @@ def test_a_file_that_is_read_wrongly_changes_nothing(
     assert "needs --file" in run("list", "update", "l", "-r", "10.0.0.1", "--skip-ipv6", code=2)
 
 
-def test_what_was_made_of_a_file_is_told(run: Run, tmp_path: Path) -> None:
+def test_how_a_file_was_read_is_reported(run: Run, tmp_path: Path) -> None:
     """Separator, column and what was left out go to standard error; the list has every row."""
     file = tmp_path / "f.csv"
     file.write_bytes(

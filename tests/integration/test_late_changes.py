@@ -58,7 +58,7 @@ def in_doubt(client: Client, method: str, request: Any) -> int:
 def test_an_acknowledged_change_is_not_undone_by_an_older_one_that_lands_late(
     tmp_path: Path, store: StoreServer, proxy: Proxy, kind: str
 ) -> None:
-    """A change that waits in a broken line of one server is never made once its sender was told how long
+    """A change that waits in a broken line of one server is never made after its sender learned how long
     it may take, whatever kind of script it is."""
     through = f"redis://127.0.0.1:{proxy.port}"
     staleness = ("--max-staleness", "2")

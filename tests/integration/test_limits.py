@@ -258,7 +258,7 @@ def test_the_lists_of_a_workspace_are_counted(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_open_files_is_raised_to_what_the_system_permits(tmp_path: Path) -> None:
-    """A low soft limit does not bound the connections; a low hard one is told, with how many fit."""
+    """A low soft limit does not bound the connections; a low hard one is reported, with how many fit."""
     for limit, warned in (("ulimit -Sn 300", False), ("ulimit -n 500; ulimit -Sn 400", True)):
         command = (
             f"{limit}; exec {IPGATE} serve --listen 127.0.0.1:0 --workers 1 --data-dir {tmp_path}"

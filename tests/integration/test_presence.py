@@ -181,7 +181,9 @@ def test_waits_for_made_up_revisions_leave_room_for_others(client: Client, works
     count = MAX_PER_TOKEN + 10
     with ThreadPoolExecutor(count) as pool:
         waiting = [pool.submit(wait, index) for index in range(count)]
-        eventually(lambda: sum(each.done() for each in waiting) >= 10, "the excess fails at once")
+        eventually(
+            lambda: sum(each.done() for each in waiting) >= 10, "the excess fails immediately"
+        )
         assert viewer.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
         assert in_force(client, change(client, workspace))
         results = [each.result() for each in waiting]

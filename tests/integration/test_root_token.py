@@ -58,7 +58,7 @@ def reset(*options: str) -> str:
 
 def test_servers_on_one_store_share_a_root_token(tmp_path: Path, store: StoreServer) -> None:
     """The first keeps it, the second says where it is from; a reset makes a new one valid on both, and
-    the former one invalid at once."""
+    the former one invalid."""
     url = ("--redis-url", store.url)
     with (
         serving(tmp_path / "a", *url, **SHARED) as server,
@@ -141,7 +141,7 @@ def test_both_ways_to_give_a_token_are_too_many(tmp_path: Path) -> None:
 
 def test_what_others_may_write_is_not_taken(tmp_path: Path) -> None:
     """A data directory or a token file that another user may change could be anybody's; the error has
-    the command that mends it, which works."""
+    the command that repairs it, which works."""
     for path, mode, command in (
         (tmp_path / "data", 0o777, "chmod o-w"),
         (tmp_path / "data" / "root-token", 0o620, "chmod g-w"),

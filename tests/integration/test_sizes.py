@@ -96,7 +96,7 @@ def test_paths_are_counted_before_they_are_looked_at(client: Client, workspace: 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 300, 5000])
 def test_the_number_of_bad_ranges_is_true(client: Client, workspace: str, count: int) -> None:
-    """However many are bad, the message tells how many, and nothing is made."""
+    """However many are bad, the message says how many, and nothing is made."""
     with pytest.raises(Refused) as refused:
         client.allow_list(workspace, "l", ["192.0.2.1", *["x"] * count])
     more = f"(and {count - 1} more)" if count > 1 else ""

@@ -205,7 +205,7 @@ def test_a_child_that_has_just_ended_is_no_unknown_process(
 
 
 def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreServer) -> None:
-    """The time of the first answer does not tell whether a credential belongs to another workspace."""
+    """The time of the first answer does not show whether a credential belongs to another workspace."""
 
     async def run() -> None:
         async with parts(store.url) as p:

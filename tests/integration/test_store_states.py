@@ -53,7 +53,7 @@ def test_servers_and_workers_start_on_a_store_that_takes_no_writes(
 ) -> None:
     """They answer as the store has it, also a worker that replaces a killed one, though none has a
     lease; once the store takes writes again, all are counted."""
-    # The killed worker is waited for until its lease ends: it cannot be removed meanwhile.
+    # The killed worker is waited for until its lease ends: it cannot be removed until then.
     options = ("--redis-url", store.url, "--max-staleness", "2")
     with serving(tmp_path / "a", *options) as server:
         client = server.client()
@@ -215,7 +215,7 @@ def test_a_store_that_never_gets_ready_ends_the_start(tmp_path: Path) -> None:
 def test_a_server_that_waits_for_the_store_can_be_stopped(
     tmp_path: Path, store: StoreServer, state: str
 ) -> None:
-    """SIGTERM ends it at once, with exit code 0, and no root token is left behind."""
+    """SIGTERM ends it immediately, with exit code 0, and no root token is left behind."""
     freeze(store)
     url = store.url if state == "silent" else f"unix://{tmp_path}/nothing.sock"
     with starting(tmp_path / "s", "--redis-url", url, token="") as (process, log):

@@ -1,4 +1,4 @@
-"""Access tokens: their ids, and how they are told in the log."""
+"""Access tokens: their ids, and how they appear in the log."""
 
 import pytest
 from ipgate.admin.tokens import RESERVED_IDS
@@ -31,7 +31,7 @@ def test_the_root_token_is_logged_as_no_id_can_be(server: Server, client: Client
 def test_a_change_is_logged_with_the_callers_request_id(
     server: Server, client: Client, workspace: str
 ) -> None:
-    """`x-request-id` as it came, if it can be told apart in a line; else one is made. A token that came
+    """`x-request-id` as it came, if it reads as one word; else one is made. A token that came
     in it is not repeated."""
     method = client.channel.unary_unary("/ipgate.v1.AdminService/UpdateWorkspace")
     for sent, logged in (

@@ -89,7 +89,7 @@ def test_a_csv_file_that_is_not_clear_is_rejected(data: str, column: str, said: 
     ],
 )
 def test_exports_are_read_as_they_come(data: str, column: str, detected: str) -> None:
-    """Separators, blank rows, comments, spaces and the case of the header; what was found is told."""
+    """Separators, blank rows, comments, spaces and the case of the header; what was found is reported."""
     assert texts(data, column=column) == ["192.0.2.1", "192.0.2.2"]
     if "IP" not in detected:
         assert detected in read_ranges(data.encode(), column=column).detected

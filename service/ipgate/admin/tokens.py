@@ -55,7 +55,7 @@ class Tokens:
 
     async def _check_still_there(self, workspace: Workspace, token: str) -> None:
         """Revokes a new token that must not outlive its workspace, nor work for a new one of the same
-        id. Raises NotFound, and Unavailable where that cannot be told: nobody learns the secret then."""
+        id. Raises NotFound, and Unavailable where the store does not say: nobody learns the secret then."""
         try:
             present = await self.workspaces.get(workspace.id)
             if present.stamps.create_time == workspace.stamps.create_time:

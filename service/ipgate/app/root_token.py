@@ -38,7 +38,7 @@ def given_root() -> tuple[bytes, str] | None:
 async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
     """Sets the store's root token if it has none. Returns the digest for this server to use, b"" where
     the store's holds, and where the token is. Raises BadSetting, and Unavailable when the store cannot
-    be used: a token that somebody replaced must not be valid meanwhile."""
+    be used: until it can be, a token that somebody may have replaced must not be valid."""
     stored = await store.get()
     if stored is None:
         token, is_new = _kept_or_new(file)

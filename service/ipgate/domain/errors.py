@@ -21,7 +21,7 @@ _SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+|(://)[^/@\\s]*@")
 
 
 def _mask(secret: re.Match[str]) -> str:
-    """In place of a minted secret, or of the user and password of a URL."""
+    """What is shown instead of a minted secret, or of the user and password of a URL."""
     return f"{secret[1]}…" if secret[1] else f"{secret[2]}…@"
 
 

@@ -17,7 +17,7 @@ _REQUEST_ID = re.compile("[!-~]{1,128}")
 
 def write_options(rule: Rule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
     """The options of a call that makes a change. `request_id`: the `x-request-id` of the call; one is
-    made where it is missing, or could not be told apart in a log."""
+    made where it is missing, or does not read as one word in a log."""
     # The resource that an update changes carries its etag.
     holder, _, field = rule.resource.rpartition(".")
     carrier = getattr(request, holder) if holder and field == "name" else request

@@ -178,7 +178,7 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
 def unavailable(
     fault: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
 ) -> Unavailable:
-    """What a caller is told of a failed command. `settled_after`: seconds after which a change that was
+    """The error that a caller gets for a failed command. `settled_after`: seconds after which a change that was
     sent cannot be made any more. Raises `fault` if it is not the store's state."""
     if str(fault).startswith(TOO_LATE):
         return Unavailable("the change reached the store too late and was not made; try again")

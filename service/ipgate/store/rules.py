@@ -83,7 +83,7 @@ class RuleStore:
         """The ids of the workspace and API key to which the digest index points.
 
         An unknown credential costs as many commands as one of a foreign workspace, whose key is read
-        next: else the time of the first answer would tell a caller which of the two it is.
+        next: else the time of the first answer would show a caller which of the two it is.
         """
         try:
             entry = await self._scripts.store.get(keys.digest(digest))

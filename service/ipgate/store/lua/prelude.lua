@@ -10,7 +10,7 @@ local function api_key(id) return workspace_key() .. ':key:' .. id end
 local function token_key(digest) return args.prefix .. 'token:' .. digest end
 local function token_index(workspace) return args.prefix .. 'ws-tokens:' .. workspace end
 
--- A change that waited too long on its way is none any more: its sender may have been told so.
+-- A change that waited too long on its way is not made any more: its sender may rely on that.
 if args.not_after then
   local time = call('TIME')
   if time[1] + time[2] / 1000000 > args.not_after then return redis.error_reply('TOO_LATE the change came after its deadline') end
