@@ -22,7 +22,7 @@ from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.guard import Method, Refusal, RequestSizes, guarded
+from ipgate.rpc.guard import UNCOUNTED_BYTES, Method, Refusal, RequestSizes, guarded
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
@@ -157,7 +157,7 @@ async def _least_hold(method: Method, raw: bytes) -> float:
 
 def _decoding(method: Method, raw: bytes) -> float:
     _, max_fields = _SIZES.of(RULES[method.name].size)
-    if len(raw) // 2 > max_fields and len(raw) > 16 << 10:
+    if len(raw) // 2 > max_fields and len(raw) > UNCOUNTED_BYTES:
         return 0.0  # it is rejected before
     best = float("inf")
     for _ in range(_ROUNDS):

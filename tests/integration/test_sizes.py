@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 from ipgate.rpc.access import RULES
-from ipgate.rpc.guard import RequestSizes
+from ipgate.rpc.guard import UNCOUNTED_BYTES, RequestSizes
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -65,7 +65,7 @@ def test_the_number_of_entries_is_looked_at_before_them(client: Client, method: 
     for entry in (b"\x0a\x00", b"\x12\x00", b"\x7a\x00"):
         count = min(max_bytes, (4 << 20) - 64) // len(entry)
         refused = call(client, method, entry * count)
-        if count > max_fields and count * len(entry) > 16 << 10:
+        if count > max_fields and count * len(entry) > UNCOUNTED_BYTES:
             assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
             assert f"{max_fields:,}" in refused.message
         else:

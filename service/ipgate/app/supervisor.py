@@ -60,7 +60,6 @@ class Supervisor:
         self._settings = settings
         self._announce = announce
         self._stopping = asyncio.Event()
-        self._serving = False
         self._ready: list[asyncio.Event] = []
         self._root = b""
         self._workers: set[asyncio.subprocess.Process] = set()
@@ -100,7 +99,6 @@ class Supervisor:
                 ]
                 await self._first_of(asyncio.gather(*(ready.wait() for ready in self._ready)))
                 if not self._stopping.is_set():
-                    self._serving = True
                     host = self._settings.listen.rpartition(":")[0]
                     self._announce(f"{host}:{port}", origin)
                 await self._stopping.wait()
