@@ -156,7 +156,7 @@ def _checked(token: str, where: str) -> str:
 
 
 def _particulars(error: Any) -> list[str]:
-    """One line for each violation, where there are several."""
+    """One line for each violation after the first, which the message has."""
     status = rpc_status.from_call(error)
     lines = []
     for detail in status.details if status else ():
@@ -165,4 +165,4 @@ def _particulars(error: Any) -> list[str]:
             lines += [f"  {each.field}: {each.description}" for each in bad.field_violations]
         elif detail.Unpack(failure):
             lines += [f"  {each.description}" for each in failure.violations]
-    return lines if len(lines) > 1 else []
+    return lines[1:]
