@@ -65,12 +65,12 @@ def test_calls_of_all_kinds_share_the_room(small: Server) -> None:
             for stream in range(1, CALLS * 2, 2):
                 wire.call(stream, path)
             asked, more = count(1, 2), count(CALLS * 2 + 1, 2)
-            full = partial(_filled, wire, more, path, partial(_refused, late, asked, other))
+            full = partial(_filled_up, wire, more, path, partial(_refused, late, asked, other))
             eventually(full, "there is no room")
         eventually(lambda: _code(small) == "OK", "there is room again")
 
 
-def _filled(wire: Wire, more: Iterator[int], path: str, is_refused: Callable[[], bool]) -> bool:
+def _filled_up(wire: Wire, more: Iterator[int], path: str, is_refused: Callable[[], bool]) -> bool:
     """Whether there is no room; else one more call takes it. The call that asked may have had the place
     of one of the others, which was refused for good then."""
     if is_refused():
