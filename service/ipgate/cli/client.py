@@ -22,6 +22,7 @@ from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 _MAX_ANSWER = 64 << 20
 _PAGE = 1000
+_MAX_TOKEN_BYTES = 4096
 
 
 class Failure(Exception):
@@ -121,7 +122,9 @@ class Connection:
         if self.token:
             return _checked(self.token, "IPGATE_TOKEN")
         try:
-            return _checked(self.token_file.read_text().strip(), f"--token-file {self.token_file}")
+            with self.token_file.open("rb") as source:
+                text = source.read(_MAX_TOKEN_BYTES).decode()
+            return _checked(text.strip(), f"--token-file {self.token_file}")
         except (OSError, UnicodeDecodeError) as fault:
             why = getattr(fault, "strerror", None) or "it is not text"
             raise Failure(
