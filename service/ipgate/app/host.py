@@ -28,8 +28,8 @@ def reserve_port(settings: Settings) -> socket.socket:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(address)
         return holder
-    except OSError as fault:
-        raise BadSetting(f"--listen {settings.listen}: {fault.strerror}; choose another") from fault
+    except OSError as error:
+        raise BadSetting(f"--listen {settings.listen}: {error.strerror}; choose another") from error
 
 
 def check_temporary_directory() -> None:

@@ -61,7 +61,7 @@ async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
         return Report(examined, (), found + policies)
     await Mending(Scripts(redis, Clock())).mend(found)
     left = await _confirmed(reading, found)
-    return Report(examined, [each for each in found if each not in left], left + policies)
+    return Report(examined, [finding for finding in found if finding not in left], left + policies)
 
 
 async def _confirmed(reading: Reading, suspected: list[Finding]) -> list[Finding]:
