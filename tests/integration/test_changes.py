@@ -147,10 +147,13 @@ def test_a_revision_of_the_future_is_unavailable_by_the_deadline(
     """The server waits no longer than the caller, and says why it cannot answer."""
     key = client.key(workspace, "k").api_key
     present = parse_revision("r", key.revision)
-    future = Revision(present.shard, present.epoch, present.number + 1_000_000, present.tip).token()
+    near, far = (
+        Revision(present.shard, present.epoch, present.number + ahead, present.tip).token()
+        for ahead in (100, 1_000_000)
+    )
     lost = Revision(present.shard, present.epoch, present.number, "0" * 16).token()
     other_store = Revision(present.shard, "0" * 16, 1, "0" * 16).token()
-    for revision in (future, lost, other_store):
+    for revision in (near, far, lost, other_store):
         with pytest.raises(Refused) as refused:
             client.ask("1.2.3.4", api_key=key.name, min_revision=revision, timeout=1)
         assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
