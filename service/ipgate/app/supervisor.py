@@ -19,24 +19,16 @@ from ipgate import processes
 from ipgate.app.host import check_temporary_directory, raise_file_limit, reserve_port
 from ipgate.app.launch import launched
 from ipgate.app.private_files import check_private
-from ipgate.app.root_token import FILE_VARIABLE, given_root, shared_root
+from ipgate.app.root_token import FILE_VARIABLE, given_root
+from ipgate.app.store_start import connection, prepare
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.engines import envoy_config
 from ipgate.settings import BadSetting, Settings
-from ipgate.store.connection import (
-    StoreNotReady,
-    UnusableStore,
-    cause,
-    check_server,
-    connect,
-    unusable,
-)
+from ipgate.store.connection import UnusableStore, cause
 from ipgate.store.embedded import EmbeddedStore
-from ipgate.store.root import RootStore
 from ipgate.store.scripts import Scripts
-from ipgate.store.topology import FAULTS, Store
 from ipgate.store.workers import WorkerRegister
 
 log = logging.getLogger(__name__)
@@ -45,7 +37,6 @@ T = TypeVar("T")
 
 _SLOWEST_RESTART = 10.0
 _STEADY_AFTER = 5.0
-_STORE_POLL = 0.2
 _SOCKET_POLL = 1.0
 _FILE_POLL = 1.0
 _DEREGISTER_TIMEOUT = 2.0
@@ -87,7 +78,7 @@ class Supervisor:
                     await self._unless_stopping(self._store.start())
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
-                prepared = await self._unless_stopping(self._prepare(url, given))
+                prepared = await self._unless_stopping(prepare(url, self._settings, given))
                 if prepared is None:
                     return
                 self._root, origin = prepared
@@ -112,38 +103,6 @@ class Supervisor:
                 if self._store is not None:
                     await self._store.stop()
                     await asyncio.gather(*tasks)
-
-    async def _prepare(self, url: str, given: tuple[bytes, str] | None) -> tuple[bytes, str]:
-        """Checks and sets up the store, waiting for one that is not ready. Returns the digest of the root
-        token of this server, b"" where the store's holds, and where the token is. Raises UnusableStore
-        and BadSetting."""
-        deadline = asyncio.get_running_loop().time() + self._settings.store_timeout
-        redis = self._connect(url)
-        waiting = False
-        try:
-            while True:
-                try:
-                    await check_server(redis, allow_eviction=self._settings.allow_eviction)
-                    scripts = Scripts(redis, Clock())
-                    await scripts.initialize()
-                    file = self._settings.data_dir / "root-token"
-                    return given or await shared_root(RootStore(scripts), file)
-                except (StoreNotReady, Unavailable) as error:
-                    if asyncio.get_running_loop().time() > deadline:
-                        raise StoreNotReady(
-                            f"{error} (waited {self._settings.store_timeout:g} s, --store-timeout)"
-                        ) from error
-                    if not waiting:
-                        log.warning("waiting for the store: %s", error)
-                    waiting = True
-                    await asyncio.sleep(_STORE_POLL)
-                except FAULTS as error:
-                    raise unusable(error) from error
-        finally:
-            await redis.aclose()
-
-    def _connect(self, url: str) -> Store:
-        return connect(url, connections=1, password_file=self._settings.redis_password_file)
 
     async def _watch_root_file(self) -> None:
         """Passes a root token whose file changed to the workers."""
@@ -227,7 +186,7 @@ class Supervisor:
 
     async def _deregister(self, url: str, worker: str) -> None:
         """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
-        store = self._connect(url)
+        store = connection(url, self._settings)
         try:
             async with asyncio.timeout(_DEREGISTER_TIMEOUT):
                 await WorkerRegister(Scripts(store, Clock())).leave(worker)

@@ -1,0 +1,58 @@
+"""What the supervisor does with the store before any worker starts."""
+
+import asyncio
+import logging
+
+from redis.exceptions import MovedError
+
+from ipgate.app.root_token import shared_root
+from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
+from ipgate.settings import Settings
+from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
+from ipgate.store.root import RootStore
+from ipgate.store.scripts import Scripts
+from ipgate.store.topology import FAULTS, Store
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.2
+
+
+def connection(url: str, settings: Settings) -> Store:
+    """A client for single commands of the supervisor. Raises UnusableStore."""
+    return connect(url, connections=1, password_file=settings.redis_password_file)
+
+
+async def prepare(
+    url: str, settings: Settings, given: tuple[bytes, str] | None
+) -> tuple[bytes, str]:
+    """Checks and sets up the store, waiting for one that is not ready. Returns the digest of the root
+    token of this server, b"" where the store's holds, and where the token is; `given` is one that was
+    set. Raises UnusableStore and BadSetting."""
+    time = asyncio.get_running_loop().time
+    deadline = time() + settings.store_timeout
+    redis = connection(url, settings)
+    waiting = False
+    try:
+        while True:
+            try:
+                await check_server(redis, allow_eviction=settings.allow_eviction)
+                scripts = Scripts(redis, Clock())
+                await scripts.initialize()
+                file = settings.data_dir / "root-token"
+                return given or await shared_root(RootStore(scripts), file)
+            except (StoreNotReady, Unavailable) as error:
+                if isinstance(error.__cause__, MovedError):
+                    raise unusable(error.__cause__) from error
+                if time() > deadline:
+                    text = f"{error} (waited {settings.store_timeout:g} s, --store-timeout)"
+                    raise StoreNotReady(text) from error
+                if not waiting:
+                    log.warning("waiting for the store: %s", error)
+                waiting = True
+                await asyncio.sleep(_POLL)
+            except FAULTS as error:
+                raise unusable(error) from error
+    finally:
+        await redis.aclose()
