@@ -111,10 +111,8 @@ def _header_index(header: Sequence[str], column: str) -> int:
     alike = [index for index, name in enumerate(header) if name.casefold() == wanted.casefold()]
     found = exact or alike
     if len(found) > 1:
-        raise BadFile(
-            f"column {shown(wanted)} occurs {_times(len(found))}; rename one, or give its number, as in "
-            f"--column {found[0] + 1}"
-        )
+        text = f"column {shown(wanted)} occurs {_times(len(found))}; rename one in the header"
+        raise BadFile(text)
     if not found:
         raise BadFile(f"has no column {shown(wanted)}; its columns are: {known}")
     return found[0]
