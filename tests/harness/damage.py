@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import redis
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -45,6 +46,24 @@ def filled(directory: Path) -> Iterator[StoreServer]:
         with serving(directory / "data", "--redis-url", store.url) as server:
             fill(server.client())
         yield store
+
+
+class Sample:
+    """A store with `fill` in it, which is as it was before each damage."""
+
+    def __init__(self, store: StoreServer) -> None:
+        self.store = store
+        with redis.Redis(unix_socket_path=str(store.socket)) as client:
+            self._dumps = {key: client.dump(key) for key in client.scan_iter()}
+
+    def damage(self, damage: "Damage") -> None:
+        with redis.Redis(unix_socket_path=str(self.store.socket)) as client:
+            client.flushall()
+            client.config_set("maxmemory-policy", "noeviction")
+            for key, dump in self._dumps.items():
+                client.restore(key, 0, dump)
+        with self.store.client() as client:
+            assert damage.make(client) is not False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,15 @@ def _twice(store: Any) -> None:
     store.hset(f"{OWN}:key:plain", "digest", SHA256)
 
 
+def _namesake(store: Any) -> None:
+    """The list `office` gets the name of `spare`, and its own goes."""
+    names = store.hmget(f"{OWN}:list:spare", "display_name", "folded")
+    store.hset(
+        f"{OWN}:list:office", mapping=dict(zip(("display_name", "folded"), names, strict=True))
+    )
+    store.hdel(f"{OWN}:list-names", "office")
+
+
 def _homeless(store: Any) -> None:
     """The workspace of a token goes, and all that is in it."""
     store.delete(*store.keys(f"{OWN}*"), *store.keys("ipgate:digest:*"))
@@ -118,6 +146,12 @@ MENDABLE = [
     Damage("no-list-index", lambda s: s.delete(f"{OWN}:lists"), {"NOT_INDEXED"}),
     Damage("no-key-index", lambda s: s.zrem(f"{OWN}:keys", "linked"), {"NOT_INDEXED"}),
     Damage("no-names", lambda s: s.delete(f"{OWN}:list-names"), {"NOT_INDEXED"}),
+    Damage("name-of-no-list", lambda s: s.hset(f"{OWN}:list-names", "x", "nobody"), {"STRAY_NAME"}),
+    Damage(
+        "name-of-another",
+        lambda s: s.hset(f"{OWN}:list-names", "office", "spare"),
+        {"NOT_INDEXED", "STRAY_NAME"},
+    ),
     Damage("link-on-one-side", lambda s: s.delete(f"{OWN}:list:office:keys"), {"NOT_INDEXED"}),
     Damage("no-token-ids", lambda s: s.delete(TOKENS + "tokens"), {"NOT_INDEXED"}),
     Damage("no-ws-tokens", lambda s: s.delete(f"{TOKENS}ws-tokens:{W}"), {"NOT_INDEXED"}),
@@ -147,22 +181,21 @@ BEYOND_MENDING = [
     Damage(
         "other-folded",
         lambda s: s.hset(f"{OWN}:list:office", "folded", "x"),
-        {"BAD_FIELD", "NOT_INDEXED", "DANGLING"},
+        {"BAD_FIELD", "NOT_INDEXED", "STRAY_NAME"},
     ),
-    Damage(
-        "name-of-another",
-        lambda s: s.hset(f"{OWN}:list-names", "office", "spare"),
-        {"NAME_TAKEN", "DANGLING"},
-    ),
+    Damage("name-twice", _namesake, {"NAME_TAKEN"}),
     Damage("lost-workspace", lambda s: s.delete(OWN), {"DANGLING", "STRAY_TOKEN"}),
-    Damage("lost-list", lambda s: s.delete(f"{OWN}:list:office"), {"DANGLING", "LOST_LIST"}),
+    Damage(
+        "lost-list",
+        lambda s: s.delete(f"{OWN}:list:office"),
+        {"DANGLING", "LOST_LIST", "STRAY_NAME"},
+    ),
     Damage(
         "lost-key",
         lambda s: s.delete(f"{OWN}:key:linked"),
         {"DANGLING", "ORPHAN_ENTRY", "HALF_LINKED"},
     ),
     Damage("lost-token", lambda s: s.delete(_token(s)), {"DANGLING"}),
-    Damage("name-of-no-list", lambda s: s.hset(f"{OWN}:list-names", "x", "nobody"), {"DANGLING"}),
     Damage("no-ranges", lambda s: s.delete(f"{OWN}:list:office:ranges"), {"BAD_RANGES"}),
     Damage(
         "bad-range", lambda s: s.sadd(f"{OWN}:list:office:ranges", "10.0.0.1/8"), {"BAD_RANGES"}

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from ipgate.clock import Clock
 from ipgate.store.connection import connect
 from ipgate.store.keys import WORKERS
@@ -23,7 +22,16 @@ from ipgate.store.upkeep.findings import Problem
 from ipgate.store.upkeep.mending import Mending
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.damage import BEYOND_MENDING, CREDENTIAL, MENDABLE, SHA256, Damage, W, filled
+from tests.harness.damage import (
+    BEYOND_MENDING,
+    CREDENTIAL,
+    MENDABLE,
+    SHA256,
+    Damage,
+    Sample,
+    W,
+    filled,
+)
 from tests.harness.servers import IPGATE, Refused, serving
 from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import KeyTraffic, disturbed
@@ -54,30 +62,16 @@ def called(*options: str, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def sample(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[StoreServer, dict[str, Any]]]:
-    """A store for all the damage, and the dumps of its keys as they were before."""
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     with filled(tmp_path_factory.mktemp("doctor")) as store:
-        with redis.Redis(unix_socket_path=str(store.socket)) as client:
-            dumps = {key: client.dump(key) for key in client.scan_iter()}
-        yield store, dumps
+        yield Sample(store)
 
 
 @pytest.fixture
-def damaged(
-    sample: tuple[StoreServer, dict[str, Any]], request: pytest.FixtureRequest
-) -> StoreServer:
+def damaged(sample: Sample, request: pytest.FixtureRequest) -> StoreServer:
     """The store with the test's damage."""
-    store, dumps = sample
-    with redis.Redis(unix_socket_path=str(store.socket)) as client:
-        client.flushall()
-        client.config_set("maxmemory-policy", "noeviction")
-        for key, dump in dumps.items():
-            client.restore(key, 0, dump)
-    with store.client() as client:
-        assert request.param.make(client) is not False
-    return store
+    sample.damage(request.param)
+    return sample.store
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from ipgate.authorizer.identity import ROOT
+from ipgate.domain.resources import ROOT
 from ipgate.engines import asgi
 from ipgate.engines.asgi import AsgiCalls
 

@@ -28,7 +28,7 @@ LISTS = st.lists(st.sampled_from([f"l{n}" for n in range(8)]), unique=True)
 
 
 def facts(key: str, *lists: str) -> KeyFacts:
-    return KeyFacts(hashlib.sha256(key.encode()).hexdigest(), False, None, lists)
+    return KeyFacts(hashlib.sha256(key.encode()).digest(), False, None, lists)
 
 
 def change(kind: str, workspace: str, *ids: str) -> Change:

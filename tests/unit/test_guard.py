@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from ipgate.authorizer.identity import ROOT
 from ipgate.domain.errors import InvalidArgument
+from ipgate.domain.resources import ROOT
 from ipgate.rpc.guard import Method, RequestSizes
 from ipgate.v1 import authorize_pb2 as authorize
 

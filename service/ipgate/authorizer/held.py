@@ -73,7 +73,7 @@ class HeldKey:
     def __init__(self, workspace: HeldWorkspace, key: str, facts: KeyFacts) -> None:
         self.name = key_name(workspace.id, key)
         self.workspace = workspace
-        self.digest = bytes.fromhex(facts.digest)
+        self.digest = facts.digest
         self.disabled = facts.disabled
         self.expire_time = facts.expire_time
         lists = [workspace.list(each) for each in facts.lists]

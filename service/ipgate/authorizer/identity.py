@@ -8,11 +8,8 @@ from ipgate.authorizer.loading import Loading
 from ipgate.clock import Clock
 from ipgate.domain.credential import digest, is_damaged
 from ipgate.domain.errors import Unauthenticated, Unavailable
-from ipgate.domain.resources import Caller, Role
+from ipgate.domain.resources import ROOT, Caller
 from ipgate.store.keys import TOKEN_SHARD
-
-ROOT = Caller("<root>", Role.ROOT)
-"""No id of an access token can look like this."""
 
 _BEARER = "Bearer "
 _ROUNDS = 50

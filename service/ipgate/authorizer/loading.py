@@ -5,7 +5,6 @@ changes up to that point, and only if none after it touched what was read. Else 
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -19,10 +18,9 @@ from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import compile_list, compile_union
 from ipgate.domain.names import key_name
 from ipgate.pacing import in_steps
+from ipgate.store.broken import broken
 from ipgate.store.keys import TOKEN_SHARD, shard_of
 from ipgate.store.rules import Head, RuleStore
-
-log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Reads that may be under way at a time: strangers with made-up keys cannot flood the store."""
@@ -154,7 +152,7 @@ class Loading:
                 if held.dead:
                     return  # what was read may be a new list of the same id
                 if facts is None:
-                    raise _broken(f"the allow list {held.name} of a key is missing")
+                    raise broken(f"the allow list {held.name} of a key is missing")
                 intervals = await in_steps(compile_list(held.name, facts.ranges))
                 if held.dead:
                     return
@@ -204,8 +202,3 @@ class Loading:
 
 def _changes_too_fast() -> Unavailable:
     return Unavailable("the policy changes faster than it can be read; try again")
-
-
-def _broken(what: str) -> Unavailable:
-    log.error("the store is not consistent: %s", what)
-    return Unavailable("the store is not consistent; see the server's log", reason="STORE_BROKEN")

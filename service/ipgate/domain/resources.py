@@ -32,12 +32,24 @@ class Role(Enum):
     __hash__ = object.__hash__
 
 
+def stored_role(text: str) -> Role:
+    """The role of an access token. Raises ValueError for what is none, root's included."""
+    role = Role(text)
+    if role is Role.ROOT:
+        raise ValueError("an access token cannot be root")
+    return role
+
+
 class Caller(NamedTuple):
     """Who calls: `workspace` is the id of the one it is confined to, "" for all."""
 
     token: str
     role: Role
     workspace: str = ""
+
+
+ROOT = Caller("<root>", Role.ROOT)
+"""The caller with the root token, marked by what is no token's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

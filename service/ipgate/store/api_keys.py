@@ -19,6 +19,7 @@ from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
 from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
 from ipgate.store import keys
+from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
@@ -238,16 +239,17 @@ class ApiKeyStore:
 def read_key(outcome: Outcome, workspace: str, view: Any) -> ApiKey:
     fields = view["fields"]
     lists = tuple(sorted(view["lists"]))
-    return ApiKey(
-        workspace=workspace,
-        id=view["id"],
-        display_name=fields["display_name"],
-        disabled=fields["disabled"] == "1",
-        expire_time=int(fields["expire"]) if fields["expire"] else None,
-        lists=lists,
-        access=_access(lists, view["workspace"]),
-        stamps=outcome.stamps(fields),
-    )
+    with reading(key_name(workspace, view["id"])):
+        return ApiKey(
+            workspace=workspace,
+            id=view["id"],
+            display_name=fields["display_name"],
+            disabled=fields["disabled"] == "1",
+            expire_time=int(fields["expire"]) if fields["expire"] else None,
+            lists=lists,
+            access=_access(lists, view["workspace"]),
+            stamps=outcome.stamps(fields),
+        )
 
 
 def _access(lists: tuple[str, ...], workspace: dict[str, str]) -> Access:

@@ -9,6 +9,7 @@ from ipgate.domain.resources import AllowList, ApiKey, Page
 from ipgate.domain.texts import folded
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.api_keys import read_key
+from ipgate.store.broken import reading
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
@@ -220,15 +221,16 @@ class ListStore:
 
 def read_list(outcome: Outcome, workspace: str, view: Any) -> AllowList:
     fields = view["fields"]
-    return AllowList(
-        workspace=workspace,
-        id=view["id"],
-        display_name=fields["display_name"],
-        description=fields["description"],
-        range_count=view["range_count"],
-        linked_api_key_count=view["linked"],
-        stamps=outcome.stamps(fields),
-    )
+    with reading(list_name(workspace, view["id"])):
+        return AllowList(
+            workspace=workspace,
+            id=view["id"],
+            display_name=fields["display_name"],
+            description=fields["description"],
+            range_count=view["range_count"],
+            linked_api_key_count=view["linked"],
+            stamps=outcome.stamps(fields),
+        )
 
 
 def _key(workspace: str, allow_list: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 from ipgate.domain.addresses import parse_range
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import Steps
-from ipgate.domain.resources import Caller, Role
+from ipgate.domain.names import key_name, list_name
+from ipgate.domain.resources import ROOT, Caller, stored_role
 from ipgate.pacing import in_steps
 from ipgate.store import keys
+from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS
@@ -43,7 +45,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    digest: str
+    digest: bytes
     disabled: bool
     expire_time: int | None
     lists: tuple[str, ...]
@@ -106,10 +108,9 @@ class RuleStore:
         etag, digest, disabled, expire = fields
         if etag is None:
             return _head(head), None
-        facts = KeyFacts(
-            digest, disabled == "1", int(expire) if expire else None, tuple(sorted(lists))
-        )
-        return _head(head), facts
+        with reading(key_name(workspace, key)):
+            known, expire_time = bytes.fromhex(digest), int(expire) if expire else None
+        return _head(head), KeyFacts(known, disabled == "1", expire_time, tuple(sorted(lists)))
 
     async def workspace(self, workspace: str) -> tuple[Head, WorkspaceFacts | None]:
         shard = keys.shard_of(workspace)
@@ -129,9 +130,10 @@ class RuleStore:
             head, tip, etag, linked, text = await self._list_head(workspace, allow_list, few)
             if etag is None:
                 return head, None
-            if text is not None:
-                return head, ListFacts(etag, await in_steps(_parse_text(text)), linked)
-            ranges = await self._scan(workspace, allow_list)
+            with reading(list_name(workspace, allow_list)):
+                if text is not None:
+                    return head, ListFacts(etag, await in_steps(_parse_text(text)), linked)
+                ranges = await self._scan(workspace, allow_list)
             head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
             if etag is not None and tip == tip_after:
                 return head, ListFacts(etag, ranges, linked)
@@ -142,9 +144,10 @@ class RuleStore:
         etag, token, role, workspace, expire = fields
         if etag is None:
             return _head(head), None
-        return _head(head), TokenFacts(
-            Caller(token, Role(role), workspace), int(expire) if expire else None
-        )
+        with reading("an access token"):
+            held = ROOT.role if token == ROOT.token else stored_role(role)
+            expire_time = int(expire) if expire else None
+        return _head(head), TokenFacts(Caller(token, held, workspace), expire_time)
 
     async def _list_head(
         self, workspace: str, allow_list: str, few: int

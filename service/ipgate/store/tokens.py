@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipgate.domain.names import token_name
-from ipgate.domain.resources import AccessToken, Page, Role
+from ipgate.domain.resources import AccessToken, Page, stored_role
 from ipgate.domain.writing import WriteOptions, WriteResult
+from ipgate.store.broken import reading
 from ipgate.store.keys import TOKEN_SHARD, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
@@ -66,12 +67,13 @@ class TokenStore:
 
 def _read(outcome: Outcome, view: Any) -> AccessToken:
     fields = view["fields"]
-    return AccessToken(
-        id=view["id"],
-        role=Role(fields["role"]),
-        display_name=fields["display_name"],
-        workspace=fields["workspace"],
-        expire_time=int(fields["expire"]) if fields["expire"] else None,
-        create_time=int(fields["created"]),
-        revision=outcome.stamps(fields).revision,
-    )
+    with reading(token_name(view["id"])):
+        return AccessToken(
+            id=view["id"],
+            role=stored_role(fields["role"]),
+            display_name=fields["display_name"],
+            workspace=fields["workspace"],
+            expire_time=int(fields["expire"]) if fields["expire"] else None,
+            create_time=int(fields["created"]),
+            revision=outcome.stamps(fields).revision,
+        )

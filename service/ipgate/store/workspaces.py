@@ -9,6 +9,7 @@ from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import Page, Workspace
 from ipgate.domain.revision import SHARDS
 from ipgate.domain.writing import WriteOptions, WriteResult
+from ipgate.store.broken import reading
 from ipgate.store.keys import shard_of, shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
@@ -111,14 +112,15 @@ class WorkspaceStore:
 
 def read_workspace(outcome: Outcome, view: Any) -> Workspace:
     fields = view["fields"]
-    return Workspace(
-        id=view["id"],
-        display_name=fields["display_name"],
-        require_allow_list=fields["require"] == "1",
-        default_enabled=fields["default_on"] == "1",
-        default_list=fields["default"],
-        stamps=outcome.stamps(fields),
-    )
+    with reading(workspace_name(view["id"])):
+        return Workspace(
+            id=view["id"],
+            display_name=fields["display_name"],
+            require_allow_list=fields["require"] == "1",
+            default_enabled=fields["default_on"] == "1",
+            default_list=fields["default"],
+            stamps=outcome.stamps(fields),
+        )
 
 
 def _flag(value: bool) -> str:

@@ -12,6 +12,8 @@ commit('list', args.id)
 call('HSET', key, 'display_name', args.display_name, 'folded', args.folded,
   'description', args.description, 'span', args.span, 'ranges_tip', args.tip)
 stamp(key)
+-- A list of that id that was lost may have left ranges behind: they must not come back with this one.
+call('DEL', key .. ':ranges')
 in_batches('SADD', key .. ':ranges', ranges)
 call('ZADD', workspace .. ':lists', 0, args.id)
 call('HSET', workspace .. ':list-names', args.folded, args.id)

@@ -40,7 +40,7 @@ if is_default then
   call('HSET', workspace, 'default', '', 'default_on', '0')
   stamp(workspace)
 end
-call('HDEL', workspace .. ':list-names', call('HGET', key, 'folded'))
+free_name(args.id)
 call('ZREM', workspace .. ':lists', args.id)
 call('DEL', key, key .. ':ranges', key .. ':keys')
 return done(view, effect)

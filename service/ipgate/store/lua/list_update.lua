@@ -18,7 +18,7 @@ if args.validate_only or (is_same(key, args.set) and not ranges_change) then
 end
 commit(ranges_change and 'list' or 'list_text', args.id)
 if folded then
-  call('HDEL', workspace .. ':list-names', call('HGET', key, 'folded'))
+  free_name(args.id)
   call('HSET', workspace .. ':list-names', folded, args.id)
 end
 for field, value in pairs(args.set) do call('HSET', key, field, value) end

@@ -88,6 +88,12 @@ function views.token(id)
   return { id = id, fields = fields(token_key(call('HGET', args.prefix .. 'token-ids', id))) }
 end
 
+-- Frees the display name of a list that goes, or gets another: if it is kept for that list.
+local function free_name(id)
+  local names, folded = workspace_key() .. ':list-names', call('HGET', list_key(id), 'folded')
+  if folded and call('HGET', names, folded) == id then call('HDEL', names, folded) end
+end
+
 -- `effect`: what the change does, as domain/writing.py names it; left out where it does nothing.
 local function done(view, effect)
   return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3],

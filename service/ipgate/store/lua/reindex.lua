@@ -1,10 +1,15 @@
--- Puts a live resource back into the indexes of its `kind` in which it is missing. Decisions do not
--- depend on these, so it is no change.
+-- Puts a live resource back into the indexes of its `kind` in which it is missing, or frees a `name` that
+-- leads to a list which does not have it. Decisions do not depend on these, so it is no change.
 if args.kind == 'workspace' and is_live(workspace_key()) then
   call('ZADD', args.prefix .. 'workspaces', 0, args.workspace)
 elseif args.kind == 'list' and is_live(list_key(args.id)) then
   call('ZADD', workspace_key() .. ':lists', 0, args.id)
   call('HSETNX', workspace_key() .. ':list-names', call('HGET', list_key(args.id), 'folded'), args.id)
+elseif args.kind == 'name' then
+  local names = workspace_key() .. ':list-names'
+  if call('HGET', names, args.name) == args.id and call('HGET', list_key(args.id), 'folded') ~= args.name then
+    call('HDEL', names, args.name)
+  end
 elseif args.kind == 'key' and is_live(api_key(args.id)) then
   call('ZADD', workspace_key() .. ':keys', 0, args.id)
 elseif args.kind == 'link' and is_live(list_key(args.list)) and is_live(api_key(args.id))

@@ -53,7 +53,7 @@ class IndexChecks:
         if await self._reading.ask("HGET", at.allow_list(holder), "folded") == member:
             return None
         detail = f"the name {shown(member)} leads to the list {holder}, which does not have it"
-        return Finding(at.key, Problem.DANGLING, detail, member)
+        return Finding(at.key, Problem.STRAY_NAME, detail, member, (member, holder))
 
     async def list_key(self, at: Place, member: str) -> Finding | None:
         """A key that the list has as linked."""

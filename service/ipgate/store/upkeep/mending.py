@@ -22,12 +22,13 @@ class Mending:
         self._scripts = scripts
         self._keys = ApiKeyStore(scripts)
         self._tokens = TokenStore(scripts)
-        # In this order: an index entry is put back when no other is in its place.
+        # In this order: an index entry is put back, and a name given, when no other is in its place.
         self._mends: dict[Problem, _Mend] = {
             Problem.CUT_OFF_CREATION: self._creation,
             Problem.CUT_OFF_DELETION: self._deletion,
             Problem.ORPHAN_ENTRY: self._orphan,
             Problem.NO_ENTRY: self._entry,
+            Problem.STRAY_NAME: self._name,
             Problem.NOT_INDEXED: self._index,
             Problem.STRAY_TOKEN: self._token,
         }
@@ -57,17 +58,17 @@ class Mending:
     async def _entry(self, at: Place, facts: tuple[str, ...]) -> None:
         await self._keys.restore_entry(ApiKey(workspace=at.workspace, id=at.id), *facts)
 
+    async def _name(self, at: Place, facts: tuple[str, ...]) -> None:
+        name, holder = facts
+        await self._reindex(at, "name", name=name, id=holder)
+
     async def _index(self, at: Place, facts: tuple[str, ...]) -> None:
         kind, identifier, *allow_list = facts
+        await self._reindex(at, kind, id=identifier, digest=identifier, list="".join(allow_list))
+
+    async def _reindex(self, at: Place, kind: str, **args: str) -> None:
         await self._scripts.change(
-            "reindex",
-            at.shard,
-            MAINTENANCE,
-            kind=kind,
-            workspace=at.workspace,
-            id=identifier,
-            digest=identifier,
-            list="".join(allow_list),
+            "reindex", at.shard, MAINTENANCE, kind=kind, workspace=at.workspace, **args
         )
 
     async def _token(self, _: Place, facts: tuple[str, ...]) -> None:

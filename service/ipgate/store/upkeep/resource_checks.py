@@ -74,11 +74,13 @@ class ResourceChecks:
             detail = "folded is not the folded display name"
             yield Finding(at.key, Problem.BAD_FIELD, detail, "folded")
         holder = await self._reading.ask("HGET", at.owner + ":list-names", name)
-        if holder is None:
-            yield _not_indexed(at, "list-names", "list", at.id)
-        elif holder != at.id:
+        if holder == at.id:
+            return
+        if holder and name == await self._reading.ask("HGET", at.allow_list(holder), "folded"):
             detail = f"its display name is that of the list {holder}"
             yield Finding(at.key, Problem.NAME_TAKEN, detail)
+        else:
+            yield _not_indexed(at, "list-names", "list", at.id)
 
     async def ranges(self, at: Place) -> AsyncIterator[Finding]:
         if not await self._live(at.allow_list(at.id)):

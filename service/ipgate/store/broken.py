@@ -1,0 +1,24 @@
+"""What is said of a store that does not hold what ipgate writes: its own fault, not the caller's."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ipgate.domain.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+
+def broken(what: str) -> Unavailable:
+    """The error of a call that met damage, which goes to the log."""
+    log.error("the store is not consistent: %s; run ipgate doctor", what)
+    return Unavailable("the store is not consistent; see the server's log", reason="STORE_BROKEN")
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Raises Unavailable where a stored record cannot be read."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as fault:
+        raise broken(f"{what} cannot be read ({fault!r})") from fault
