@@ -1,0 +1,106 @@
+"""What the messages about rare conditions say to do works; the conditions are brought about in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ipgate.domain.errors import FailedPrecondition, Unavailable
+from ipgate.domain.writing import MAINTENANCE
+from ipgate.engines import reflection
+from ipgate.store import lists
+from ipgate.store.connection import connect
+from ipgate.store.upkeep.refused import Refused
+from ipgate.store.upkeep.restore import restore
+
+from tests.harness.backups import exported
+from tests.harness.damage import filled
+from tests.harness.parts import parts
+from tests.harness.stores import StoreServer, running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StoreServer]:
+    with running(tmp_path / "empty") as store:
+        yield store
+
+
+def test_a_list_of_too_many_links_is_deleted_once_some_are_gone(
+    store: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forced deletion unlinks a bounded number of keys; it works after some were unlinked."""
+    monkeypatch.setattr(lists, "MOST_UNLINKED", 2)
+
+    async def run() -> None:
+        async with parts(store.url) as p:
+            await p.allow_list("l", "192.0.2.1")
+            for key in ("a", "b", "c"):
+                await p.key(key)
+            await p.link("l", "a", "b", "c")
+            with pytest.raises(FailedPrecondition, match="unlink some first"):
+                await p.delete_list("l")
+            options = replace(MAINTENANCE, allow_unrestricted=True)
+            await p.lists.link(p.workspace, "l", ["a"], options, link=False)
+            await p.delete_list("l")
+
+    asyncio.run(run())
+
+
+def test_a_file_that_changes_while_it_is_imported_is_noticed(
+    tmp_path: Path, store: StoreServer
+) -> None:
+    """What was written of it is never served, and --restart imports a file that stands still."""
+    with filled(tmp_path) as source:
+        exported(source.url, tmp_path / "x")
+    data = (tmp_path / "x").read_bytes()
+
+    async def run(source: BytesIO, *, restart: bool) -> dict[str, int]:
+        client = connect(store.url, connections=4)
+        try:
+            return await restore(client, source, restart=restart, progress=lambda *_: None)
+        finally:
+            await client.aclose()
+
+    with pytest.raises(Refused, match="give --restart to begin again"):
+        asyncio.run(run(Changing(data), restart=False))
+    assert asyncio.run(run(BytesIO(data), restart=True))["key"] == 2
+
+
+class Changing(BytesIO):
+    """A file that changes between two readings."""
+
+    def seek(self, at: int, whence: int = 0, /) -> int:
+        if self.tell() > 0:
+            with self.getbuffer() as view:
+                view[self.getvalue().index(b"Sample")] = ord("T")
+        return super().seek(at, whence)
+
+
+def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that was open too long is ended, and another one is served."""
+    monkeypatch.setattr(reflection, "LONGEST_STREAM", 0.01)
+    services: Any = ("ipgate.v1.AuthorizeService",)
+    stream: Any = reflection.reflecting(services, None)  # type: ignore[arg-type]
+
+    async def silent() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def listing() -> AsyncIterator[bytes]:
+        yield reflection._Request(list_services="*").SerializeToString()
+
+    written = []
+
+    async def write(message: bytes) -> None:
+        written.append(message)
+
+    async def run() -> None:
+        with pytest.raises(Unavailable, match="open a new one"):
+            await stream.method(silent(), None, write)
+        await stream.method(listing(), None, write)
+
+    asyncio.run(run())
+    assert b"ipgate.v1.AuthorizeService" in written[0]

@@ -1,0 +1,240 @@
+"""Every remedy that a message of ipgate names is followed by a test."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "service" / "ipgate"
+VERBS = frozenset(
+    [
+        "ask",
+        "choose",
+        "chown",
+        "close",
+        "columns",
+        "create",
+        "delete",
+        "fill",
+        "find",
+        "free",
+        "give",
+        "grant",
+        "import",
+        "install",
+        "its",
+        "leave",
+        "link",
+        "name",
+        "narrow",
+        "open",
+        "percent-encode",
+        "put",
+        "raise",
+        "read",
+        "remove",
+        "rename",
+        "restart",
+        "restore",
+        "revoke",
+        "run",
+        "run:",
+        "save",
+        "see",
+        "send",
+        "set",
+        "stop",
+        "unlink",
+        "update",
+        "use",
+        "write",
+    ]
+)
+"""A clause that begins so, after a semicolon, is a remedy."""
+
+FOLLOWED = {
+    "test_the_remedy_of_an_error_works": {
+        "ask for a new one",
+        "choose another",
+        "choose another id",
+        "delete the list instead",
+        "delete them first",
+        "link {} to another allow list first, or set allow_unrestricted if that is what you want",
+        "narrow them, or set allow_broad if that is what you want",
+        "read it and try again",
+        "see its ranges",
+        "use a token with another role",
+        "use another one",
+    },
+    "test_the_remedy_for_a_wrong_request_works": {
+        "choose another id",
+        "give a text",
+        "give at least one IPv4 address or CIDR range",
+        "give the new default",
+        "name a list",
+        "name at least one API key",
+        "send 1 to {}",
+        "send 64 hexadecimal digits, never the credential itself",
+        "send a dotted quad or an IPv6 address",
+        "send at most {}",
+        "send one as a change returned it",
+        "send one as the page before returned it",
+        "send the credential as key, or api_key",
+        "use 1 to 63 of a-z, 0-9 and '-', beginning with a letter",
+        "use 1 to {}",
+        "use ROLE_WORKSPACE_ADMIN, ROLE_WORKSPACE_VIEWER or ROLE_AUTHORIZER",
+        "use UpdateDefaultAllowList later",
+        "use at most {}",
+        "use {}",
+        "use {} or *",
+        "remove it",
+    },
+    "test_every_remedy_works_when_followed_to_the_letter": {"use {}"},
+    "test_the_remedy_for_a_wrong_file_works": {
+        "close it, and remove line breaks from the field",
+        "columns are counted from 1",
+        "fill it up",
+        "give --format aws or --format github if it is one of their lists, or write the ranges one a line",
+        "give the number of the column, as in --column 1",
+        "its columns are: {}",
+        "its services are: {}",
+        "leave --column out",
+        "put quotes around a field that has the separator in it",
+        "put quotes around whole fields",
+        "remove it, and narrow the ranges if need be",
+        "remove it, or save the file as UTF-8",
+        "remove the line, or fill it in",
+        "remove the line, or put quotes around its first field",
+        "rename one in the header",
+        "save the file as UTF-8",
+    },
+    "test_published_lists_are_read_by_their_format": {"its lists are: {}"},
+    "test_the_remedy_for_wrong_ranges_works": {
+        "give the name of a file",
+        "give the name or the number of a column",
+        "leave it out",
+        "put all ranges into one file",
+        "write a prefix length, /0 to /32",
+        "write it as CIDR ranges",
+        "write one range a line, and only what is allowed",
+    },
+    "test_the_remedy_for_a_wrong_expiry_works": {
+        "write it as in 2027-01-31 or 2027-01-31T12:00:00Z"
+    },
+    "test_the_remedy_for_a_missing_offset_works_to_the_letter": {"write {} for UTC"},
+    "test_the_remedies_for_a_wrong_server_work": {
+        "give HOST:PORT",
+        "give PEM files without a password",
+        "give both or neither",
+    },
+    "test_the_remedies_for_a_message_that_is_too_large_work": {
+        "send less at a time, or raise --max-message-bytes of the server"
+    },
+    "test_a_request_is_not_decoded_beyond_its_size": {"send less at a time"},
+    "test_the_remedy_for_a_wrong_setting_works": {
+        "give --tls-cert and --tls-key, or --plaintext to accept that",
+        "give a certificate chain and its key, both as PEM, without a password",
+        "give both or neither",
+        "give certificates as PEM",
+        "percent-encode the user and password: %2F for '/', %3F for '?', %23 for '#', %40 for '@', %25 for '%'",
+        "use redis://, rediss://, unix://, redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST, with options that redis-py has",
+    },
+    "test_a_port_in_use_is_refused_until_another_is_chosen": {"choose another"},
+    "test_the_remedy_for_a_path_that_is_too_long_works": {"choose a shorter --data-dir"},
+    "test_the_remedies_for_a_data_directory_in_use_work": {"stop it, or choose a --data-dir"},
+    "test_the_remedies_for_a_missing_token_file_work": {
+        "write a token into it, or do without it ({})"
+    },
+    "test_both_ways_to_give_a_token_are_too_many": {"set one of them"},
+    "test_a_password_in_two_places_is_refused_until_one_is_left": {"give one of them"},
+    "test_what_others_may_write_is_not_taken": {"run: chmod g-w {}", "run: chmod o-w {}"},
+    "test_a_file_of_another_user_is_not_taken": {"chown it to the one that runs ipgate"},
+    "test_without_a_temporary_directory_the_start_ends": {"set TMPDIR to one that can"},
+    "test_the_limit_of_open_files_is_raised_to_what_the_system_permits": {"raise it (ulimit -Hn)"},
+    "test_a_store_that_may_evict_keys_is_refused": {
+        "set it to noeviction, or start with --allow-eviction to accept the loss"
+    },
+    "test_a_store_over_tls": {"give ?ssl_ca_certs=FILE in its URL: {}"},
+    "test_the_recommended_user_suffices_and_reaches_nothing_else": {
+        "grant what docs/security.md lists: {}"
+    },
+    "test_a_cluster_is_refused_until_its_url_says_so": {
+        "use redis+cluster://HOST,HOST instead of redis://HOST"
+    },
+    "test_a_list_of_too_many_links_is_deleted_once_some_are_gone": {"unlink some first"},
+    "test_only_an_empty_workspace_is_deleted": {"revoke them first"},
+    "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {
+        "revoke it, and create another one"
+    },
+    "test_a_change_that_no_replica_confirms_is_not_acknowledged": {
+        "read the resource, and try again"
+    },
+    "test_a_revision_of_the_future_is_unavailable_by_the_deadline": {"read the resource again"},
+    "test_watchers_and_reflection_streams_are_counted": {"ask with Check"},
+    "test_a_reflection_stream_ends_in_time": {"open a new one"},
+    "test_damaged_requests_to_health_and_reflection_are_refused": {"send one message"},
+    "test_what_is_no_message_is_refused": {"send 0 or 1", "send at most {}", "use {}"},
+    "test_the_envoy_engine_says_what_it_needs": {
+        "install ipgate[envoy]",
+        "install it (Debian: apt-get install libpython{})",
+    },
+    "test_a_killed_import_never_serves_a_part": {
+        "give --restart to begin it again",
+        "run ipgate import with --restart",
+    },
+    "test_an_import_into_a_store_that_is_not_empty_is_refused": {"import without --restart"},
+    "test_a_file_that_changes_while_it_is_imported_is_noticed": {"give --restart to begin again"},
+    "test_an_import_that_was_all_written_is_only_opened": {"restart that one"},
+    "test_a_store_that_is_not_there_is_an_error": {"give --redis-url or another --data-dir"},
+    "test_the_remedy_for_a_finding_works": {
+        "delete it by hand if nobody needs it",
+        "delete one of the two",
+        "find out what wrote it, and delete it by hand",
+        "link again, and then unlink if need be",
+    },
+    "test_a_lost_list_is_created_again": {
+        "free its name with --mend and create the list again with its ranges, or delete the key"
+    },
+    "test_an_import_of_an_export_is_the_same_store": {
+        "restore it from a backup",
+        "restore the store from a backup",
+    },
+    "test_a_damaged_index_entry_is_no_internal_error": {"run ipgate doctor"},
+    "test_an_export_takes_its_name_when_it_is_whole": {"see ipgate doctor"},
+}
+"""The remedies that each test follows, with {} for what is filled in; a few that take more than a test
+can do, as to install something, are provoked alone."""
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """The string literals, with {} for what is filled in."""
+    if isinstance(tree, ast.Expr) and isinstance(tree.value, ast.Constant):
+        return  # a docstring
+    if isinstance(tree, ast.Constant):
+        if isinstance(tree.value, str):
+            yield tree.value
+    elif isinstance(tree, ast.JoinedStr):
+        parts = (each.value if isinstance(each, ast.Constant) else "{}" for each in tree.values)
+        yield "".join(map(str, parts))
+    else:
+        for child in ast.iter_child_nodes(tree):
+            yield from texts(child)
+
+
+def remedies() -> set[str]:
+    found = set[str]()
+    for path in SOURCES.rglob("*.py"):
+        if "_pb2" in path.name:
+            continue
+        for text in texts(ast.parse(path.read_text())):
+            _, mark, remedy = text.partition("; ")
+            if mark and remedy.partition(" ")[0].rstrip(",") in VERBS:
+                found.add(remedy)
+    return found - {"its log is above", "see the server's log"}
+
+
+def test_every_remedy_has_a_test_that_follows_it() -> None:
+    """A message with a new remedy needs one, and the tests that are named exist."""
+    assert remedies() == set().union(*FOLLOWED.values())
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in FOLLOWED if f"def {name}(" not in tests] == []
