@@ -9,15 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ipgate.authorizer.authorizer import Verdict
-from ipgate.domain.credential import digest
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.convert import batch_out
-from ipgate.rpc.guard import Call
+from ipgate.rpc.convert import batch_out, question_in
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges
 from bench.figures import Figure
-from tests.harness.parts import ROOT, Parts, parts
+from tests.harness.parts import ROOT, Parts, Root, parts
 from tests.harness.stores import EMBEDDED, StoreServer
 
 _BATCH = 100
@@ -46,24 +44,23 @@ async def _measure(url: str) -> list[Figure]:
             return authorize.BatchAuthorizeRequest.FromString(encoded)
 
         async def whole() -> bytes:
-            return await servicer.BatchAuthorize(read(), Call(ROOT, lambda: None))
+            answer = servicer.BatchAuthorize(read(), Root())
+            return answer if isinstance(answer, bytes) else await answer
 
         answer = authorize.BatchAuthorizeResponse.FromString(await whole())
         assert all(each.response.allowed for each in answer.results)
-        asked = [(each.key, each.ip) for each in request.requests]
-        found = [(digest(key), ip) for key, ip in asked]
+        questions = [question_in(each) for each in request.requests]
 
         def verdicts() -> list[Verdict]:
-            at_once = worker.authorizer.at_once
-            made = [at_once(ROOT, subject, ip) for subject, ip in found]
-            return [each for each in made if each]
+            try_decide = worker.authorizer.try_decide
+            return [verdict for each in questions if (verdict := try_decide(ROOT, each))]
 
         made = verdicts()
         of = {
             "message and its fields": lambda: [
                 (each.min_revision, each.key, each.api_key, each.ip) for each in read().requests
             ],
-            "digest": lambda: [digest(key) for key, _ in asked],
+            "question": lambda: [question_in(each) for each in request.requests],
             "decision": verdicts,
             "encoding": lambda: batch_out(made),
         }

@@ -63,10 +63,7 @@ def _with_probe(build: Any) -> Any:
         engine: grpcio.GrpcioEngine = build(*args, **kwargs)
         probe = Probe()
         methods: dict[str, Any] = {"Read": grpc.unary_unary_rpc_method_handler(probe.read)}
-        engine.server.add_paths(READ)
-        engine.server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("bench.Probe", methods),)
-        )
+        engine.server.add_registered_method_handlers("bench.Probe", methods)
         _RUNNING.append(asyncio.get_running_loop().create_task(probe.run()))
         return engine
 

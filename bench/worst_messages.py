@@ -8,7 +8,7 @@ all the while how late it is.
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,14 @@ from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.guard import UNCOUNTED_BYTES, Method, Refusal, RequestSizes, guarded
 from ipgate.rpc.lists import ListServicer
+from ipgate.rpc.pipeline import (
+    UNCOUNTED_BYTES,
+    Method,
+    Refusal,
+    RequestSizes,
+    all_methods,
+)
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
@@ -34,7 +40,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench.figures import Figure
-from tests.harness.parts import Parts, parts
+from tests.harness.parts import Parts, Root, parts
 from tests.harness.stores import StoreServer
 
 _SIZES = RequestSizes()
@@ -54,12 +60,9 @@ class _Root:
         return self.caller_of_all
 
 
-class _Call:
+class _Call(Root):
     def time_remaining(self) -> float | None:
         return 0.5
-
-    def request_id(self) -> str:
-        return ""
 
 
 def measure(_count: int = 0) -> list[Figure]:
@@ -81,12 +84,11 @@ async def _measure(url: str) -> list[Figure]:
         await asyncio.gather(*(worker.key(f"k{n}") for n in range(1000)))
         await worker.link("big", *(f"k{n}" for n in range(1000)))
         for path, method in _methods(worker).items():
-            if isinstance(method, Method):
-                name = path.rpartition("/")[2]
-                worst = 0.0
-                for raw in _requests(worker.workspace, method):
-                    worst = max(worst, await _least_hold(method, raw))
-                figures.append(Figure(f"loop held by the worst {name}", worst, "ms"))
+            name = path.rpartition("/")[2]
+            worst = 0.0
+            for raw in _requests(worker.workspace, method):
+                worst = max(worst, await _least_hold(method, raw))
+            figures.append(Figure(f"loop held by the worst {name}", worst, "ms"))
     return figures
 
 
@@ -96,7 +98,7 @@ def _methods(worker: Parts) -> dict[str, Any]:
     presence = Presence(WorkerRegister(scripts), worker.follower, worker.clock, worker="w")
     worker.follower.lease(float("inf"))
     identity: Any = _Root()
-    return guarded(
+    return all_methods(
         [
             WorkspaceServicer(worker.workspaces, workspaces),
             ListServicer(worker.lists, worker.lists.store),
@@ -163,7 +165,7 @@ def _decoding(method: Method, raw: bytes) -> float:
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         try:
-            method.request_type.FromString(raw)
+            method.decode(raw)
         except DecodeError:
             return 0.0
         best = min(best, time.perf_counter() - began)
@@ -185,14 +187,9 @@ async def _hold(method: Method, raw: bytes) -> float:
     await asyncio.sleep(0)
     longest, last = 0.0, time.perf_counter()
     with suppress(Refusal):
-        await method.answer("", _reading(raw), _Call())
+        answer = method.start(_Call(), raw)
+        if not isinstance(answer, bytes):
+            await answer
     await asyncio.sleep(0)
     watching.cancel()
     return longest * 1000
-
-
-def _reading(raw: bytes) -> Callable[[], Any]:
-    async def read() -> bytes:
-        return raw
-
-    return read

@@ -11,7 +11,7 @@ from typing import Any
 from ipgate.admin.limits import Limits
 from ipgate.admin.lists import Lists
 from ipgate.admin.workspaces import Workspaces
-from ipgate.authorizer.authorizer import Authorizer, subject_of_credential, subject_of_name
+from ipgate.authorizer.authorizer import Authorizer
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
@@ -21,6 +21,8 @@ from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
 from ipgate.domain.revision import SHARDS
 from ipgate.domain.writing import MAINTENANCE
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.convert import question_in
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import connect
@@ -30,6 +32,7 @@ from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
+from ipgate.v1 import authorize_pb2 as authorize
 
 ROOT = Caller("root", Role.ROOT)
 
@@ -148,17 +151,37 @@ class Parts:
     async def ask(self, ip: str, key: str = "k", secret: str = "", min_revision: str = "") -> str:
         """The reason of the verdict."""
         name = f"workspaces/{self.workspace}/apiKeys/{key}"
-        subject = subject_of_credential(secret) if secret else subject_of_name(name)
-        decision, _, _ = await self.authorizer.authorize(
-            ROOT, subject, ip, min_revision=min_revision, timeout=None
+        subject = {"key": secret} if secret else {"api_key": name}
+        question = question_in(
+            authorize.AuthorizeRequest(ip=ip, min_revision=min_revision, **subject)
         )
-        return decision.reason.value
+        return (await self.authorizer.resolve(ROOT, question)).decision.reason.value
 
     async def caught_up(self) -> None:
         """Waits until the follower has applied every change made so far."""
         changes = {"display_name": secrets.token_hex(4)}
         updated = await self.workspaces.update(self.workspace, changes, MAINTENANCE)
         await self.ask("1.1.1.1", "nobody", min_revision=updated.revision)
+
+
+class Root(CallInfo):
+    """A call of root without metadata or a deadline."""
+
+    def __init__(self) -> None:
+        self.authorization = ""
+        self.caller = ROOT
+
+    def metadata(self, name: str) -> str:  # noqa: ARG002
+        return ""
+
+    def peer(self) -> str:
+        return "here"
+
+    def client_certificate(self) -> str:
+        return ""
+
+    def time_remaining(self) -> float | None:
+        return None
 
 
 @asynccontextmanager

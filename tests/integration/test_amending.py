@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from ipgate.domain.addresses import format_range, last_address, range_holding
+from ipgate.authorizer.authorizer import Question
+from ipgate.domain.addresses import format_range, last_address, parse_address, range_holding
 from ipgate.domain.errors import IpgateError
 from ipgate.domain.writing import MAINTENANCE
 
@@ -34,7 +35,8 @@ async def decided(p: Parts, address: int) -> str:
     """The range that decides for an address, "" for none."""
     text = format_range(address << 6 | 32)
     name = f"workspaces/{p.workspace}/apiKeys/k"
-    found, _, _ = await p.authorizer.authorize(ROOT, name, text, min_revision="", timeout=None)
+    question = Question(name, parse_address(text))
+    found, _, _ = await p.authorizer.resolve(ROOT, question)
     return "" if found.range is None else format_range(found.range)
 
 

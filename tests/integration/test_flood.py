@@ -12,10 +12,9 @@ from ipgate.authorizer.loading import AT_ONCE
 from ipgate.authorizer.slots import MOST_WAITING
 from ipgate.domain.errors import Unavailable
 from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
-from ipgate.rpc.guard import Call
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.parts import ROOT, Parts, parts
+from tests.harness.parts import Parts, Root, parts
 from tests.harness.servers import Refused, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -39,8 +38,8 @@ def made_up(count: int) -> authorize.BatchAuthorizeRequest:
 
 
 def batch(p: Parts, count: int) -> "asyncio.Task[Any]":
-    call = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), Call(ROOT, lambda: None))
-    return asyncio.create_task(call)
+    answer: Any = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), Root())
+    return asyncio.create_task(answer)
 
 
 def test_a_flood_neither_grows_memory_nor_pushes_out_known_keys(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ipgate.authorizer import authorizer
-from ipgate.authorizer.authorizer import subject_of_name
+from ipgate.authorizer.authorizer import Question
 from ipgate.domain.errors import InvalidArgument, Unavailable
 from ipgate.domain.resources import Caller, Role
 from ipgate.domain.revision import Revision, seal
@@ -148,15 +148,16 @@ def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
             stranger = Caller("t", Role.AUTHORIZER, "another")
             reads = len(p.rules.reads)
             for key in ("k", "missing"):
-                subject = subject_of_name(f"workspaces/{p.workspace}/apiKeys/{key}")
-                verdict = p.authorizer.at_once(stranger, subject, "1.2.3.4")
+                question = Question(f"workspaces/{p.workspace}/apiKeys/{key}", 0)
+                verdict = p.authorizer.try_decide(stranger, question)
                 assert verdict is not None
                 assert verdict[0].reason.value == "KEY_UNKNOWN"
                 assert verdict[1:] == ("", "")
             assert len(p.rules.reads) == reads
-            assert p.authorizer.at_once(ROOT, f"workspaces/{p.workspace}/apiKeys/k", "1.2.3.4")
+            known = Question(f"workspaces/{p.workspace}/apiKeys/k", 0)
+            assert p.authorizer.try_decide(ROOT, known)
             with pytest.raises(InvalidArgument):
-                p.authorizer.at_once(stranger, "workspaces/another", "1.2.3.4")
+                p.authorizer.try_decide(stranger, Question("workspaces/another", 0))
 
     asyncio.run(run())
 
@@ -170,12 +171,10 @@ def test_a_made_up_revision_is_not_waited_for_without_end(
     async def run() -> None:
         async with parts(store.url) as p:
             head = p.follower.histories[3].head
-            future = Revision(3, head.epoch, head.number + 10**6, "0" * 16).token()
+            future = Revision(3, head.epoch, head.number + 10**6, "0" * 16)
             with pytest.raises(Unavailable) as refused:
                 async with asyncio.timeout(20):
-                    await p.authorizer.authorize(
-                        ROOT, None, "1.2.3.4", min_revision=future, timeout=86_400
-                    )
+                    await p.authorizer.resolve(ROOT, Question(None, 0, future), timeout=86_400)
             assert refused.value.reason == "REVISION_NOT_REACHED"
 
     asyncio.run(run())

@@ -56,9 +56,9 @@ def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) ->
 
 
 def test_calls_of_all_kinds_share_the_room(small: Server) -> None:
-    """Streams that are open leave no room for questions, and the other way round."""
-    health_check = f"/{health.SERVICE}/Check"
-    for path, other in ((STREAM, AUTHORIZE), (AUTHORIZE, STREAM), (AUTHORIZE, health_check)):
+    """Streams that are open leave no room for questions, and the other way round; a full worker goes on
+    answering health checks."""
+    for path, other in ((STREAM, AUTHORIZE), (AUTHORIZE, STREAM)):
         with Wire(small.address) as wire, Wire(small.address) as late:
             wire.settings()
             late.settings()
@@ -67,6 +67,7 @@ def test_calls_of_all_kinds_share_the_room(small: Server) -> None:
             asked, more = count(1, 2), count(CALLS * 2 + 1, 2)
             full = partial(_filled_up, wire, more, path, partial(_refused, late, asked, other))
             eventually(full, "there is no room")
+            assert _health(late, next(asked)) == "0"
         eventually(lambda: _code(small) == "OK", "there is room again")
 
 
@@ -77,6 +78,12 @@ def _filled_up(wire: Wire, more: Iterator[int], path: str, is_refused: Callable[
         return True
     wire.call(next(more), path)
     return False
+
+
+def _health(wire: Wire, stream: int) -> str:
+    wire.call(stream, f"/{health.SERVICE}/Check", token=None)
+    wire.send(DATA, http2.END_STREAM, stream, grpc_message(b""))
+    return wire.status(stream)
 
 
 def _refused(wire: Wire, streams: Iterator[int], path: str) -> bool:

@@ -1,16 +1,23 @@
 """What the messages about rare conditions say to do works; the conditions are brought about in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
-from ipgate.domain.errors import FailedPrecondition, Unavailable
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub as StubOf1Alpha
+from ipgate.domain.errors import FailedPrecondition
+from ipgate.domain.resources import ROOT, Caller
 from ipgate.domain.writing import MAINTENANCE
-from ipgate.engines import reflection
+from ipgate.engines import grpcio, reflection
+from ipgate.settings import Settings
 from ipgate.store import lists
 from ipgate.store.connection import connect
 from ipgate.store.upkeep.refused import Refused
@@ -79,28 +86,42 @@ class Changing(BytesIO):
         return super().seek(at, whence)
 
 
-def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+class Anybody:
+    """Takes every caller for root."""
+
+    def at_once(self, _authorization: str) -> Caller:
+        return ROOT
+
+
+@pytest.mark.parametrize("build", [grpcio.build])
+def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch, build: Any) -> None:
     """A stream that was open too long is ended, and another one is served."""
-    monkeypatch.setattr(reflection, "LONGEST_STREAM", 0.01)
-    services: Any = ("ipgate.v1.AuthorizeService",)
-    stream: Any = reflection.reflecting(services, None)  # type: ignore[arg-type]
-
-    async def silent() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-    async def listing() -> AsyncIterator[bytes]:
-        yield reflection._Request(list_services="*").SerializeToString()
-
-    written = []
-
-    async def write(message: bytes) -> None:
-        written.append(message)
+    monkeypatch.setattr(reflection, "LONGEST_STREAM", 0.2)
+    request = reflection_pb2.ServerReflectionRequest(list_services="*")
 
     async def run() -> None:
-        with pytest.raises(Unavailable, match="open a new one"):
-            await stream.method(silent(), None, write)
-        await stream.method(listing(), None, write)
+        engine = build(Settings(listen="127.0.0.1:0"), 0, {}, Anybody())
+        await engine.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
+            for stub in (StubOf1Alpha(channel), StubOf1(channel)):
+                stream = stub.ServerReflectionInfo()
+                await stream.write(request)
+                names = [each.name for each in (await stream.read()).list_services_response.service]
+                assert "ipgate.v1.AuthorizeService" in names
+                with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as refused:
+                    await stream.read()
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        await engine.stop(0)
 
     asyncio.run(run())
-    assert b"ipgate.v1.AuthorizeService" in written[0]
+
+
+def StubOf1(channel: Any) -> Any:  # noqa: N802
+    """No package has it; it has the messages of version 1alpha."""
+    return SimpleNamespace(
+        ServerReflectionInfo=channel.stream_stream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+    )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 from ipgate.rpc.access import RULES
-from ipgate.rpc.guard import UNCOUNTED_BYTES, RequestSizes
+from ipgate.rpc.pipeline import UNCOUNTED_BYTES, RequestSizes
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import uvloop
-from ipgate.domain.resources import ROOT
 from ipgate.engines import asgi
 from ipgate.engines.asgi import AsgiCalls
+from ipgate.engines.messages import too_many_calls
+from ipgate.engines.room import Room
 
 TOKEN = "Bearer the-token-of-a-caller"
 SCOPE = {"type": "http", "path": "/m", "headers": [(b"authorization", TOKEN.encode())]}
@@ -25,13 +26,18 @@ def test_a_fault_is_answered_and_frees_its_place(
     def failing(*_: object) -> Any:
         raise MemoryError
 
+    async def fail_later(*_: object) -> Any:
+        raise MemoryError
+
     async def call() -> list[asgi.Event]:
-        caller = SimpleNamespace(at_once=lambda _: ROOT)
         method: Any = SimpleNamespace(
-            name="m", answer=failing, answer_at_once=failing if at_once else None
+            name="m",
+            is_admitted=lambda _: at_once,
+            admit=fail_later,
+            start=failing,
         )
         app: Any = AsgiCalls(failing)
-        app.open({"/m": method}, caller, beside=(), most_calls=1, most_bytes=100)
+        app.open({"/m": method}, Room(1, too_many_calls), most_bytes=100)
         loop, sent = asyncio.get_running_loop(), list[asgi.Event]()
         for _ in range(2):
             arriving = loop.create_future()

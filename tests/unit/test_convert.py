@@ -6,6 +6,7 @@ from typing import Any
 from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
+from ipgate.authorizer.authorizer import Verdict
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.names import MAX_NAME
@@ -22,7 +23,7 @@ def test_an_answer_in_parts_is_the_answer_as_a_message(
     decision: Decision, key: str, revision: str
 ) -> None:
     """The bytes of an answer, put together from remembered parts, decode to that very answer."""
-    said = authorize.AuthorizeResponse.FromString(verdict_out((decision, key, revision)))
+    said = authorize.AuthorizeResponse.FromString(verdict_out(Verdict(decision, key, revision)))
     assert said == authorize.AuthorizeResponse(
         allowed=decision.allowed,
         reason=f"REASON_{decision.reason.value}",
@@ -41,7 +42,7 @@ def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
         found = Decision(
             True, Reason.LINKED_LIST_MATCH, "workspaces/w/allowLists/l", address << 6 | 32
         )
-        verdict_out((found, "workspaces/w/apiKeys/k", "1-1-1"))
+        verdict_out(Verdict(found, "workspaces/w/apiKeys/k", "1-1-1"))
     gc.collect()
     assert len(gc.get_objects()) < before + 100
 
@@ -49,14 +50,14 @@ def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
 STATUSES = st.builds(Status, code=st.integers(0, 16), message=NAMES)
 
 
-@given(st.lists(st.tuples(DECISIONS, NAMES, NAMES) | STATUSES, max_size=20))
+@given(st.lists(st.builds(Verdict, DECISIONS, NAMES, NAMES) | STATUSES, max_size=20))
 def test_a_batch_in_parts_is_the_batch_as_a_message(results: list[Any]) -> None:
     """The bytes of a batch of answers and errors decode to them, in their order."""
     wanted = [
         authorize.BatchAuthorizeResult(
             response=authorize.AuthorizeResponse.FromString(verdict_out(each))
         )
-        if isinstance(each, tuple)
+        if isinstance(each, Verdict)
         else authorize.BatchAuthorizeResult(error=each)
         for each in results
     ]

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.engines.framing import Frames, framed, seconds, status_headers
-from ipgate.rpc.guard import Refusal
+from ipgate.rpc.pipeline import Refusal
 
 MOST = 1000
 

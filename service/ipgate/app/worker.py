@@ -41,8 +41,8 @@ from ipgate.engines import grpcio
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.guard import RequestSizes, guarded
 from ipgate.rpc.lists import ListServicer
+from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
@@ -139,7 +139,7 @@ async def run(
     presence = Presence(register, follower, clock, worker=orders.worker)
     waits = RevisionWaits()
     authorizer = Authorizer(cache, loading, follower, clock, waits)
-    methods = guarded(
+    methods = all_methods(
         [*_admin(settings, scripts), RevisionServicer(presence, waits)],
         [AuthorizeServicer(authorizer)],
         identity,

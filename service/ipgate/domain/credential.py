@@ -13,6 +13,7 @@ _CHECKSUM_DIGITS = 8
 
 API_KEY_PREFIX = "ipg_"
 ACCESS_TOKEN_PREFIX = "ipgt_"  # noqa: S105  a prefix, not a secret
+_PREFIXES = (API_KEY_PREFIX, ACCESS_TOKEN_PREFIX)
 RANDOM_BYTES = 32
 MAX_CREDENTIAL_BYTES = 1024
 
@@ -31,9 +32,23 @@ def digest(secret: str) -> bytes | None:
     return hashlib.sha256(raw).digest()
 
 
+def presented_digest(credential: str) -> bytes | None:
+    """SHA-256 of a credential as an end client presented it; None if it cannot be one. A damaged one is
+    unknown even if somebody registered the digest of such a text."""
+    raw = credential.encode()
+    if not raw or len(raw) > MAX_CREDENTIAL_BYTES:
+        return None
+    # As is_damaged, in half the time.
+    if credential.startswith(_PREFIXES) and raw[-_CHECKSUM_DIGITS:] != b"%08x" % zlib.crc32(
+        raw[:-_CHECKSUM_DIGITS]
+    ):
+        return None
+    return hashlib.sha256(raw).digest()
+
+
 def is_damaged(secret: str) -> bool:
     """Whether a secret has the prefix of a minted one without its checksum: nobody has it."""
-    if not secret.startswith((API_KEY_PREFIX, ACCESS_TOKEN_PREFIX)):
+    if not secret.startswith(_PREFIXES):
         return False
     return _checksum(secret[:-_CHECKSUM_DIGITS]) != secret[-_CHECKSUM_DIGITS:]
 

@@ -6,24 +6,25 @@ makes the task of a call by the event loop, so that `task` may tell it that none
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sized
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from ipgate.authorizer.identity import Identity
-from ipgate.engines.calls import LONGEST_READ, missing, too_slow
 from ipgate.engines.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
-from ipgate.rpc.guard import Method, Refusal
-from ipgate.rpc.status import internal
+from ipgate.engines.messages import LONGEST_READ, missing, too_slow
+from ipgate.engines.room import Room
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.pipeline import Method, Refusal
+from ipgate.rpc.status import internal, to_status
 
 _POLL = 0.02
 
 Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
-_Hosted = tuple[Method, str, Event, Receive, Send]
+_Hosted = tuple[Method, "_Call", Send]
 
 _HEADERS = [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ENCODINGS)]
 _START: Event = {
@@ -59,30 +60,21 @@ class AsgiCalls:
     def __init__(self, lifespan: Callable[[Receive, Send], Awaitable[None]]) -> None:
         self._lifespan = lifespan
         self._methods: Mapping[str, Method] = {}
-        self._calls = self._most_calls = self._most_bytes = 0
-        self._beside: Sized = ()
+        self._calls = self._most_bytes = 0
         self._waiting: set[asyncio.Task[None]] = set()
 
     def open(
         self,
         methods: Mapping[str, Method],
-        identity: Identity,
+        room: Room,
         *,
-        beside: Sized,
-        most_calls: int,
         most_bytes: int,
     ) -> None:
-        """Begins to serve: `most_calls` at a time, those `beside` included, with messages of up to
-        `most_bytes`."""
+        """Begins to serve, with messages of up to `most_bytes`."""
         self._methods = methods
-        self._identity = identity
-        self._beside = beside
-        self._most_calls, self._most_bytes = most_calls, most_bytes
+        self._room = room
+        self._most_bytes = most_bytes
         asyncio.get_running_loop().set_task_factory(task)
-
-    def under_way(self) -> int:
-        """How many calls are."""
-        return self._calls
 
     async def idle(self) -> None:
         """Returns when no call is under way."""
@@ -92,15 +84,15 @@ class AsgiCalls:
     def __call__(self, scope: Event, receive: Receive, send: Send) -> Awaitable[None] | _Answered:
         if scope["type"] != "http":
             return self._lifespan(receive, send)
-        if self._calls + len(self._beside) >= self._most_calls:
-            _refuse(_FULL, send)
+        if self._room.left <= 0:
+            _refuse(to_status(self._room.refusal()), send)
             return _NO_TASK
         method = self._methods[scope["path"]]
         self._calls += 1
-        authorization = _header(scope, b"authorization")
-        call = (method, authorization, scope, receive, send)
+        self._room.left -= 1
+        call = (method, _Call(scope, self._most_bytes, receive), send)
         # The message of a caller whose token was good before may be read at once.
-        if method.answer_at_once and self._identity.at_once(authorization) is not None:
+        if method.is_admitted(call[1]):
             arriving = receive()
             if isinstance(arriving, asyncio.Future):
                 # Not a partial: if it failed, the loop would log its arguments, the token among them.
@@ -111,80 +103,106 @@ class AsgiCalls:
     def _arrived(self, call: _Hosted, arrived: "asyncio.Future[Event]") -> None:
         """Answers at once if that can be, else by a task. There is nobody to tell of a fault but the
         caller."""
-        method, authorization, _, _, send = call
+        method, info, send = call
         try:
             event = arrived.result()
             body = event.get("body", b"")
             size = len(body) - PREFIX
             if body[:1] == b"\0" and int.from_bytes(body[1:PREFIX]) == size <= self._most_bytes:
-                assert method.answer_at_once
-                answer = method.answer_at_once(authorization, body[PREFIX:])
-                if answer is not None:
+                answer = method.start(info, body[PREFIX:])
+                if isinstance(answer, bytes):
                     _give(answer, send)
-                    self._calls -= 1
+                    self._ended()
                     return
-            waiting = asyncio.create_task(self._answer(call, event))
+                waiting = asyncio.create_task(self._answer(call, answer))
+            else:
+                info.begun = event
+                waiting = asyncio.create_task(self._answer(call))
+        except Refusal as refusal:
+            self._ended()
+            _refuse(refusal.status, send)
+            return
         except Exception as fault:  # noqa: BLE001
-            self._calls -= 1
+            self._ended()
             _refuse(internal(method.name, fault), send)
             return
         self._waiting.add(waiting)
         waiting.add_done_callback(self._waiting.discard)
 
-    async def _answer(self, call: _Hosted, begun: Event | None = None) -> None:
-        """Answers on the long way. `begun`: what of the message was received already."""
-        method, send = call[0], call[-1]
+    def _ended(self) -> None:
+        self._calls -= 1
+        self._room.left += 1
+
+    async def _answer(self, call: _Hosted, answer: Awaitable[bytes] | None = None) -> None:
+        """Answers on the long way. `answer`: what the pipeline began already."""
+        method, info, send = call
         try:
-            _give(await self._answer_in_time(call, begun), send)
+            _give(await self._answer_in_time(method, info, answer), send)
         except Refusal as refusal:
             _refuse(refusal.status, send)
         except Exception as fault:  # noqa: BLE001  a call without an answer would wait for ever
             _refuse(internal(method.name, fault), send)
         finally:
-            self._calls -= 1
+            self._ended()
 
-    async def _answer_in_time(self, hosted: _Hosted, begun: Event | None) -> bytes:
+    async def _answer_in_time(
+        self, method: Method, info: "_Call", answer: Awaitable[bytes] | None
+    ) -> bytes:
         """Raises Refusal."""
-        method, authorization, scope, receive, _ = hosted
-        frames = Frames(_header(scope, b"grpc-encoding"), self._most_bytes)
-        call = _Call(frames, receive, begun, seconds(_header(scope, b"grpc-timeout")))
         try:
-            async with asyncio.timeout(call.time_remaining()):
-                return await method.answer(authorization, call.message, call)
+            async with asyncio.timeout(info.time_remaining()):
+                if answer is None:
+                    if not method.is_admitted(info):
+                        await method.admit(info)
+                    started = method.start(info, await info.message())
+                    if isinstance(started, bytes):
+                        return started
+                    answer = started
+                return await answer
         except TimeoutError:
             raise Refusal(_LATE) from None
 
 
-class _Call:
-    """A call on the long way. `begun`: what of its message was received already."""
+class _Call(CallInfo):
+    """`begun`: what of its message was received already."""
 
-    def __init__(
-        self, frames: Frames, receive: Receive, begun: Event | None, timeout: float | None
-    ) -> None:
-        self._frames = frames
+    __slots__ = ("_arrived_at", "_frames", "_receive", "_scope", "begun")
+
+    def __init__(self, scope: Event, most_bytes: int, receive: Receive) -> None:
+        self._scope = scope
+        self.authorization = _header(scope, b"authorization")
         self._receive = receive
-        self._begun = begun
-        self._time = asyncio.get_running_loop().time
-        self._deadline = None if timeout is None else self._time() + timeout
+        self._frames = Frames(_header(scope, b"grpc-encoding"), most_bytes)
+        self.begun: Event | None = None
+        self._arrived_at = asyncio.get_running_loop().time()
+
+    def metadata(self, name: str) -> str:
+        return _header(self._scope, name.encode())
+
+    def peer(self) -> str:
+        host, port = self._scope["client"]
+        return f"{host}:{port}"
+
+    def client_certificate(self) -> str:
+        return ""  # Envoy keeps it
 
     def time_remaining(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - self._time())
-
-    def request_id(self) -> str:
-        """No method that is answered here makes a change."""
-        return ""
+        timeout = seconds(_header(self._scope, b"grpc-timeout"))
+        if timeout is None:
+            return None
+        return max(0.0, self._arrived_at + timeout - asyncio.get_running_loop().time())
 
     async def message(self) -> bytes:
-        """The message of the call. Raises Refusal, InvalidArgument and Unavailable."""
+        """The message of the call. Raises Refusal."""
         try:
             async with asyncio.timeout(LONGEST_READ):
                 return await self._message()
         except TimeoutError:
-            raise too_slow(LONGEST_READ) from None
+            raise Refusal(to_status(too_slow(LONGEST_READ))) from None
 
     async def _message(self) -> bytes:
         while True:
-            event, self._begun = self._begun, None
+            event, self.begun = self.begun, None
             if event is None:
                 # The server keeps the future to set it, so a time-out must not cancel it.
                 event = await asyncio.shield(asyncio.ensure_future(self._receive()))
@@ -194,7 +212,7 @@ class _Call:
                 return message
             if not event.get("more_body"):
                 self._frames.end()
-                raise missing()
+                raise Refusal(to_status(missing()))
 
 
 def _give(answer: bytes, send: Send) -> None:
@@ -217,5 +235,4 @@ def _header(scope: Event, wanted: bytes) -> str:
     return ""
 
 
-_FULL = Status(code=code_pb2.RESOURCE_EXHAUSTED, message="too many calls are under way; try again")
 _LATE = Status(code=code_pb2.DEADLINE_EXCEEDED, message="the deadline passed before the answer")

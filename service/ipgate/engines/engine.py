@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines.health import Health
-from ipgate.rpc.guard import Method, Stream
+from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
 ADMIN = "ipgate.v1.AdminService"
@@ -28,6 +28,6 @@ class Engine(Protocol):
         """Returns when the server has ended, by `stop` or by itself."""
 
 
-Build = Callable[[Settings, int, Mapping[str, Method | Stream], Identity], Engine]
+Build = Callable[[Settings, int, Mapping[str, Method], Identity], Engine]
 """Builds an engine for settings, a port, the methods by their paths, and who calls. Raises
 RuntimeError if it cannot listen there."""

@@ -19,7 +19,9 @@ from ipgate.engines.envoy_config import (
     inner_socket,
 )
 from ipgate.engines.health import Health
-from ipgate.rpc.guard import Method, Stream
+from ipgate.engines.messages import too_many_calls
+from ipgate.engines.room import Room
+from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
 _POLL = 0.02
@@ -100,7 +102,7 @@ class EnvoyEngine:
 def build(
     settings: Settings,
     _port: int,
-    methods: Mapping[str, Method | Stream],
+    methods: Mapping[str, Method],
     identity: Identity,
     *,
     directory: Path,
@@ -108,19 +110,11 @@ def build(
     built: Callable[[], None],
 ) -> EnvoyEngine:
     """The engine of a worker whose Envoy was told to use `directory`."""
-    inner = grpcio.unbound(settings, methods, identity, _MANY, _NO_TABLE)
+    room = Room(settings.max_concurrent_calls, too_many_calls)
+    inner = grpcio.unbound(settings, methods, identity, _MANY, room, _NO_TABLE)
     inner.server.add_insecure_port(f"unix:{inner_socket(directory)}")
-    inner.server.count_beside(calls.under_way)
-    hosted = {
-        path: each for path, each in methods.items() if path in _HOSTED and isinstance(each, Method)
-    }
-    calls.open(
-        hosted,
-        identity,
-        beside=inner.server.calls,
-        most_calls=settings.max_concurrent_calls,
-        most_bytes=settings.max_message_bytes,
-    )
+    hosted = {path: method for path, method in methods.items() if path in _HOSTED}
+    calls.open(hosted, room, most_bytes=settings.max_message_bytes)
     return EnvoyEngine(inner, calls, admin_socket(directory), built)
 
 

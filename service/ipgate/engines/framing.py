@@ -11,7 +11,7 @@ from urllib.parse import quote
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from ipgate.rpc.guard import Refusal
+from ipgate.rpc.pipeline import Refusal
 
 PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length."""

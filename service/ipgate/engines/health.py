@@ -5,21 +5,23 @@ answers would stop the reporting of health, and with it the stopping of the serv
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
-from ipgate.domain.errors import InvalidArgument, IpgateError, LimitExceeded, NotFound
-from ipgate.engines.calls import Context, first, refuse
+from ipgate.domain.errors import InvalidArgument, LimitExceeded, NotFound
 
 SERVICE = "grpc.health.v1.Health"
+CHECK, LIST, WATCH = (f"/{SERVICE}/{name}" for name in ("Check", "List", "Watch"))
 
-MOST_READS = 64
-"""Requests that may be on their way at a time, and seconds that each may take: strangers can make
-no more memory be held than for these."""
+MAX_BYTES = 1024
+"""Of a request."""
+
+MOST_CHECKS = 64
+"""Checks that may be in flight at a time, and seconds for the request of each, so that strangers cannot
+make a worker hold more. They do not count as calls: a worker that is full is healthy."""
 LONGEST_READ = 2.0
 
 MOST_WATCHERS = 256
@@ -34,17 +36,7 @@ class Health:
         self._statuses: dict[str, bytes] = {}
         self._changed = asyncio.Event()
         self._stopped = self._ended = False
-        self._reads = asyncio.Semaphore(MOST_READS)
         self._watchers = asyncio.Semaphore(MOST_WATCHERS)
-
-    def handlers(self) -> grpc.GenericRpcHandler:
-        return grpc.method_handlers_generic_handler(
-            SERVICE,
-            {
-                "Check": grpc.stream_unary_rpc_method_handler(self._check),
-                "Watch": grpc.stream_stream_rpc_method_handler(self._watch),
-            },
-        )
 
     def report(self, service: str, *, serving: bool) -> None:
         """Sets the status of a service, unless all is stopping."""
@@ -62,6 +54,36 @@ class Health:
         self._ended = True
         self._wake()
 
+    def answer(self, path: str, raw: bytes) -> bytes:
+        """The response to a Check or List. Raises InvalidArgument and NotFound."""
+        service = _service(raw)
+        if path == LIST:
+            statuses = {name: _Status.FromString(raw) for name, raw in self._statuses.items()}
+            return bytes(health_pb2.HealthListResponse(statuses=statuses).SerializeToString())
+        status = self._statuses.get(service)
+        if status is None:
+            raise NotFound(service)
+        return status
+
+    async def watch(self, raw: bytes, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """Writes the status of a service, and again whenever it changes. Raises InvalidArgument and
+        LimitExceeded."""
+        service = _service(raw)
+        if self._watchers.locked():
+            raise LimitExceeded(f"{MOST_WATCHERS} watch already; ask with Check")
+        async with self._watchers:
+            last = b""
+            while True:
+                changed = self._changed
+                status = self._statuses.get(service, _UNKNOWN)
+                if status != last:
+                    await write(status)
+                    last = status
+                elif self._ended:
+                    return
+                else:
+                    await changed.wait()
+
     def _set(self, service: str, *, serving: bool) -> None:
         status = _encoded(_Status.SERVING if serving else _Status.NOT_SERVING)
         if self._statuses.get(service) != status:
@@ -72,49 +94,18 @@ class Health:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def _check(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
-        try:
-            service = await self._service(messages)
-            status = self._statuses.get(service)
-            if status is not None:
-                return status
-            error: IpgateError = NotFound(service)
-        except IpgateError as fault:
-            error = fault
-        await refuse(context, error)
 
-    async def _watch(
-        self, messages: AsyncIterator[bytes], context: Context
-    ) -> AsyncIterator[bytes]:
-        try:
-            service = await self._service(messages)
-            if self._watchers.locked():
-                raise LimitExceeded(f"{MOST_WATCHERS} watch already; ask with Check")
-        except IpgateError as fault:
-            await refuse(context, fault)
-        async with self._watchers:
-            last = b""
-            while True:
-                changed = self._changed
-                status = self._statuses.get(service, _UNKNOWN)
-                if status != last:
-                    yield status
-                    last = status
-                elif self._ended:
-                    return
-                else:
-                    await changed.wait()
+def _service(raw: bytes) -> str:
+    """The service that a request asks about. Raises InvalidArgument."""
+    try:
+        return str(health_pb2.HealthCheckRequest.FromString(raw).service)
+    except DecodeError:
+        raise InvalidArgument.of("request", "is not a HealthCheckRequest") from None
 
-    async def _service(self, messages: AsyncIterator[bytes]) -> str:
-        """The service that a call asks about. Raises InvalidArgument, Unavailable, LimitExceeded."""
-        if self._reads.locked():
-            raise LimitExceeded("too many health checks are on their way; try again")
-        async with self._reads:
-            raw = await first(messages, LONGEST_READ)
-        try:
-            return str(health_pb2.HealthCheckRequest.FromString(raw).service)
-        except DecodeError:
-            raise InvalidArgument.of("request", "is not a HealthCheckRequest") from None
+
+def too_many_checks() -> LimitExceeded:
+    """The error beyond MOST_CHECKS."""
+    return LimitExceeded("too many health checks are in flight; try again")
 
 
 def _encoded(status: Any) -> bytes:

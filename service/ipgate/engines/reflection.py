@@ -1,39 +1,73 @@
-"""`grpc.reflection.v1alpha.ServerReflection`, for callers who have a token."""
+"""`grpc.reflection.v1` and `v1alpha`, for callers who have a token."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+from google.protobuf import descriptor_pb2, descriptor_pool, text_format
 from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from ipgate.authorizer.identity import Identity
-from ipgate.domain.errors import LimitExceeded, Unavailable
-from ipgate.rpc.guard import Admit, Stream, Write
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.pipeline import Method, RequestSizes
 
 MOST_STREAMS = 64
-"""Streams that may be open at a time."""
+"""Streams that may be open at a time, of each version."""
 
 LONGEST_STREAM = 60.0
 """Seconds that such a stream may be open."""
 
-_Request = reflection_pb2.ServerReflectionRequest
+SERVICES = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
 
-def reflecting(services: Sequence[str], identity: Identity) -> Stream:
-    """The method, telling about `services`."""
-    servicer = ReflectionServicer((*services, reflection.SERVICE_NAME))
-    places = asyncio.Semaphore(MOST_STREAMS)
+def reflecting(services: Sequence[str], identity: Identity) -> dict[str, Method]:
+    """The methods by their paths, telling about `services`."""
+    _add_version_1()
+    servicer = _Servicer((*services, *SERVICES))
+    methods = {}
+    for service in SERVICES:
+        method = Method(
+            f"{service}/ServerReflectionInfo",
+            identity,
+            reflection_pb2.ServerReflectionRequest,
+            servicer.answer,
+            sizes=RequestSizes(),
+            conversing=True,
+            most_open=MOST_STREAMS,
+            longest=LONGEST_STREAM,
+        )
+        methods[f"/{method.name}"] = method
+    return methods
 
-    async def answer(messages: AsyncIterator[bytes], _admit: Admit, write: Write) -> None:
-        if places.locked():
-            raise LimitExceeded(f"{MOST_STREAMS} such streams are open; try again later")
-        requests = (_Request.FromString(each) async for each in messages)
-        try:
-            async with places, asyncio.timeout(LONGEST_STREAM):
-                async for response in servicer.ServerReflectionInfo(requests, None):
-                    await write(response.SerializeToString())
-        except TimeoutError:
-            text = f"the stream was open for {LONGEST_STREAM:g} s; open a new one"
-            raise Unavailable(text, reason="REQUEST_TOO_SLOW") from None
 
-    return Stream(f"{reflection.SERVICE_NAME}/ServerReflectionInfo", identity, _Request, answer)
+class _Servicer:
+    """Both versions have the same messages."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        self._library = reflection.ReflectionServicer(services)
+
+    def answer(self, request: Any, _info: CallInfo) -> bytes:
+        asked = reflection_pb2.ServerReflectionRequest()
+        asked.CopyFrom(request)
+        if asked.WhichOneof("message_request") == "file_containing_symbol":
+            asked.file_containing_symbol = _service_of(asked.file_containing_symbol)
+        (response,) = self._library.ServerReflectionInfo(iter([asked]), None)
+        response.original_request.CopyFrom(request)
+        return bytes(response.SerializeToString())
+
+
+def _service_of(symbol: str) -> str:
+    """The service if a symbol is the name of a method, which the pool of Python does not find."""
+    service, _, method = symbol.rpartition(".")
+    try:
+        known = descriptor_pool.Default().FindServiceByName(service)
+    except KeyError:
+        return symbol
+    return service if method in known.methods_by_name else symbol
+
+
+def _add_version_1() -> None:
+    """Adds the description of version 1 to the pool; no package has it, and it differs in the name alone."""
+    file = descriptor_pb2.FileDescriptorProto()
+    reflection_pb2.DESCRIPTOR.CopyToProto(file)
+    text = text_format.MessageToString(file).replace("v1alpha", "v1")
+    descriptor_pool.Default().Add(text_format.Parse(text, descriptor_pb2.FileDescriptorProto()))

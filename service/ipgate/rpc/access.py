@@ -73,6 +73,9 @@ RULES: dict[str, Rule] = {
     "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
     "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE, size=Size.BATCH),
     "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": _reads(
+        roles=_ANYBODY, size=Size.QUESTION
+    ),
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _reads(
         roles=_ANYBODY, size=Size.QUESTION
     ),

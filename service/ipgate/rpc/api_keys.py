@@ -13,8 +13,8 @@ from ipgate.domain.names import (
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import WriteOptions
 from ipgate.pacing import in_steps
+from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, key_out, time_in
-from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.api_keys import ApiKeyStore
@@ -49,11 +49,11 @@ class ApiKeyServicer:
             **change_out(result, workspace),
         )
 
-    async def GetApiKey(self, request: admin.GetApiKeyRequest, _call: Call) -> resources.ApiKey:
+    async def GetApiKey(self, request: admin.GetApiKeyRequest, _info: CallInfo) -> resources.ApiKey:
         return key_out(await self.store.get(*parse_child("name", request.name, API_KEYS)))
 
     async def ListApiKeys(
-        self, request: admin.ListApiKeysRequest, _call: Call
+        self, request: admin.ListApiKeysRequest, _info: CallInfo
     ) -> admin.ListApiKeysResponse:
         workspace = parse_workspace("parent", request.parent)
         listing = f"keys:{workspace}"

@@ -10,9 +10,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
-from ipgate.authorizer.authorizer import Verdict
+from ipgate.authorizer.authorizer import Question, Subject, Verdict
 from ipgate.authorizer.counting import leave_to_counting
-from ipgate.domain.addresses import format_range
+from ipgate.domain.addresses import format_range, parse_address
+from ipgate.domain.credential import presented_digest
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, Violation, shown
 from ipgate.domain.intervals import STEP, Steps
@@ -27,12 +28,13 @@ from ipgate.domain.resources import (
     Role,
     Workspace,
 )
-from ipgate.domain.revision import SHARDS
+from ipgate.domain.revision import SHARDS, parse_revision
 from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.v1 import resources_pb2 as resources
 
 T = TypeVar("T")
 
+_tuple = tuple.__new__
 
 _CONVERTED = 50
 """Resources, or links, that are converted in one step: less than a millisecond."""
@@ -68,6 +70,33 @@ _ROLES: dict[Role, Any] = {
 _ROLES_BACK = {value: role for role, value in _ROLES.items()}
 
 
+def question_in(request: authorize.AuthorizeRequest) -> Question:
+    """Raises InvalidArgument for the first field that is wrong; a malformed name of an API key is left to
+    the authorizer, which need not look at those that it holds."""
+    credential = request.key
+    subject: Subject = presented_digest(credential) if credential else _named(request)
+    ip = request.ip
+    try:
+        address = parse_address(ip)
+    except ValueError:
+        text = f"{shown(ip)} is not an IP address; send a dotted quad or an IPv6 address"
+        raise InvalidArgument.of("ip", text) from None
+    wanted = request.min_revision
+    revision = parse_revision("min_revision", wanted) if wanted else None
+    # As Question(…), in half the time.
+    return _tuple(Question, (subject, address, revision))
+
+
+def _named(request: authorize.AuthorizeRequest) -> Subject:
+    subject = request.api_key
+    if subject:
+        return subject
+    kind = request.WhichOneof("subject")
+    if kind is None:
+        raise InvalidArgument.of("subject", "is required; send the credential as key, or api_key")
+    return None if kind == "key" else ""
+
+
 def verdict_out(verdict: Verdict) -> bytes:
     """An encoded AuthorizeResponse. Making the message takes longer than deciding, so its parts are
     remembered in their encoded form: one after the other they are the encoding of the whole."""
@@ -83,7 +112,7 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
     """An encoded BatchAuthorizeResponse: what it holds is framed as bytes, too."""
     parts: list[bytes] = []
     for result in results:
-        if isinstance(result, tuple):
+        if isinstance(result, Verdict):
             body = verdict_out(result)
             parts += (_result_prefix(_RESPONSE, len(body)), body)
         else:
@@ -95,7 +124,7 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
 def stream_out(request_id: str, result: Verdict | Status) -> bytes:
     """An encoded StreamAuthorizeResponse."""
     name = request_id.encode()
-    if isinstance(result, tuple):
+    if isinstance(result, Verdict):
         body, field = verdict_out(result), _STREAM_RESPONSE
     else:
         body, field = result.SerializeToString(), _STREAM_ERROR

@@ -15,8 +15,8 @@ from ipgate.domain.names import (
 from ipgate.domain.resources import AllowList
 from ipgate.domain.writing import WriteOptions
 from ipgate.pacing import in_steps
+from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, key_out, list_in_steps, list_out
-from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.lists import ListStore
@@ -49,13 +49,13 @@ class ListServicer:
         )
 
     async def GetAllowList(
-        self, request: admin.GetAllowListRequest, _call: Call
+        self, request: admin.GetAllowListRequest, _info: CallInfo
     ) -> resources.AllowList:
         found = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
         return await in_steps(list_in_steps(found))
 
     async def ListAllowLists(
-        self, request: admin.ListAllowListsRequest, _call: Call
+        self, request: admin.ListAllowListsRequest, _info: CallInfo
     ) -> admin.ListAllowListsResponse:
         workspace = parse_workspace("parent", request.parent)
         listing = f"lists:{workspace}"
@@ -117,7 +117,7 @@ class ListServicer:
         return admin.UnlinkApiKeysResponse(**await self._link(request, options, link=False))
 
     async def ListLinkedApiKeys(
-        self, request: admin.ListLinkedApiKeysRequest, _call: Call
+        self, request: admin.ListLinkedApiKeysRequest, _info: CallInfo
     ) -> admin.ListLinkedApiKeysResponse:
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
         listing = f"linked:{workspace}/{allow_list}"

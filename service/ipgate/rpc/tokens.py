@@ -7,8 +7,8 @@ from ipgate.domain.names import parse_token, parse_workspace
 from ipgate.domain.resources import AccessToken
 from ipgate.domain.writing import WriteOptions
 from ipgate.pacing import in_steps
+from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, role_in, time_in, token_out
-from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.v1 import admin_pb2 as admin
@@ -38,9 +38,9 @@ class TokenServicer:
         )
 
     async def ListAccessTokens(
-        self, request: admin.ListAccessTokensRequest, call: Call
+        self, request: admin.ListAccessTokensRequest, info: CallInfo
     ) -> admin.ListAccessTokensResponse:
-        caller = call.caller
+        caller = info.caller
         workspace = parse_workspace("workspace", request.workspace) if request.workspace else ""
         listing = f"tokens:{workspace or caller.workspace}"
         page = await self.tokens.page(

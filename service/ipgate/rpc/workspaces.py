@@ -9,8 +9,8 @@ from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_works
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.pacing import in_steps
+from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, workspace_out
-from ipgate.rpc.guard import Call
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.workspaces import WorkspaceStore
@@ -38,18 +38,18 @@ class WorkspaceServicer:
         return admin.CreateWorkspaceResponse(**_changed(result))
 
     async def GetWorkspace(
-        self, request: admin.GetWorkspaceRequest, _call: Call
+        self, request: admin.GetWorkspaceRequest, _info: CallInfo
     ) -> resources.Workspace:
         return workspace_out(await self.store.get(parse_workspace("name", request.name)))
 
     async def ListWorkspaces(
-        self, request: admin.ListWorkspacesRequest, call: Call
+        self, request: admin.ListWorkspacesRequest, info: CallInfo
     ) -> admin.ListWorkspacesResponse:
         listing = "workspaces"
         page = await self.workspaces.page(
             parse_page_token(listing, request.page_token),
             page_size(request.page_size),
-            confined_to=call.caller.workspace,
+            confined_to=info.caller.workspace,
         )
         return admin.ListWorkspacesResponse(
             workspaces=await in_steps(all_in_steps(page.items, workspace_out)),

@@ -1,4 +1,4 @@
-"""The grpc.aio engine."""
+"""The grpc.aio engine: the reference, and the exit if the http2 engine should fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines import bounds
-from ipgate.engines.calls import Door
 from ipgate.engines.engine import ADMIN, AUTHORIZE
+from ipgate.engines.grpcio.handlers import Handlers
+from ipgate.engines.grpcio.hardened import harden
+from ipgate.engines.health import CHECK, LIST, WATCH, Health
 from ipgate.engines.health import SERVICE as HEALTH
-from ipgate.engines.health import Health
+from ipgate.engines.messages import too_many_calls
 from ipgate.engines.reflection import reflecting
-from ipgate.engines.unfazed import Server
-from ipgate.rpc.guard import Method, Stream
+from ipgate.engines.room import Room
+from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
 _LIMITS = (
@@ -41,7 +44,7 @@ _LIMITS = (
 class GrpcioEngine:
     """A server that is built and bound, but not started. `port`: where it listens."""
 
-    server: Server
+    server: grpc.aio.Server
     health: Health
     port: int
 
@@ -58,13 +61,14 @@ class GrpcioEngine:
 
 
 def build(
-    settings: Settings, port: int, methods: Mapping[str, Method | Stream], identity: Identity
+    settings: Settings, port: int, methods: Mapping[str, Method], identity: Identity
 ) -> GrpcioEngine:
     """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
     # A name is not left to the core: it counts connections for each address apart.
     addresses = settings.addresses()
     most = bounds.most_connections(settings.max_connections) // len(addresses)
-    engine = unbound(settings, methods, identity, max(1, most))
+    room = Room(settings.max_concurrent_calls, too_many_calls)
+    engine = unbound(settings, methods, identity, max(1, most), room)
     bound = port
     for each in addresses:
         address = f"[{each}]:{port}" if ":" in each else f"{each}:{port}"
@@ -77,28 +81,38 @@ def build(
 
 def unbound(
     settings: Settings,
-    methods: Mapping[str, Method | Stream],
+    methods: Mapping[str, Method],
     identity: Identity,
     connections: int,
+    room: Room,
     *options: tuple[str, int],
 ) -> GrpcioEngine:
     """The server for `settings`, which listens nowhere yet. `options`: more of the core's."""
-    server = Server(
-        (
+    harden()
+    server = grpc.aio.server(
+        options=(
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_allowed_incoming_connections", connections),
             *_LIMITS,
             *options,
-        ),
-        settings.max_concurrent_calls,
+        )
     )
-    reflection = reflecting((ADMIN, AUTHORIZE, HEALTH), identity)
-    methods = {**methods, f"/{reflection.name}": reflection}
     health = Health()
-    server.add_paths(*methods, f"/{HEALTH}/Check", f"/{HEALTH}/Watch")
-    server.add_generic_rpc_handlers((Door(methods, identity), health.handlers()))
+    handlers = Handlers(room, health)
+    by_path = {
+        path: handlers.of(method)
+        for path, method in {
+            **methods,
+            **reflecting((ADMIN, AUTHORIZE, HEALTH), identity),
+        }.items()
+    }
+    by_path |= {path: handlers.check(path) for path in (CHECK, LIST)}
+    by_path[WATCH] = handlers.watch()
+    for path, handler in by_path.items():
+        _, service, name = path.split("/")
+        server.add_registered_method_handlers(service, {name: handler})
     return GrpcioEngine(server, health, port=0)
 
 

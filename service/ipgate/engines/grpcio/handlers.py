@@ -1,0 +1,160 @@
+"""Calls of grpc.aio, brought to the pipeline and back."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from google.rpc.status_pb2 import Status
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+from ipgate.domain.errors import IpgateError, LimitExceeded
+from ipgate.engines.conversing import converse
+from ipgate.engines.health import LONGEST_READ as LONGEST_HEALTH_READ
+from ipgate.engines.health import MOST_CHECKS, Health, too_many_checks
+from ipgate.engines.messages import LONGEST_READ, late_stream, missing, too_slow
+from ipgate.engines.room import Room
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.pipeline import Method, Refusal
+from ipgate.rpc.status import to_status
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Messages = AsyncIterator[bytes]
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class AioCall(CallInfo):
+    """A call of grpc.aio."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.authorization = ",".join(self._values("authorization"))
+
+    def metadata(self, name: str) -> str:
+        values = self._values(name)
+        return values[0] if values else ""
+
+    def peer(self) -> str:
+        _, _, address = self._context.peer().partition(":")
+        return address or "unix"
+
+    def client_certificate(self) -> str:
+        return b"".join(self._context.auth_context().get("x509_pem_cert", ())).decode()
+
+    def time_remaining(self) -> float | None:
+        return self._context.time_remaining()
+
+    def _values(self, name: str) -> list[str]:
+        metadata = self._context.invocation_metadata() or ()
+        return [str(value) for key, value in metadata if key == name]
+
+
+class Handlers:
+    """The handlers of all methods. `room`: for all calls but health checks."""
+
+    def __init__(self, room: Room, health: Health) -> None:
+        self._room = room
+        self._checks = Room(MOST_CHECKS, too_many_checks)
+        self._health = health
+
+    def of(self, method: Method) -> Any:
+        """Takes messages as they are encoded, so that damaged ones end with INVALID_ARGUMENT, and reads
+        them only when the caller is known to be permitted."""
+        if method.conversing:
+            return self._conversing(method)
+
+        async def answer(messages: Messages, context: Context) -> bytes:
+            with self._room.place():
+                info = AioCall(context)
+                if not method.is_admitted(info):
+                    await method.admit(info)
+                answer = method.start(info, await _first(messages, LONGEST_READ))
+                return answer if isinstance(answer, bytes) else await answer
+
+        return grpc.stream_unary_rpc_method_handler(_refusing(answer))
+
+    def _conversing(self, method: Method) -> Any:
+        open_calls = Room(
+            sys.maxsize if method.most_open is None else method.most_open,
+            lambda: LimitExceeded(f"{method.most_open} such streams are open; try again later"),
+        )
+
+        async def answer(_messages: Messages, context: Context) -> None:
+            with self._room.place(), open_calls.place():
+                info = AioCall(context)
+                if not method.is_admitted(info):
+                    await method.admit(info)
+                try:
+                    async with asyncio.timeout(method.longest):
+                        await converse(method, info, _all(context), context.write)
+                except TimeoutError:
+                    raise late_stream(method.longest or 0) from None
+
+        return grpc.stream_stream_rpc_method_handler(_refusing(answer))
+
+    def check(self, path: str) -> Any:
+        """The handler of a unary method of the health service."""
+
+        async def answer(messages: Messages, _context: Context) -> bytes:
+            with self._checks.place():
+                raw = await _first(messages, LONGEST_HEALTH_READ)
+            return self._health.answer(path, raw)
+
+        return grpc.stream_unary_rpc_method_handler(_refusing(answer))
+
+    def watch(self) -> Any:
+        async def answer(messages: Messages, context: Context) -> None:
+            with self._checks.place():
+                raw = await _first(messages, LONGEST_HEALTH_READ)
+            await self._health.watch(raw, context.write)
+
+        return grpc.stream_stream_rpc_method_handler(_refusing(answer))
+
+
+def _refusing(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
+    """Ends a call that fails with the status of the error; to a caller that is gone nothing is said."""
+
+    async def call(messages: Messages, context: Context) -> Any:
+        try:
+            return await answer(messages, context)
+        except cygrpc.ExecuteBatchError:
+            return None
+        except Refusal as refusal:
+            status = refusal.status
+        except IpgateError as error:
+            status = to_status(error)
+        await _abort(context, status)
+
+    return call
+
+
+async def _first(messages: Messages, within: float) -> bytes:
+    """The first message of a call. Raises InvalidArgument if there is none, and Unavailable if it
+    does not arrive within so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            async for message in messages:
+                return message
+    except TimeoutError:
+        raise too_slow(within) from None
+    raise missing()
+
+
+async def _all(context: Context) -> Messages:
+    """As the iterator that gRPC gives, in less time."""
+    read: Callable[[], Awaitable[Any]] = context.read
+    while True:
+        message = await read()
+        if message is grpc.aio.EOF:
+            return
+        yield message
+
+
+async def _abort(context: Context, status: Status) -> NoReturn:
+    details = (("grpc-status-details-bin", status.SerializeToString()),) if status.details else ()
+    await context.abort(_CODES[status.code], status.message, trailing_metadata=details)

@@ -1,0 +1,230 @@
+"""What stands before every method, whatever engine its calls come through: authentication, access,
+decoding, and the mapping of errors.
+
+Nothing here knows gRPC's objects. An engine hands in a CallInfo and an encoded message, and gets the
+encoded response: as bytes if nothing must be waited for, else as an awaitable of them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.status_pb2 import Status
+
+from ipgate.authorizer.identity import Identity
+from ipgate.domain.errors import InvalidArgument, IpgateError, shown
+from ipgate.pacing import in_steps
+from ipgate.rpc.access import RULES, Size, check_role, confine, named
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.status import internal, to_status
+from ipgate.rpc.wire_size import check_bytes, check_fields
+from ipgate.rpc.writing import write_options
+from ipgate.v1 import admin_pb2, authorize_pb2
+
+log = logging.getLogger(__name__)
+
+Response = Message | bytes
+"""A method may give its response encoded."""
+
+Implementation = Callable[[Any, Any], Response | Awaitable[Response]]
+"""A method of a servicer: gets the request, and WriteOptions if it makes a change, else the CallInfo."""
+
+UNCOUNTED_BYTES = 128 << 10
+"""Shorter requests are decoded in a few milliseconds, whatever they hold. A batch of 1,000 questions is
+shorter: counting would cost it a third more."""
+
+_UNCOUNTED = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSizes:
+    """How large requests may be. `message_bytes` and `ranges`: of those with the ranges of a list."""
+
+    message_bytes: int = 4 << 20
+    ranges: int = 100_000
+
+    def of(self, size: Size) -> tuple[int, int]:
+        """The most bytes, and the most fields and entries."""
+        return {
+            Size.QUESTION: (8 << 10, _UNCOUNTED),
+            Size.RESOURCE: (64 << 10, _UNCOUNTED),
+            Size.LINKS: (256 << 10, 2000),
+            Size.BATCH: (1 << 20, 10_000),
+            Size.RANGES: (self.message_bytes, self.ranges + 1000),
+        }[size]
+
+
+class Refusal(Exception):
+    """A call ends with `status`."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class Method:
+    """One method behind the pipeline.
+
+    `conversing`: its caller sends messages without end, and each has an answer of its own. `most_open`
+    and `longest` bound such calls: how many there may be at a time, and the seconds of each.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        identity: Identity,
+        request_type: type[Message],
+        implementation: Implementation,
+        *,
+        sizes: RequestSizes,
+        conversing: bool = False,
+        most_open: int | None = None,
+        longest: float | None = None,
+    ) -> None:
+        self.name = name
+        self.conversing = conversing
+        self.most_open = most_open
+        self.longest = longest
+        self._rule = RULES[name]
+        self.max_bytes, self._max_fields = sizes.of(self._rule.size)
+        self._identity = identity
+        self._known = identity.at_once
+        self._roles = self._rule.roles
+        self._confined = bool(self._rule.resource)
+        self._request_type = request_type
+        self.decode = request_type.FromString
+        self._implementation = implementation
+        self._respond = self._change if self._rule.changes else implementation
+
+    def is_admitted(self, info: CallInfo) -> bool:
+        """Whether the caller is known to be permitted, so that its message may be received."""
+        caller = self._known(info.authorization)
+        return caller is not None and caller.role in self._roles
+
+    async def admit(self, info: CallInfo) -> None:
+        """Checks the caller before its message is received. Raises Refusal."""
+        try:
+            await self._authenticate(info)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
+            raise self._refusal(error) from None
+
+    def start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
+        """Answers an encoded request. Raises Refusal, and so does the awaitable."""
+        try:
+            caller = self._known(info.authorization)
+            if caller is None or caller.role not in self._roles:
+                return self._finish(self._authenticated(info, raw))
+            info.caller = caller
+            if len(raw) > self.max_bytes or len(raw) > UNCOUNTED_BYTES:
+                return self._finish(self._counted(info, raw))
+            request = self.decode(raw)
+            if self._confined:
+                confine(self._rule, caller, request)
+            answer = self._respond(request, info)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
+            raise self._refusal(error) from None
+        return answer if isinstance(answer, bytes) else self._finish(answer)
+
+    async def _finish(self, answer: Response | Awaitable[Response]) -> bytes:
+        try:
+            if isinstance(answer, Awaitable):
+                answer = await answer
+            return answer if isinstance(answer, bytes) else answer.SerializeToString()
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
+            raise self._refusal(error) from None
+
+    async def _authenticate(self, info: CallInfo) -> None:
+        info.caller = await self._identity.caller(info.authorization)
+        check_role(self._rule, info.caller, self.name)
+
+    async def _authenticated(self, info: CallInfo, raw: bytes) -> Response:
+        await self._authenticate(info)
+        return await self._counted(info, raw)
+
+    async def _counted(self, info: CallInfo, raw: bytes) -> Response:
+        """The response to a request whose fields are counted before it is decoded."""
+        check_bytes(raw, self.max_bytes)
+        if len(raw) > UNCOUNTED_BYTES:
+            await in_steps(check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields))
+        request = self.decode(raw)
+        confine(self._rule, info.caller, request)
+        answer = self._respond(request, info)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    async def _change(self, request: Any, info: CallInfo) -> Response:
+        options = write_options(self._rule, request, info.caller, info.request_id())
+        answer = self._implementation(request, options)
+        assert isinstance(answer, Awaitable)
+        response = await answer
+        log.info(
+            "change method=%s resource=%s actor=%s request_id=%s validate_only=%s",
+            self.name,
+            shown(_name(response) or named(self._rule, request)),
+            info.caller.token,
+            options.correlation_id,
+            options.validate_only,
+        )
+        return response
+
+    def _refusal(self, error: BaseException) -> Refusal:
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, IpgateError):
+            return Refusal(to_status(error))
+        if isinstance(error, DecodeError):
+            kind = self._request_type.DESCRIPTOR.full_name
+            text = f"is not a well-formed {kind}; check its encoding"
+            return Refusal(to_status(InvalidArgument.of("request", text)))
+        return Refusal(internal(self.name, error))
+
+
+def all_methods(
+    admin: Sequence[object],
+    authorize: Sequence[object],
+    identity: Identity,
+    sizes: RequestSizes,
+) -> dict[str, Method]:
+    """All methods of ipgate's services by their paths, each found by its name on one of the
+    servicers of its service.
+
+    Raises LookupError if a method has no implementation or no access rule.
+    """
+    methods = {}
+    for file, service, servicers in (
+        (admin_pb2, "AdminService", admin),
+        (authorize_pb2, "AuthorizeService", authorize),
+    ):
+        for method in file.DESCRIPTOR.services_by_name[service].methods:
+            name = f"{method.containing_service.full_name}/{method.name}"
+            found = [servicer for servicer in servicers if hasattr(servicer, method.name)]
+            if len(found) != 1 or name not in RULES:
+                raise LookupError(f"{name} needs one implementation and one access rule")
+            methods[f"/{name}"] = _method(name, method, found[0], identity, sizes)
+    return methods
+
+
+def _method(
+    name: str,
+    method: MethodDescriptor,
+    servicer: object,
+    identity: Identity,
+    sizes: RequestSizes,
+) -> Method:
+    return Method(
+        name,
+        identity,
+        GetMessageClass(method.input_type),
+        getattr(servicer, method.name),
+        sizes=sizes,
+        conversing=method.client_streaming,
+    )
+
+
+def _name(response: Any) -> str:
+    """The name of the resource of a change, which is the first field of its response."""
+    resource = response.DESCRIPTOR.fields[0].name
+    return str(getattr(response, resource).name)
