@@ -14,7 +14,7 @@ class BadSetting(Exception):
     """A setting that cannot be used; the message names it, the value and the remedy."""
 
 
-ENGINES = ("grpcio", "envoy")
+ENGINES = ("grpcio", "http2", "envoy")
 _DATA_DIR = Path(".ipgate")
 
 
@@ -40,7 +40,8 @@ class Settings:
         0, "Worker processes that share the port; 0 for one per core.", min=0, max=256
     )
     engine: str = _setting(
-        "grpcio", "How calls come in: grpcio, or envoy, which is faster and comes as ipgate[envoy]."
+        "grpcio",
+        "How calls come in: grpcio; http2, which is fast; or envoy, which comes as ipgate[envoy].",
     )
     tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")
     tls_key: str = _setting("", "Private key of the certificate, a PEM file.")

@@ -10,7 +10,7 @@ from ipgate.rpc.access import RULES
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import ENGINE, Client, Refused
 
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
@@ -75,11 +75,14 @@ def test_without_a_valid_token_nothing_can_be_called(
 
 @pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer  ", "bearer", "token"])
 def test_another_kind_of_authorization_is_refused(client: Client, header: str) -> None:
-    """The scheme must be Bearer, in any case, with a token."""
+    """The scheme must be Bearer, in any case, with a token. A value that ends with a space is no header of
+    HTTP/2 (RFC 9113, 8.2.1): libnghttp2 resets the stream."""
     call = client.channel.unary_unary("/ipgate.v1.AdminService/ListWorkspaces")
     with pytest.raises(grpc.RpcError) as error:
         call(b"", metadata=[("authorization", header)], timeout=10)
-    assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    malformed = ENGINE == "http2" and header.endswith(" ")
+    expected = grpc.StatusCode.INTERNAL if malformed else grpc.StatusCode.UNAUTHENTICATED
+    assert error.value.code() is expected
 
 
 def test_the_scheme_is_read_without_case(client: Client) -> None:

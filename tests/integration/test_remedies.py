@@ -210,7 +210,7 @@ ELSEWHERE = {
     "OVERLOADED": "test_what_too_many_wait_for_is_refused_at_once",
     "REQUEST_TOO_SLOW": "test_a_health_check_that_never_comes_is_given_up",
     "STORE_BROKEN": "test_a_missing_list_is_no_open_door",
-    "INTERNAL": "test_no_fault_of_the_short_way_gets_out_of_it",
+    "INTERNAL": "test_every_error_ends_in_a_status",
 }
 """Reasons that need a fault, or a race: the test that provokes each, and sees it pass."""
 

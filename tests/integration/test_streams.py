@@ -30,7 +30,7 @@ class Stream:
     def __init__(self, client: Client) -> None:
         self._questions: queue.Queue[Any] = queue.Queue()
         kind: Any = AuthorizeServiceStub
-        metadata = [("authorization", f"Bearer {client.token}")]
+        metadata = [("authorization", f"Bearer {client.token}")] if client.token else []
         self.answers = kind(client.channel).StreamAuthorize(
             iter(self._questions.get, None), metadata=metadata, timeout=TIMEOUT * 3
         )

@@ -11,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2
 from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
-from ipgate.engines.framing import Frames, framed, seconds, status_headers
+from ipgate.engines.http2.framing import Frames, framed, seconds, status_headers
 from ipgate.rpc.pipeline import Refusal
 
 MOST = 1000

@@ -37,7 +37,7 @@ from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
-from ipgate.engines import grpcio
+from ipgate.engines import grpcio, http2
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
@@ -283,14 +283,15 @@ async def obey(
 
 
 async def main() -> None:
-    """A worker with the grpc.aio engine."""
+    """A worker whose engine runs on this event loop."""
     orders, supervisor = await take_orders()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
     try:
-        await obey(orders, grpcio.build, stopping, supervisor)
+        build = http2.build if orders.settings.engine == "http2" else grpcio.build
+        await obey(orders, build, stopping, supervisor)
     except UnusableStore as error:
         log.error("the worker cannot start: %s", error)  # noqa: TRY400  the text says it all
         sys.exit(UNUSABLE)

@@ -139,7 +139,8 @@ class Connection:
                 f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server, "
                 f"and --tls-ca if it serves TLS ({details})"
             )
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+        too_large = "larger than max" in details or "this method takes at most" in details
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and too_large:
             details += "; send less at a time, or raise --max-message-bytes of the server"
         return _in_flags("\n".join([f"{code.name}: {details}", *_particulars(error)]))
 

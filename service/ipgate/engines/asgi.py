@@ -9,11 +9,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from ipgate.engines.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
-from ipgate.engines.messages import LONGEST_READ, missing, too_slow
+from ipgate.engines.http2.framing import ENCODINGS, PREFIX, Frames, framed, seconds, status_headers
+from ipgate.engines.messages import LATE, LONGEST_READ, missing, too_slow
 from ipgate.engines.room import Room
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, Refusal
@@ -160,7 +159,7 @@ class AsgiCalls:
                     answer = started
                 return await answer
         except TimeoutError:
-            raise Refusal(_LATE) from None
+            raise Refusal(LATE) from None
 
 
 class _Call(CallInfo):
@@ -233,6 +232,3 @@ def _header(scope: Event, wanted: bytes) -> str:
         if name == wanted:
             return str(value, "latin-1")
     return ""
-
-
-_LATE = Status(code=code_pb2.DEADLINE_EXCEEDED, message="the deadline passed before the answer")

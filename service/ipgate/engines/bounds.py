@@ -5,6 +5,9 @@ import resource
 MAX_METADATA = 16 << 10
 """Bytes of a call's metadata."""
 
+MAX_HEADERS = 128
+"""Entries of it."""
+
 MAX_STREAMS = 256
 """Calls that may be under way on one connection."""
 
@@ -30,3 +33,19 @@ def most_connections(wanted: int) -> int:
     """How many connections there may be, so that there are always files left for the store."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OTHER_FILES))
+
+
+MAX_BACKLOG = 16 << 20
+"""Bytes of answers that one connection may leave unread; further calls on it fail."""
+
+STRANGER = 30
+"""For a connection to carry a call with a good token, or a health call."""
+
+STRANGERS_OF_A_HOST = 64
+"""Connections of one peer address that have not."""
+
+SPARE_CONNECTIONS = 8
+"""Beyond `max-connections`, for health calls alone."""
+
+GOAWAY_AFTER = 0.1
+"""Between asking the peer to begin no more calls and saying which were taken up: a round trip."""

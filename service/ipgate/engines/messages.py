@@ -1,5 +1,8 @@
 """The errors that engines themselves give."""
 
+from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
+
 from ipgate.domain.errors import InvalidArgument, LimitExceeded, Unavailable
 
 LONGEST_READ = 30.0
@@ -23,6 +26,21 @@ def missing() -> InvalidArgument:
     return InvalidArgument.of("request", "is missing; send one message")
 
 
+def too_many_connections() -> LimitExceeded:
+    """The error on a connection beyond `max-connections`, for all calls but health checks."""
+    return LimitExceeded("too many connections are open; try again later")
+
+
+def too_much_unread() -> LimitExceeded:
+    """The error for a connection whose answers are not taken."""
+    return LimitExceeded("too many answers of this connection are unread; read them first")
+
+
 def too_many_calls() -> LimitExceeded:
     """The error beyond `max-concurrent-calls`."""
     return LimitExceeded("too many calls are in flight; try again later")
+
+
+NO_METHOD = Status(code=code_pb2.UNIMPLEMENTED, message="there is no such method")
+LATE = Status(code=code_pb2.DEADLINE_EXCEEDED, message="the deadline passed before the answer")
+STOPPING = Status(code=code_pb2.UNAVAILABLE, message="the server is stopping")

@@ -42,20 +42,21 @@ _UNCOUNTED = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSizes:
-    """How large requests may be. `message_bytes` and `ranges`: of those with the ranges of a list."""
+    """How large requests may be. `message_bytes`: any of them; `ranges`: of a list."""
 
     message_bytes: int = 4 << 20
     ranges: int = 100_000
 
     def of(self, size: Size) -> tuple[int, int]:
         """The most bytes, and the most fields and entries."""
-        return {
+        most_bytes, most_fields = {
             Size.QUESTION: (8 << 10, _UNCOUNTED),
             Size.RESOURCE: (64 << 10, _UNCOUNTED),
             Size.LINKS: (256 << 10, 2000),
             Size.BATCH: (1 << 20, 10_000),
             Size.RANGES: (self.message_bytes, self.ranges + 1000),
         }[size]
+        return min(most_bytes, self.message_bytes), most_fields
 
 
 class Refusal(Exception):

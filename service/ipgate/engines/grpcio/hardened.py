@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-NO_METHOD = "there is no such method"
+from ipgate.engines.messages import NO_METHOD
 
 # Private: grpc.aio has no other way to fail a call without looking at its path.
 PRIVATE = (
@@ -50,7 +50,7 @@ class _Server(cygrpc.AioServer):  # type: ignore[misc]
 async def _fail(context: Any) -> None:
     # The first is how abort ends, the second comes of a peer that is gone.
     with suppress(cygrpc.AbortError, cygrpc.ExecuteBatchError):
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, NO_METHOD)
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, NO_METHOD.message)
 
 
 def harden() -> None:

@@ -11,7 +11,12 @@ from urllib.parse import quote
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
+from ipgate.domain.errors import LimitExceeded
 from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.status import to_status
+
+ANSWER = b"\0"
+"""The first byte of a message that is not compressed."""
 
 PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length."""
@@ -22,6 +27,10 @@ _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+
+SECOND_MESSAGE = Status(
+    code=code_pb2.UNIMPLEMENTED, message="the call has two messages; this method takes one"
+)
 
 _UNESCAPED = "".join(chr(each) for each in range(0x20, 0x7F) if each != ord("%"))
 
@@ -80,8 +89,8 @@ class Frames:
 
 
 def _too_large(length: int, most: int) -> Refusal:
-    text = f"the message has {length} bytes or more; send at most {most}"
-    return _bad(code_pb2.RESOURCE_EXHAUSTED, text)
+    text = f"the request has {length:,} bytes or more; this method takes at most {most:,}"
+    return Refusal(to_status(LimitExceeded(text)))
 
 
 def _bad(code: int, text: str) -> Refusal:

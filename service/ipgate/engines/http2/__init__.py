@@ -1,0 +1,85 @@
+"""The http2 engine: gRPC over libnghttp2 on the event loop of the worker."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+
+from ipgate.authorizer.identity import Identity
+from ipgate.engines import bounds
+from ipgate.engines.engine import ADMIN, AUTHORIZE
+from ipgate.engines.health import SERVICE as HEALTH
+from ipgate.engines.health import Health
+from ipgate.engines.http2.connection import Connection
+from ipgate.engines.http2.server import Http2Server
+from ipgate.engines.reflection import reflecting
+from ipgate.rpc.pipeline import Method
+from ipgate.settings import Settings
+
+_BACKLOG = 1024
+
+
+class Http2Engine:
+    """A server that is built, but not started. `port`: where it listens once it is."""
+
+    def __init__(self, settings: Settings, port: int, server: Http2Server) -> None:
+        self.port = port
+        self._settings = settings
+        self._server = server
+        self._listeners: list[asyncio.Server] = []
+        self._ended = asyncio.get_running_loop().create_future()
+
+    @property
+    def health(self) -> Health:
+        return self._server.health
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        tls = _tls(self._settings)
+        for address in self._settings.addresses():
+            listener = await loop.create_server(
+                lambda: Connection(self._server),
+                address,
+                self.port,
+                reuse_port=True,
+                backlog=_BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=bounds.HANDSHAKE if tls else None,
+            )
+            self._listeners.append(listener)
+            self.port = listener.sockets[0].getsockname()[1]
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls; those in flight get `grace` seconds."""
+        for listener in self._listeners:
+            listener.close()
+        await self._server.stop(grace)
+        self._ended.set_result(None)
+
+    async def ended(self) -> None:
+        """Returns when the server has ended by `stop`."""
+        await self._ended
+
+
+def build(
+    settings: Settings, port: int, methods: Mapping[str, Method], identity: Identity
+) -> Http2Engine:
+    """The server for `settings`, which will listen at `port`."""
+    server = Http2Server(
+        {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), identity)},
+        identity,
+        most_calls=settings.max_concurrent_calls,
+        most_connections=bounds.most_connections(settings.max_connections),
+    )
+    return Http2Engine(settings, port, server)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    context.set_alpn_protocols(["h2"])
+    if settings.tls_client_ca:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

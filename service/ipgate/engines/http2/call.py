@@ -1,0 +1,203 @@
+"""A call of the http2 engine: its headers as a CallInfo, and how it begins and ends."""
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from google.rpc.status_pb2 import Status
+
+from ipgate.domain.errors import IpgateError
+from ipgate.engines.http2.codec import CANCEL, NO_ERROR, START, Headers, ProtocolError
+from ipgate.engines.http2.framing import ANSWER, Frames, seconds, status_headers
+from ipgate.engines.http2.requests import AUTHORIZATION, ENCODING, TIMEOUT
+from ipgate.engines.messages import LATE
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.status import internal, to_status
+
+if TYPE_CHECKING:
+    from ipgate.engines.http2.connection import Connection
+
+MESSAGE_WINDOW = 256 << 10
+"""Bytes of a large message that a caller whose token is good may send ahead."""
+
+
+class Call(CallInfo):
+    """What all calls have. `ended`: the caller sends no more."""
+
+    __slots__ = (
+        "_deadline",
+        "_encoding",
+        "_frames",
+        "_headers",
+        "_started",
+        "_tasks",
+        "_timer",
+        "_unread",
+        "connection",
+        "ended",
+        "is_admitted",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        connection: "Connection",
+        stream: int,
+        headers: Headers,
+        found: list[bytes],
+    ) -> None:
+        """`found`: the headers that are looked at (`requests`)."""
+        self.connection = connection
+        self.stream = stream
+        self.authorization = found[AUTHORIZATION].decode("latin-1")
+        self.ended = False
+        self.is_admitted = False
+        self._headers = headers
+        self._encoding = found[ENCODING]
+        self._deadline: float | None = None
+        if found[TIMEOUT]:
+            self._deadline = connection.time() + (seconds(found[TIMEOUT].decode()) or 0)
+        self._frames: Frames | None = None
+        self._started = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unread = 0
+
+    def metadata(self, name: str) -> str:
+        wanted = name.encode()
+        for found, value in self._headers:
+            if found == wanted:
+                return value.decode("latin-1")
+        return ""
+
+    def peer(self) -> str:
+        address: Any = self.connection.transport.get_extra_info("peername")
+        return f"{address[0]}:{address[1]}" if address else "unix"
+
+    def client_certificate(self) -> str:
+        found: Any = self.connection.transport.get_extra_info("ssl_object")
+        raw = found.getpeercert(binary_form=True) if found is not None else None
+        return ssl.DER_cert_to_PEM_cert(raw) if raw else ""
+
+    def time_remaining(self) -> float | None:
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - self.connection.time())
+
+    def on_data(self, data: bytes, *, ended: bool) -> None:
+        """Takes bytes of the caller's messages."""
+        raise NotImplementedError
+
+    def stay(self) -> None:
+        """Is called at the end of the read in which the call began, if it has not ended by then."""
+        raise NotImplementedError
+
+    def collect(self, data: bytes, most: int) -> Frames:
+        """The messages as far as they have come. What was not read yet makes no room for more until
+        `make_room`."""
+        if self._frames is None:
+            self._frames = Frames(self._encoding.decode("latin-1"), most)
+        self._frames.feed(data)
+        self._unread += len(data)
+        return self._frames
+
+    def make_room(self) -> None:
+        """Lets the caller send as much again."""
+        if self._unread:
+            self.connection.codec.taken(self.stream, self._unread)
+            self._unread = 0
+
+    def end_in(self, delay: float, error: IpgateError) -> None:
+        """Ends the call with an error after so many seconds, or with DEADLINE_EXCEEDED at its deadline if
+        that is sooner."""
+        remaining = self.time_remaining()
+        status = None if remaining is None or remaining > delay else LATE
+        after = delay if status is None else remaining
+        self.stop_timer()
+        self._timer = self.connection.loop.call_later(after or 0, self._time_out, error, status)
+
+    def stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_out(self, error: IpgateError, status: Status | None) -> None:
+        self._timer = None
+        self.connection.conclude(self, to_status(error) if status is None else status)
+
+    def spawn(self, work: Any) -> None:
+        """Does what must be waited for. Its errors end the call."""
+        task = self.connection.loop.create_task(self._work(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, work: Any) -> None:
+        try:
+            await work
+        except ProtocolError:
+            self.connection.broken()
+        except Refusal as refusal:
+            self.connection.conclude(self, refusal.status)
+        except IpgateError as error:
+            self.connection.conclude(self, to_status(error))
+        except Exception as error:  # noqa: BLE001  a call without an answer would wait for ever
+            self.connection.conclude(self, internal("a call", error))
+        else:
+            self.connection.recognize(self)
+            self.connection.flush()
+
+    def answer(self, message: bytes) -> None:
+        """Ends a unary call well."""
+        if self._close():
+            prefix = ANSWER + len(message).to_bytes(4, "big")
+            self.connection.codec.answer(self.stream, prefix + message)
+
+    def send(self, message: bytes) -> None:
+        """Sends one message of a stream of answers."""
+        if not self._started:
+            self._started = True
+            self.connection.codec.begin(self.stream)
+        prefix = ANSWER + len(message).to_bytes(4, "big")
+        self.connection.codec.send(self.stream, prefix + message)
+
+    def finish(self) -> None:
+        """Ends a stream of answers well."""
+        if self._close():
+            if not self._started:
+                self.connection.codec.begin(self.stream)
+            self.connection.codec.end(self.stream)
+
+    def fail(self, status: Status) -> None:
+        """Ends the call with a status; what the caller goes on sending is thrown away."""
+        if not self._close():
+            return
+        codec, headers = self.connection.codec, status_headers(status)
+        if self._started:
+            codec.end(self.stream, headers)
+        else:
+            codec.fail(self.stream, (*START, *headers))
+        if not self.ended:
+            self.connection.reset_later(self.stream, NO_ERROR)
+
+    def abandon(self) -> None:
+        """Ends the call without a word, as one that the caller has cancelled."""
+        self._close()
+
+    def cut(self) -> None:
+        """Resets a stream whose caller takes no answers."""
+        if self._close():
+            self.connection.codec.reset(self.stream, CANCEL)
+
+    def _close(self) -> bool:
+        """False if the call has ended before."""
+        if not self.connection.forget(self):
+            return False
+        self.stop_timer()
+        if not self.connection.is_lost:
+            self.make_room()
+        this = asyncio.current_task(self.connection.loop) if self._tasks else None
+        for task in self._tasks:
+            if task is not this:
+                task.cancel()
+        return True

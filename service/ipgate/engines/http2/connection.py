@@ -1,0 +1,302 @@
+"""One connection of the http2 engine: bytes of the transport to calls, and answers back."""
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from google.rpc.status_pb2 import Status
+
+from ipgate.engines import bounds
+from ipgate.engines.http2 import requests
+from ipgate.engines.http2.call import Call
+from ipgate.engines.http2.calls import Conversation, HealthCall, Unary
+from ipgate.engines.http2.codec import (
+    ENHANCE_YOUR_CALM,
+    Codec,
+    Headers,
+    ProtocolError,
+)
+from ipgate.engines.messages import (
+    NO_METHOD,
+    STOPPING,
+    too_many_connections,
+    too_much_unread,
+)
+from ipgate.rpc.pipeline import Method
+from ipgate.rpc.status import to_status
+
+if TYPE_CHECKING:
+    from ipgate.engines.http2.server import Http2Server
+
+P = ParamSpec("P")
+
+_MOST_STRIKES = 2
+_PING_EVERY = 10.0
+"""Seconds: a peer that pings more often gets strikes, unless it was sent something in between."""
+
+
+def _survived(step: Callable[Concatenate["Connection", P], None]) -> Any:
+    """Ends the connection, not the worker, if a step finds that its peer broke the protocol."""
+
+    @wraps(step)
+    def guarded(self: "Connection", *args: P.args, **kwargs: P.kwargs) -> None:
+        if not self.is_lost:
+            try:
+                step(self, *args, **kwargs)
+            except ProtocolError:
+                self.broken()
+
+    return guarded
+
+
+class Connection(asyncio.Protocol):
+    """`trusted`: it has carried a good token or a health call. `spare`: it is one of those that are free for
+    health calls when there are too many connections."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: "Http2Server") -> None:
+        self.server = server
+        self.loop = server.loop
+        self.time = server.loop.time
+        self.codec = Codec()
+        self.stalled: set[Conversation] = set()
+        self.trusted = self.spare = False
+        self.host = ""
+        self.began = self._read_at = self._busy_at = self.time()
+        self._calls: dict[int, Call] = {}
+        self._fresh: list[Call] = []
+        self._resets: list[tuple[int, int]] = []
+        self._paused = self._draining = self._closing = False
+        self.is_lost = self._spoke = False
+        self._backlog = 0
+        self._pinged_at = self._awaiting_pong = 0.0
+        self._strikes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() != "h2":
+            transport.abort()
+        elif self.server.accepts(self):
+            self.flush()
+        else:
+            transport.abort()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._abandon()
+        self.server.lost(self)
+
+    def _abandon(self) -> None:
+        """Ends all calls without a word: nothing can be sent any more."""
+        self.is_lost = True
+        for call in list(self._calls.values()):
+            call.abandon()
+
+    @_survived
+    def data_received(self, data: bytes) -> None:
+        self._read_at = self.time()
+        self.codec.feed(data, self)
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []
+            for call in fresh:
+                if call.stream in self._calls:
+                    call.stay()
+        self._send()
+
+    def broken(self) -> None:
+        """Ends the connection of a peer that broke the protocol."""
+        if not self.is_lost:
+            self._abandon()
+            self.transport.write(self.codec.last_words())
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The peer takes nothing: then nothing is read from it either, since all wants an answer."""
+        self._paused = True
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self.transport.resume_reading()
+        self.flush()
+
+    @_survived
+    def flush(self) -> None:
+        """Sends what there is to be sent."""
+        self._send()
+
+    @_survived
+    def conclude(self, call: Call, status: Status) -> None:
+        """Ends a call with a status, and sends it."""
+        call.fail(status)
+        self._send()
+
+    def _send(self) -> None:
+        """All in one write. Raises ProtocolError."""
+        if self._paused or self.is_lost:
+            return
+        out = self.codec.pending()
+        while self._resets or self.stalled:
+            # A reset before its headers were taken from the codec would throw them away.
+            for stream, code in self._resets:
+                self.codec.reset(stream, code)
+            self._resets.clear()
+            stalled, self.stalled = self.stalled, set()
+            for call in stalled:
+                call.converse()
+            more = self.codec.pending()
+            if not more:
+                break
+            out += more
+        if out:
+            self.transport.write(out)
+        self._backlog = self.codec.queued()
+        if self._closing and not self._calls and not self._backlog:
+            self.transport.close()
+
+    def reset_later(self, stream: int, code: int) -> None:
+        """Resets a stream after what was already given to the codec."""
+        self._resets.append((stream, code))
+
+    def forget(self, call: Call) -> bool:
+        """Takes note that a call has ended. False if it had before."""
+        if self._calls.pop(call.stream, None) is None:
+            return False
+        if not isinstance(call, HealthCall):
+            self.server.room.left += 1
+        self._busy_at = self._read_at
+        self._strikes = 0
+        return True
+
+    @_survived
+    def recognize(self, call: Call) -> None:
+        """Trusts the peer if the token of a call turned out to be good."""
+        if not self.trusted and self.server.knows(call):
+            self.trust()
+
+    def trust(self) -> None:
+        """Takes note that the peer is no stranger."""
+        if not self.trusted:
+            self.trusted = True
+            self.codec.trust()
+            self.server.trusts(self)
+
+    # What the codec reports.
+
+    def on_request(self, stream: int, headers: Headers, *, ended: bool) -> None:
+        found = requests.read(headers)
+        method = self.server.methods.get(found[requests.PATH])
+        refusal = (
+            requests.refusal(found)
+            or requests.oversized(headers)
+            or self._refusal(found[requests.PATH], method)
+        )
+        if refusal is not None:
+            self._refuse(stream, refusal, ended=ended)
+            return
+        call: Call
+        if method is None:
+            call = HealthCall(self.server.health, self, stream, headers, found)
+        else:
+            kind = Conversation if method.conversing else Unary
+            call = kind(method, self, stream, headers, found)
+            self.server.room.left -= 1
+        self._calls[stream] = call
+        self._fresh.append(call)
+        if ended:
+            call.on_data(b"", ended=True)
+
+    def _refusal(self, path: bytes, method: Method | None) -> Headers | None:
+        """The headers that fail a call for which there is no method, or no room."""
+        if method is None:
+            return None if path in self.server.health_paths else requests.trailers_only(NO_METHOD)
+        if self.spare:
+            return requests.trailers_only(to_status(too_many_connections()))
+        if self.server.room.left <= 0:
+            return requests.trailers_only(to_status(self.server.room.refusal()))
+        if self._backlog > bounds.MAX_BACKLOG:
+            return requests.trailers_only(to_status(too_much_unread()))
+        return None
+
+    def _refuse(self, stream: int, headers: Headers, *, ended: bool) -> None:
+        self.codec.fail(stream, headers)
+        if not ended:
+            self.reset_later(stream, 0)
+
+    def on_data(self, stream: int, data: bytes, *, ended: bool) -> None:
+        call = self._calls.get(stream)
+        if call is not None:
+            call.on_data(data, ended=ended)
+            if not self.trusted:
+                self.recognize(call)
+
+    def on_reset(self, stream: int) -> None:
+        call = self._calls.get(stream)
+        if call is not None:
+            call.abandon()
+
+    def on_settings(self) -> None:
+        self._spoke = True
+
+    def on_ping(self) -> None:
+        now = self.time()
+        if now - self._pinged_at < _PING_EVERY:
+            self._strikes += 1
+            if self._strikes > _MOST_STRIKES:
+                self.codec.go_away(ENHANCE_YOUR_CALM, b"too_many_pings")
+                self.broken()
+        self._pinged_at = now
+
+    def on_pong(self) -> None:
+        self._awaiting_pong = 0.0
+
+    # What the server says.
+
+    @_survived
+    def drain(self) -> None:
+        """Asks the peer to go elsewhere. The connection closes when its calls have ended."""
+        if not self._draining:
+            self._draining = True
+            self.codec.announce_end()
+            self._send()
+            # Calls may be on their way, so the connection stays until they had time to arrive.
+            self.loop.call_later(bounds.GOAWAY_AFTER, self._go_away)
+
+    @_survived
+    def _go_away(self) -> None:
+        self._closing = True
+        self.codec.go_away()
+        self._send()
+
+    @_survived
+    def end(self) -> None:
+        """Ends all calls, and the connection."""
+        for call in list(self._calls.values()):
+            call.fail(STOPPING)
+        self._send()
+        self.transport.close()
+        # A peer that does not take the last bytes must not hold up the stop.
+        self.loop.call_later(bounds.GOAWAY_AFTER, self.transport.abort)
+
+    @_survived
+    def check(self, now: float) -> None:
+        """Applies the bounds of time; called about once a second."""
+        if self.transport.is_closing():
+            return
+        age = now - self.began
+        if not self._spoke and age > bounds.HANDSHAKE:
+            self.transport.abort()
+        elif not self.trusted and age > bounds.STRANGER:
+            self.drain()
+        elif age > bounds.AGE + bounds.AGE_GRACE:
+            self.end()
+        elif age > bounds.AGE or (not self._calls and now - self._busy_at > bounds.IDLE):
+            self.drain()
+        elif self._awaiting_pong and now - self._awaiting_pong > bounds.PING_TIMEOUT:
+            self.transport.abort()
+        elif not self._awaiting_pong and now - self._read_at > bounds.PING_AFTER:
+            self._awaiting_pong = now
+            self.codec.ping()
+            self._send()

@@ -1,0 +1,78 @@
+"""The headers of a request: what an engine looks at, and what is wrong with them.
+
+Source: the protocol document of gRPC, "gRPC over HTTP2".
+"""
+
+import re
+
+from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
+
+from ipgate.domain.errors import InvalidArgument
+from ipgate.engines import bounds
+from ipgate.engines.http2.codec import START, Headers
+from ipgate.engines.http2.framing import ENCODINGS, status_headers
+from ipgate.rpc.status import to_status
+
+PATH, AUTHORIZATION, TIMEOUT, ENCODING, _METHOD, _CONTENT_TYPE = range(6)
+_WANTED = {
+    b":path": PATH,
+    b"authorization": AUTHORIZATION,
+    b"grpc-timeout": TIMEOUT,
+    b"grpc-encoding": ENCODING,
+    b":method": _METHOD,
+    b"content-type": _CONTENT_TYPE,
+}
+
+_PROPER_TIMEOUT = re.compile(rb"[0-9]{1,8}[HMSmun]")
+_PROPER_ENCODINGS = (b"", b"identity", b"gzip", b"deflate")
+_ENTRY = 32
+"""Bytes that HTTP/2 counts for an entry of the metadata, its name and value aside (RFC 9113, 6.5.2)."""
+
+
+def read(headers: Headers) -> list[bytes]:
+    """The values of the headers that are looked at, by PATH and so on."""
+    found = [b""] * len(_WANTED)
+    for name, value in headers:
+        wanted = _WANTED.get(name)
+        if wanted is not None:
+            if wanted == AUTHORIZATION and found[AUTHORIZATION]:
+                # As HTTP joins them: two tokens are none, whichever another program may have looked at.
+                found[AUTHORIZATION] += b"," + value
+            else:
+                found[wanted] = value
+    return found
+
+
+def refusal(found: list[bytes]) -> Headers | None:
+    """The headers that answer what is no proper request of gRPC."""
+    if found[_METHOD] != b"POST":
+        return ((b":status", b"405"), (b"allow", b"POST"))
+    content_type = found[_CONTENT_TYPE]
+    if content_type != b"application/grpc" and not content_type.startswith(
+        (b"application/grpc+", b"application/grpc;")
+    ):
+        return ((b":status", b"415"), (b"accept", b"application/grpc"))
+    timeout = found[TIMEOUT]
+    if timeout and not _PROPER_TIMEOUT.fullmatch(timeout):
+        text = "is not a number of up to 8 digits and a unit; send it as in 100m"
+        return trailers_only(to_status(InvalidArgument.of("grpc-timeout", text)))
+    if found[ENCODING] not in _PROPER_ENCODINGS:
+        text = f"the encoding is not supported; use {ENCODINGS.decode()}"
+        status = Status(code=code_pb2.UNIMPLEMENTED, message=text)
+        return (*trailers_only(status), (b"grpc-accept-encoding", ENCODINGS))
+    return None
+
+
+def oversized(headers: Headers) -> Headers | None:
+    """The headers that answer a request with too much metadata."""
+    size = sum(_ENTRY + len(name) + len(value) for name, value in headers)
+    if size <= bounds.MAX_METADATA:
+        return None
+    text = f"the metadata has {size:,} bytes; send at most {bounds.MAX_METADATA:,}"
+    return trailers_only(Status(code=code_pb2.RESOURCE_EXHAUSTED, message=text))
+
+
+def trailers_only(status: Status) -> Headers:
+    """The headers of an answer that is a status alone."""
+    return (*START, *status_headers(status))

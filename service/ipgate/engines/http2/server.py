@@ -1,0 +1,118 @@
+"""All connections of the http2 engine together: who may connect, and how they end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+
+from ipgate.authorizer.identity import Identity
+from ipgate.engines import bounds
+from ipgate.engines.health import CHECK, LIST, WATCH, Health
+from ipgate.engines.http2.call import Call
+from ipgate.engines.http2.connection import Connection
+from ipgate.engines.messages import too_many_calls
+from ipgate.engines.room import Room
+from ipgate.rpc.pipeline import Method
+
+_CHECK_EVERY = 1.0
+
+
+class Http2Server:
+    """`most_connections`: there are a few more for health calls alone."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        identity: Identity,
+        *,
+        most_calls: int,
+        most_connections: int,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.methods = {path.encode(): method for path, method in methods.items()}
+        self.health = Health()
+        self.health_paths = frozenset(path.encode() for path in (CHECK, LIST, WATCH))
+        self.room = Room(most_calls, too_many_calls)
+        self._identity = identity
+        self._most = most_connections
+        self._connections: dict[Connection, None] = {}
+        self._strangers: dict[Connection, None] = {}
+        self._spares: set[Connection] = set()
+        self._hosts = Counter[str]()
+        self._conversing = Counter[str]()
+        self._none_left = asyncio.Event()
+        self._checking = self.loop.create_task(self._check_all())
+
+    def accepts(self, connection: Connection) -> bool:
+        """Whether a new connection may stay. A stranger makes room for it if there is one."""
+        address = connection.transport.get_extra_info("peername")
+        connection.host = address[0] if address else ""
+        if connection.host and self._hosts[connection.host] >= bounds.STRANGERS_OF_A_HOST:
+            return False
+        if len(self._connections) >= self._most:
+            oldest = next(iter(self._strangers), None)
+            if oldest is not None:
+                self.lost(oldest)
+                oldest.transport.abort()
+        connection.spare = len(self._connections) >= self._most
+        if not connection.spare:
+            self._connections[connection] = None
+            self._strangers[connection] = None
+            self._hosts[connection.host] += 1
+        elif len(self._spares) < bounds.SPARE_CONNECTIONS:
+            self._spares.add(connection)
+        else:
+            return False
+        return True
+
+    def trusts(self, connection: Connection) -> None:
+        """Takes note that a connection is no stranger's."""
+        if self._strangers.pop(connection, connection) is None:
+            self._hosts[connection.host] -= 1
+            if not self._hosts[connection.host]:
+                del self._hosts[connection.host]
+
+    def lost(self, connection: Connection) -> None:
+        """Takes note that a connection has ended."""
+        self.trusts(connection)
+        self._connections.pop(connection, None)
+        self._spares.discard(connection)
+        if not self._connections and not self._spares:
+            self._none_left.set()
+
+    def knows(self, call: Call) -> bool:
+        """Whether the token of a call is good."""
+        return self._identity.at_once(call.authorization) is not None
+
+    def enter(self, method: Method) -> bool:
+        """Whether there is room for one more conversation of a method, which then counts."""
+        if method.most_open is not None and self._conversing[method.name] >= method.most_open:
+            return False
+        self._conversing[method.name] += 1
+        return True
+
+    def leave(self, method: Method) -> None:
+        self._conversing[method.name] -= 1
+
+    async def stop(self, grace: float) -> None:
+        """Sends all callers elsewhere; calls in flight have `grace` seconds to end."""
+        for connection in self._all():
+            connection.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._all():
+                    self._none_left.clear()
+                    await self._none_left.wait()
+        for connection in self._all():
+            connection.end()
+        self._checking.cancel()
+
+    def _all(self) -> list[Connection]:
+        return [*self._connections, *self._spares]
+
+    async def _check_all(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECK_EVERY)
+            now = self.loop.time()
+            for connection in self._all():
+                connection.check(now)
