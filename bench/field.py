@@ -17,6 +17,7 @@ from bench.processes import Missing, cpu, memory
 from bench.results import HALF, MOST_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
+    ipgate.HTTP2_ENGINE,
     ipgate.ENVOY_ENGINE,
     ipgate.GRPCIO_ENGINE,
     grpc_aio.PLAIN,

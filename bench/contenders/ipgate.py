@@ -22,7 +22,8 @@ SERVICE = "/ipgate.v1.AuthorizeService"
 _BATCH = 100
 _FEW, _MANY = 10, 100_000
 
-GRPCIO, ENVOY = "ipgate, grpcio engine", "ipgate, Envoy engine"
+GRPCIO, HTTP2 = "ipgate, grpcio engine", "ipgate, http2 engine"
+ENVOY = "ipgate, Envoy engine"
 
 
 def rows(engine: str) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def rows(engine: str) -> tuple[str, ...]:
 
 @contextmanager
 def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Running]:
-    engine = "envoy" if name == ENVOY else "grpcio"
+    engine = {ENVOY: "envoy", HTTP2: "http2", GRPCIO: "grpcio"}[name]
     with ExitStack() as stack:
         with running_on(SERVER_CORE):
             # A rate that is too high must show in latencies, not in refusals.
@@ -48,6 +49,10 @@ def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Run
 
 def grpcio_engine(directory: Path) -> AbstractContextManager[Running]:
     return _serving(GRPCIO, f"grpcio {grpc.__version__}", directory)
+
+
+def http2_engine(directory: Path) -> AbstractContextManager[Running]:
+    return _serving(HTTP2, f"ngh2 {version('ngh2')}", directory)
 
 
 def envoy_engine(directory: Path) -> AbstractContextManager[Running]:
@@ -117,4 +122,5 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
 
 
 GRPCIO_ENGINE = Contender(GRPCIO, rows(GRPCIO), grpcio_engine)
+HTTP2_ENGINE = Contender(HTTP2, rows(HTTP2), http2_engine)
 ENVOY_ENGINE = Contender(ENVOY, rows(ENVOY), envoy_engine)

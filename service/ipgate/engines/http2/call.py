@@ -23,7 +23,10 @@ MESSAGE_WINDOW = 256 << 10
 
 
 class Call(CallInfo):
-    """What all calls have. `ended`: the caller sends no more."""
+    """What all calls have. `ended`: the caller sends no more. `takes_place`: the call counts against
+    `max-concurrent-calls`."""
+
+    takes_place = True
 
     __slots__ = (
         "_deadline",
@@ -61,7 +64,7 @@ class Call(CallInfo):
         self._frames: Frames | None = None
         self._started = False
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] | None = None
         self._unread = 0
 
     def metadata(self, name: str) -> str:
@@ -128,6 +131,8 @@ class Call(CallInfo):
 
     def spawn(self, work: Any) -> None:
         """Does what must be waited for. Its errors end the call."""
+        if self._tasks is None:
+            self._tasks = set()
         task = self.connection.loop.create_task(self._work(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,9 +154,10 @@ class Call(CallInfo):
 
     def answer(self, message: bytes) -> None:
         """Ends a unary call well."""
+        unread, self._unread = self._unread, 0
         if self._close():
             prefix = ANSWER + len(message).to_bytes(4, "big")
-            self.connection.codec.answer(self.stream, prefix + message)
+            self.connection.codec.answer(self.stream, unread, prefix + message)
 
     def send(self, message: bytes) -> None:
         """Sends one message of a stream of answers."""
@@ -193,11 +199,13 @@ class Call(CallInfo):
         """False if the call has ended before."""
         if not self.connection.forget(self):
             return False
-        self.stop_timer()
-        if not self.connection.is_lost:
+        if self._timer is not None:
+            self.stop_timer()
+        if self._unread and not self.connection.is_lost:
             self.make_room()
-        this = asyncio.current_task(self.connection.loop) if self._tasks else None
-        for task in self._tasks:
-            if task is not this:
-                task.cancel()
+        if self._tasks is not None:
+            this = asyncio.current_task(self.connection.loop)
+            for task in self._tasks:
+                if task is not this:
+                    task.cancel()
         return True

@@ -222,6 +222,7 @@ class Conversation(Call):
 class HealthCall(OneMessage):
     """A call of the health service, which needs no token."""
 
+    takes_place = False
     __slots__ = ("_health", "_path")
 
     def __init__(

@@ -137,9 +137,10 @@ class Codec:
             return b""
 
     @_unless_gone
-    def answer(self, stream: int, message: bytes) -> None:
-        """Sends the framed message of a unary call, and OK."""
+    def answer(self, stream: int, taken: int, message: bytes) -> None:
+        """Sends the framed message of a unary call, and OK. `taken`: bytes of its request that were read."""
         connection = self._connection
+        connection.acknowledge_received_data(taken, stream)
         connection.send_response(stream, START)
         connection.send_data(stream, message)
         connection.send_trailers(stream, _OK)

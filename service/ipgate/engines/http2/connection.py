@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         """Takes note that a call has ended. False if it had before."""
         if self._calls.pop(call.stream, None) is None:
             return False
-        if not isinstance(call, HealthCall):
+        if call.takes_place:
             self.server.room.left += 1
         self._busy_at = self._read_at
         self._strikes = 0
@@ -186,11 +186,11 @@ class Connection(asyncio.Protocol):
     # What the codec reports.
 
     def on_request(self, stream: int, headers: Headers, *, ended: bool) -> None:
-        found = requests.read(headers)
+        found, size = requests.read(headers)
         method = self.server.methods.get(found[requests.PATH])
         refusal = (
             requests.refusal(found)
-            or requests.oversized(headers)
+            or requests.oversized(size)
             or self._refusal(found[requests.PATH], method)
         )
         if refusal is not None:

@@ -30,10 +30,12 @@ _ENTRY = 32
 """Bytes that HTTP/2 counts for an entry of the metadata, its name and value aside (RFC 9113, 6.5.2)."""
 
 
-def read(headers: Headers) -> list[bytes]:
-    """The values of the headers that are looked at, by PATH and so on."""
-    found = [b""] * len(_WANTED)
+def read(headers: Headers) -> tuple[list[bytes], int]:
+    """The values of the headers that are looked at, by PATH and so on, and the bytes of all headers."""
+    found = [b"", b"", b"", b"", b"", b""]
+    size = _ENTRY * len(headers)
     for name, value in headers:
+        size += len(name) + len(value)
         wanted = _WANTED.get(name)
         if wanted is not None:
             if wanted == AUTHORIZATION and found[AUTHORIZATION]:
@@ -41,7 +43,7 @@ def read(headers: Headers) -> list[bytes]:
                 found[AUTHORIZATION] += b"," + value
             else:
                 found[wanted] = value
-    return found
+    return found, size
 
 
 def refusal(found: list[bytes]) -> Headers | None:
@@ -64,9 +66,8 @@ def refusal(found: list[bytes]) -> Headers | None:
     return None
 
 
-def oversized(headers: Headers) -> Headers | None:
-    """The headers that answer a request with too much metadata."""
-    size = sum(_ENTRY + len(name) + len(value) for name, value in headers)
+def oversized(size: int) -> Headers | None:
+    """The headers that answer a request with more metadata than is permitted."""
     if size <= bounds.MAX_METADATA:
         return None
     text = f"the metadata has {size:,} bytes; send at most {bounds.MAX_METADATA:,}"
