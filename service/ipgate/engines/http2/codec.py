@@ -188,6 +188,11 @@ class Codec:
         """Bytes of answers, of one or all streams, that wait for the peer to take them."""
         return int(self._connection.queued_body_size(stream))
 
+    def is_over(self) -> bool:
+        """Whether nothing more is to be read or sent: the peer broke the protocol, or all has ended after
+        `go_away`."""
+        return not (self._connection.want_read or self._connection.want_write)
+
     def ping(self) -> None:
         self._connection.ping()
 

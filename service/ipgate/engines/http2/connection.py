@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         if out:
             self.transport.write(out)
         self._backlog = self.codec.queued()
-        if self._closing and not self._calls and not self._backlog:
+        if (self._closing and not self._calls and not self._backlog) or self.codec.is_over():
             self.transport.close()
 
     def reset_later(self, stream: int, code: int) -> None:
