@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 from ipgate.v1 import authorize_pb2 as authorize
@@ -35,7 +36,7 @@ def test_callers_who_retry_lose_no_call_to_a_stop(tmp_path: Path) -> None:
     OK, none with an error or CANCELLED."""
     engine = ("--engine", "http2")
     question = authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString()
-    metadata = [("authorization", f"Bearer {ROOT_TOKEN}")]
+    metadata = (("authorization", f"Bearer {ROOT_TOKEN}"),)
     with serving(tmp_path / "a", *engine) as staying:
         url = f"unix://{tmp_path}/a/store/valkey.sock"
         with serving(tmp_path / "b", *engine, "--redis-url", url) as leaving:
@@ -49,7 +50,7 @@ def test_callers_who_retry_lose_no_call_to_a_stop(tmp_path: Path) -> None:
             seen = Counter[str]()
 
             def call(index: int) -> None:
-                ask = channels[index % CHANNELS].unary_unary(AUTHORIZE)
+                ask: Any = channels[index % CHANNELS].unary_unary(AUTHORIZE)
                 while not over.is_set():
                     try:
                         ask(question, metadata=metadata, timeout=20)

@@ -1,0 +1,67 @@
+"""An engine in this process, in a thread of its own, so that its bounds can be set."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvloop
+from ipgate.domain.errors import Unauthenticated
+from ipgate.domain.resources import ROOT, Caller
+from ipgate.engines import http2
+from ipgate.engines.http2 import Http2Engine
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.pipeline import Method, RequestSizes
+from ipgate.settings import Settings
+from ipgate.v1 import authorize_pb2 as authorize
+
+from tests.harness.http2 import AUTHORIZE
+from tests.harness.servers import ROOT_TOKEN
+
+
+class OnlyRoot:
+    """Knows the root token of the tests."""
+
+    def at_once(self, authorization: str) -> Caller | None:
+        return ROOT if authorization == f"Bearer {ROOT_TOKEN}" else None
+
+    async def caller(self, _authorization: str) -> Caller:
+        raise Unauthenticated("the access token is not valid", reason="TOKEN_INVALID")
+
+
+def say_who(_request: Any, info: CallInfo) -> bytes:
+    """An Authorize that answers with what is known of the call."""
+    return authorize.AuthorizeResponse(
+        api_key=info.peer(), allow_list=info.client_certificate(), revision=info.request_id()
+    ).SerializeToString()
+
+
+@contextmanager
+def running_http2(**settings: Any) -> Iterator[str]:
+    """The address of an http2 engine with one method."""
+    identity: Any = OnlyRoot()
+    name = AUTHORIZE.removeprefix("/")
+    method = Method(name, identity, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
+    ready = threading.Event()
+    engines: list[Http2Engine] = []
+    loop = uvloop.new_event_loop()
+
+    async def serve() -> None:
+        made = Settings(**{"listen": "127.0.0.1:0"} | settings)
+        engine = http2.build(made, 0, {AUTHORIZE: method}, identity)
+        engine.health.report("", serving=True)
+        await engine.start()
+        engines.append(engine)
+        ready.set()
+        await engine.ended()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield f"127.0.0.1:{engines[0].port}"
+    finally:
+        asyncio.run_coroutine_threadsafe(engines[0].stop(0), loop).result(20)
+        thread.join(20)
+        loop.close()
