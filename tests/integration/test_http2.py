@@ -31,11 +31,9 @@ def wire(target: Server) -> Iterator[Wire]:
         yield made
 
 
-def answer(
-    wire: Wire, message: bytes = QUESTION, path: str = AUTHORIZE, **extra: str
-) -> list[Frame]:
+def answer(wire: Wire, message: bytes = QUESTION, **extra: str) -> list[Frame]:
     """The frames of the answer to a call."""
-    wire.call(1, path, **extra)
+    wire.call(1, **extra)
     wire.send(DATA, http2.END_STREAM, 1, message)
     frames = []
     for frame in wire.frames():
@@ -66,14 +64,14 @@ def test_what_is_no_grpc_gets_a_status_of_http(
     wire: Wire, extra: dict[str, str], status: str, told: dict[str, str]
 ) -> None:
     """405 for another method than POST, 415 for another content type."""
-    (head,) = answer(wire, **extra)
+    (head,) = answer(wire, QUESTION, **extra)
     assert head.headers == {":status": status} | told
 
 
 @pytest.mark.parametrize("content_type", ["application/grpc+proto", "application/grpc;x=y"])
 def test_content_types_of_grpc_are_taken(wire: Wire, content_type: str) -> None:
     """With a format, or with parameters."""
-    *_, tail = answer(wire, **{"content-type": content_type})
+    *_, tail = answer(wire, QUESTION, **{"content-type": content_type})
     assert tail.headers["grpc-status"] == "0"
 
 
