@@ -23,8 +23,7 @@ $(READY): requirements-dev.lock pyproject.toml
 
 ENGINE ?=
 .PHONY: run
-run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=envoy; more flags in ARGS)
-	@if [ "$(ENGINE)" = envoy ]; then tools/need-libpython $(BIN)/python; fi
+run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=grpcio; more flags in ARGS)
 	@exec $(BIN)/ipgate serve $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 .PHONY: demo
@@ -34,9 +33,8 @@ demo: $(READY) ## Walk through the whole job with the real commands, against a s
 .PHONY: test
 test: $(READY) ## Run all tests, on both engines and both stores (pytest flags in ARGS)
 	@tools/need redis-server redis-server
-	@tools/need-libpython $(BIN)/python
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
-	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=envoy \
+	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=http2 \
 		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
 
 DURATION ?= 10m
@@ -72,7 +70,6 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory beside others (some of them by name in ARGS, or flood, or scale)
 	@tools/need h2load nghttp2-client
-	@tools/need-libpython $(BIN)/python
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean

@@ -18,7 +18,6 @@ from bench.results import HALF, MOST_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
     ipgate.HTTP2_ENGINE,
-    ipgate.ENVOY_ENGINE,
     ipgate.GRPCIO_ENGINE,
     grpc_aio.PLAIN,
     grpc_aio.SCHEDULED,

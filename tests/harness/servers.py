@@ -27,7 +27,7 @@ ENGINE = os.environ.get("IPGATE_TEST_ENGINE", "grpcio")
 IPGATE = Path(sys.executable).with_name("ipgate")
 
 
-_WORKER = re.compile(r"ipgate\.app\.worker|/envoy\0--config-path")
+_WORKER = re.compile(r"ipgate\.app\.worker")
 
 
 class Refused(Exception):

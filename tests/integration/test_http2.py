@@ -9,7 +9,7 @@ import pytest
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
-from tests.harness.http2 import AUTHORIZE, DATA, Frame, Wire, grpc_message
+from tests.harness.http2 import DATA, Frame, Wire, grpc_message
 from tests.harness.servers import Server, serving
 
 RAW = authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString()

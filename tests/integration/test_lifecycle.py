@@ -288,7 +288,7 @@ def refusal(*options: str, **variables: str) -> str:
         (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "there is no file '/nowhere'"),
         (["--tls-client-ca", "/nowhere"], "needs --tls-cert"),
         (["--log-level", "LOUD"], "use DEBUG"),
-        (["--engine", "quick"], "use grpcio or http2 or envoy"),
+        (["--engine", "quick"], "use grpcio or http2"),
         (["--redis-url", "http://user:hush@localhost"], "use redis://, rediss://, unix://"),
         (["--max-staleness", "0"], "--max-staleness"),
     ],
@@ -302,15 +302,8 @@ def test_a_setting_that_does_not_work_is_refused_in_one_line(
     assert "hush" not in said
 
 
-def test_the_envoy_engine_says_what_it_needs(tmp_path: Path) -> None:
-    """Without its extra it does not start, and names the extra."""
-    (tmp_path / "pyvoy.py").write_text("raise ImportError\n")
-    options = ("--engine", "envoy", "--data-dir", str(tmp_path / "d"))
-    assert "install ipgate[envoy]" in refusal(*options, PYTHONPATH=str(tmp_path))
-
-
 @pytest.mark.parametrize("host", ["localhost", "[::1]"])
-@pytest.mark.parametrize("engine", ["grpcio", "envoy"])
+@pytest.mark.parametrize("engine", ["grpcio", "http2"])
 def test_a_host_is_listened_on_by_name_and_in_ipv6(tmp_path: Path, engine: str, host: str) -> None:
     """At every address that it has."""
     listen = f"{host}:{free()}"

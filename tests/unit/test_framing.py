@@ -1,4 +1,4 @@
-"""gRPC's framing as it is written by hand for the Envoy engine."""
+"""gRPC's framing of the http2 engine."""
 
 import base64
 import gzip

@@ -149,7 +149,6 @@ FOLLOWED = {
     "test_a_password_in_two_places_is_refused_until_one_is_left": {"give one of them"},
     "test_what_others_may_write_is_not_taken": {"run: chmod g-w {}", "run: chmod o-w {}"},
     "test_a_file_of_another_user_is_not_taken": {"chown it to the one that runs ipgate"},
-    "test_without_a_temporary_directory_the_start_ends": {"set TMPDIR to one that can"},
     "test_the_limit_of_open_files_is_raised_to_what_the_system_permits": {"raise it (ulimit -Hn)"},
     "test_a_store_that_may_evict_keys_is_refused": {
         "set it to noeviction, or start with --allow-eviction to accept the loss"
@@ -173,11 +172,9 @@ FOLLOWED = {
     "test_watchers_and_reflection_streams_are_counted": {"ask with Check"},
     "test_a_reflection_stream_ends_in_time": {"open a new one"},
     "test_damaged_requests_to_health_and_reflection_are_refused": {"send one message"},
+    "test_a_deadline_has_up_to_eight_digits": {"send it as in 100m"},
+    "test_answers_that_are_not_read_are_bounded": {"read them first"},
     "test_what_is_no_message_is_refused": {"send 0 or 1", "send at most {}", "use {}"},
-    "test_the_envoy_engine_says_what_it_needs": {
-        "install ipgate[envoy]",
-        "install it (Debian: apt-get install libpython{})",
-    },
     "test_a_killed_import_never_serves_a_part": {
         "give --restart to begin it again",
         "run ipgate import with --restart",

@@ -1,10 +1,9 @@
-"""What a server needs of its machine: a port, a temporary directory, open files."""
+"""What a server needs of its machine: a port, and open files."""
 
 import logging
 import resource
 import socket
 from contextlib import suppress
-from tempfile import gettempdir
 
 from ipgate.engines.bounds import most_connections
 from ipgate.settings import BadSetting, Settings
@@ -30,15 +29,6 @@ def reserve_port(settings: Settings) -> socket.socket:
         return holder
     except OSError as error:
         raise BadSetting(f"--listen {settings.listen}: {error.strerror}; choose another") from error
-
-
-def check_temporary_directory() -> None:
-    """Raises BadSetting if no temporary directory can be written."""
-    try:
-        gettempdir()
-    except OSError as error:
-        text = "no temporary directory can be written; set TMPDIR to one that can"
-        raise BadSetting(text) from error
 
 
 def raise_file_limit(max_connections: int) -> None:

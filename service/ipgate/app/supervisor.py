@@ -12,11 +12,10 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from ipgate import processes
-from ipgate.app.host import check_temporary_directory, raise_file_limit, reserve_port
+from ipgate.app.host import raise_file_limit, reserve_port
 from ipgate.app.launch import launched
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
@@ -24,7 +23,6 @@ from ipgate.app.store_start import connection, prepare
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
-from ipgate.engines import envoy_config
 from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import UnusableStore, cause
 from ipgate.store.embedded import EmbeddedStore
@@ -60,9 +58,6 @@ class Supervisor:
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
         self._settings.check()
-        if self._settings.engine == "envoy":
-            envoy_config.check_installed()
-            check_temporary_directory()
         raise_file_limit(self._settings.max_connections)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -83,7 +78,7 @@ class Supervisor:
                     return
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
-                orders = Orders(self._settings, url, port, "", worker="", directory="")
+                orders = Orders(self._settings, url, port, "", worker="")
                 self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
                 tasks += [
                     asyncio.create_task(self._keep_worker(orders, ready)) for ready in self._ready
@@ -149,17 +144,13 @@ class Supervisor:
         async def once() -> None:
             if self._stopping.is_set():
                 return
-            if self._settings.engine != "envoy":
-                await self._watch_over(orders, ready)
-                return
-            with TemporaryDirectory(prefix="ipgate-", ignore_cleanup_errors=True) as directory:
-                await self._watch_over(replace(orders, directory=directory), ready)
+            await self._watch_over(orders, ready)
 
         await self._again_and_again(once)
 
     async def _watch_over(self, orders: Orders, ready: asyncio.Event) -> None:
         """One worker, from its start to its end."""
-        process = await launched(orders)
+        process = await launched()
         assert process.stdin is not None
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"

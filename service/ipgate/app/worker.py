@@ -89,8 +89,6 @@ class Orders:
     root_sha256: str
     worker: str
     """Its name in the register of workers."""
-    directory: str
-    """For its sockets, if its engine needs some; it is this user's alone."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -274,14 +272,6 @@ async def take_orders() -> tuple[Orders, asyncio.StreamReader]:
     return Orders.from_json((await supervisor.readline()).decode()), supervisor
 
 
-async def obey(
-    orders: Orders, build: Build, stopping: asyncio.Event, supervisor: asyncio.StreamReader
-) -> None:
-    """Serves until `stopping`, or until the supervisor is gone."""
-    set_up_logs(orders.settings.log_level)
-    await run(orders, build, stopping, Clock(), supervisor)
-
-
 async def main() -> None:
     """A worker whose engine runs on this event loop."""
     orders, supervisor = await take_orders()
@@ -291,7 +281,8 @@ async def main() -> None:
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
     try:
         build = http2.build if orders.settings.engine == "http2" else grpcio.build
-        await obey(orders, build, stopping, supervisor)
+        set_up_logs(orders.settings.log_level)
+        await run(orders, build, stopping, Clock(), supervisor)
     except UnusableStore as error:
         log.error("the worker cannot start: %s", error)  # noqa: TRY400  the text says it all
         sys.exit(UNUSABLE)
