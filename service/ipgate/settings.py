@@ -116,7 +116,6 @@ class Settings:
             path = getattr(self, flag)
             if path and not Path(path).is_file():
                 raise BadSetting(f"--{flag.replace('_', '-')}: there is no file {path!r}")
-        self._check_tls()
         if not self.tls_cert and not self.plaintext and not _is_loopback(host):
             raise BadSetting(
                 f"--listen {self.listen} would carry tokens and credentials over the network in "
@@ -127,27 +126,6 @@ class Settings:
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
             raise BadSetting(text)
-
-    def _check_tls(self) -> None:
-        """Raises BadSetting for files that no TLS can be served with. They are OpenSSL's to judge."""
-        if not self.tls_cert:
-            return
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            # A key under a password is refused here, where OpenSSL would ask for it at the terminal.
-            context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: b"")
-        except (OSError, ssl.SSLError) as fault:
-            raise BadSetting(
-                f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r} cannot be served with: "
-                f"{tls_fault(fault)}; give a certificate chain and its key, both as PEM, without a password"
-            ) from fault
-        try:
-            if self.tls_client_ca:
-                context.load_verify_locations(self.tls_client_ca)
-        except (OSError, ssl.SSLError) as fault:
-            raise BadSetting(
-                f"--tls-client-ca {self.tls_client_ca!r}: {tls_fault(fault)}; give certificates as PEM"
-            ) from fault
 
     def _address(self) -> tuple[str, int]:
         host, colon, port = self.listen.rpartition(":")

@@ -1,5 +1,9 @@
 """TLS and mutual TLS."""
 
+import os
+import signal
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +11,12 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from ipgate.engines import tls
 from ipgate.settings import BadSetting, Settings
 
+from tests.harness.http2 import PREFACE
 from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +106,105 @@ def test_files_that_do_not_work_are_refused_before_anything_starts(
         (Settings(tls_cert=cert, tls_key=key, tls_client_ca=junk), junk, "no certificate"),
     ):
         with pytest.raises(BadSetting, match=reason) as refused:
-            wrong.check()
+            tls.read(wrong)
         assert repr(named) in str(refused.value)
-    Settings(tls_cert=cert, tls_key=key, tls_client_ca=cert).check()
+    assert tls.read(Settings(tls_cert=cert, tls_key=key, tls_client_ca=cert))
+
+
+def gets_in(client: Client) -> bool:
+    try:
+        client.workspace()
+    except Refused:
+        return False
+    return True
+
+
+class Rotating:
+    """A directory with the files of a server, which are replaced."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.options = (
+            *("--tls-cert", f"{directory}/cert.pem", "--tls-key", f"{directory}/key.pem"),
+            *("--tls-client-ca", f"{directory}/ca.pem"),
+        )
+
+    def put(self, name: str, content: bytes) -> None:
+        """As certificate managers do: whole, or not at all."""
+        new = self.directory / f"{name}.new"
+        new.write_bytes(content)
+        new.rename(self.directory / name)
+
+    def issue(self, authority: trustme.CA) -> trustme.LeafCert:
+        return authority.issue_cert("127.0.0.1")
+
+    def put_pair(self, certificate: trustme.LeafCert) -> None:
+        self.put("key.pem", certificate.private_key_pem.bytes())
+        self.put("cert.pem", certificate.cert_chain_pems[0].bytes())
+
+
+def served(server: Server, authority: trustme.CA, client: trustme.CA) -> str:
+    """The certificate that a new connection gets, "" if it fails."""
+    host, _, port = server.address.rpartition(":")
+    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    context.set_alpn_protocols(["h2"])
+    certificate = client.issue_cert("client@example.org")
+    with certificate.private_key_and_cert_chain_pem.tempfile() as path:
+        context.load_cert_chain(path)
+    try:
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            secured.sendall(PREFACE + bytes(3) + b"\x04" + bytes(5))
+            # A client that is not trusted learns of it when it reads.
+            if not secured.recv(1):
+                return ""
+            found = secured.getpeercert(binary_form=True)
+            return ssl.DER_cert_to_PEM_cert(found or b"").strip()
+    except OSError:
+        return ""
+
+
+def text(certificate: trustme.LeafCert) -> str:
+    return certificate.cert_chain_pems[0].bytes().decode().strip()
+
+
+@pytest.mark.parametrize("engine", ["grpcio", "http2"])
+def test_certificates_are_replaced_while_serving(tmp_path: Path, engine: str) -> None:
+    """New connections get the new pair, open ones go on; a half-written pair leaves the former in force, with
+    one warning, also for a worker that starts meanwhile; another client authority is taken alike."""
+    ours, clients, others = trustme.CA(), trustme.CA(), trustme.CA()
+    files = Rotating(tmp_path)
+    first, second = files.issue(ours), files.issue(ours)
+    files.put_pair(first)
+    files.put("ca.pem", clients.cert_pem.bytes())
+    with serving(tmp_path / "d", "--engine", engine, *files.options) as server:
+        identity = clients.issue_cert("client@example.org")
+        client = connect(
+            server,
+            root_certificates=ours.cert_pem.bytes(),
+            private_key=identity.private_key_pem.bytes(),
+            certificate_chain=identity.cert_chain_pems[0].bytes(),
+        )
+        client.workspace()
+        assert served(server, ours, clients) == text(first)
+        assert served(server, ours, others) == ""
+        files.put("key.pem", second.private_key_pem.bytes())
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "TLS files not read again" in server.log.read_text(), "it is told")
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGHUP)
+        assert served(server, ours, clients) == text(first)
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: served(server, ours, clients) == text(first), "another worker serves")
+        assert server.log.read_text().count("TLS files not read again") == 1
+        eventually(lambda: gets_in(client), "the client has connected again")
+        files.put("cert.pem", second.cert_chain_pems[0].bytes())
+        eventually(lambda: served(server, ours, clients) == text(second), "the new pair is served")
+        client.workspace()
+        files.put("ca.pem", others.cert_pem.bytes())
+        eventually(lambda: served(server, ours, others) == text(second), "others are trusted")
+        assert served(server, ours, clients) == ""
+        assert second.private_key_pem.bytes().decode() not in server.log.read_text()
+        assert "Traceback" not in server.log.read_text()

@@ -5,13 +5,14 @@ itself, so that there is little in it that could fail.
 """
 
 import asyncio
+import json
 import logging
 import os
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from ipgate import processes
@@ -23,6 +24,8 @@ from ipgate.app.store_start import connection, prepare
 from ipgate.app.worker import READY, Orders
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
+from ipgate.engines.tls import TlsFiles
+from ipgate.engines.tls import read as read_tls
 from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import UnusableStore, cause
 from ipgate.store.embedded import EmbeddedStore
@@ -51,6 +54,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._ready: list[asyncio.Event] = []
         self._root = b""
+        self._tls: TlsFiles | None = None
         self._workers: set[asyncio.subprocess.Process] = set()
         self._broken = False
         self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
@@ -58,10 +62,13 @@ class Supervisor:
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
         self._settings.check()
+        self._tls = read_tls(self._settings)
         raise_file_limit(self._settings.max_connections)
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stopping.set)
+        # Files are read again every second; the signal that asks other servers for it must not end this one.
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
         given = given_root()
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
@@ -78,6 +85,7 @@ class Supervisor:
                     return
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
+                tasks.append(asyncio.create_task(self._watch_tls_files()))
                 orders = Orders(self._settings, url, port, "", worker="")
                 self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
                 tasks += [
@@ -100,23 +108,51 @@ class Supervisor:
                     await asyncio.gather(*tasks)
 
     async def _watch_root_file(self) -> None:
-        """Passes a root token whose file changed to the workers."""
+        def read() -> bytes | None:
+            given = given_root()
+            return given and given[0]
+
+        def take(digest: bytes) -> dict[str, Any]:
+            self._root = digest
+            return {"root_sha256": digest.hex()}
+
+        if os.environ.get(FILE_VARIABLE):
+            await self._watch("root token", read, self._root, take)
+
+    async def _watch_tls_files(self) -> None:
+        def take(files: TlsFiles) -> dict[str, Any]:
+            self._tls = files
+            return {"tls": asdict(files)}
+
+        if self._tls is not None:
+            await self._watch("TLS files", lambda: read_tls(self._settings), self._tls, take)
+
+    async def _watch(
+        self,
+        what: str,
+        read: Callable[[], T | None],
+        present: T,
+        take: Callable[[T], dict[str, Any]],
+    ) -> None:
+        """Reads files again and again, and passes what `take` makes of another content to the workers.
+        `read` raises BadSetting for a content that does not work; the former one stays in force then."""
         failing = False
-        while os.environ.get(FILE_VARIABLE) and not self._stopping.is_set():
+        while not self._stopping.is_set():
             await self._first_of(asyncio.sleep(_FILE_POLL))
             try:
-                given = given_root()
+                found = read()
             except BadSetting as error:
                 if not failing:
-                    log.warning("root token not read again, the former one stays valid: %s", error)
+                    log.warning("%s not read again, the former stays in force: %s", what, error)
                 failing = True
                 continue
             failing = False
-            if given is not None and given[0] != self._root:
-                self._root = given[0]
-                log.info("root token changed")
+            if found is not None and found != present:
+                present = found
+                order = json.dumps(take(found))
+                log.info("%s changed", what)
                 for process in self._workers:
-                    _send_root(process, self._root)
+                    _send(process, order)
 
     async def _keep_store(self) -> None:
         assert self._store is not None
@@ -155,7 +191,7 @@ class Supervisor:
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
         try:
-            complete = replace(orders, worker=name, root_sha256=self._root.hex())
+            complete = replace(orders, worker=name, root_sha256=self._root.hex(), tls=self._tls)
             process.stdin.write(f"{complete.to_json()}\n".encode())
             self._workers.add(process)
             first = asyncio.ensure_future(process.stdout.readline())
@@ -245,10 +281,10 @@ async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.St
     await processes.kill(process)
 
 
-def _send_root(process: asyncio.subprocess.Process, digest: bytes) -> None:
+def _send(process: asyncio.subprocess.Process, order: str) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # it is ending
-        process.stdin.write(f"{digest.hex()}\n".encode())
+        process.stdin.write(f"{order}\n".encode())
 
 
 def serve(settings: Settings, announce: Callable[[str, str], None]) -> None:

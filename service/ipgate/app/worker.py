@@ -1,8 +1,8 @@
 """A worker process: builds everything, starts it and stops it in order.
 
 It is started by the supervisor, which writes one line of JSON to its standard input and keeps that
-open: a later line is the digest of another root token, and when it closes, the supervisor is gone and
-the worker stops.
+open: a later line has another root token's digest or other TLS files, and when it closes, the supervisor
+is gone and the worker stops.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio, http2
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
+from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.lists import ListServicer
@@ -72,6 +73,9 @@ STDIN, STDOUT = 0, 1
 UNUSABLE = 2
 """The exit code of a worker that finds the store unusable."""
 
+_LONGEST_ORDER = 16 << 20
+"""Bytes of a line of the supervisor, which may have many certificates in it."""
+
 _HEALTH_INTERVAL = 0.25
 _ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
@@ -89,6 +93,7 @@ class Orders:
     root_sha256: str
     worker: str
     """Its name in the register of workers."""
+    tls: TlsFiles | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -98,7 +103,8 @@ class Orders:
         values: dict[str, Any] = json.loads(text)
         settings = values.pop("settings")
         settings["data_dir"] = Path(settings["data_dir"])
-        return cls(settings=Settings(**settings), **values)
+        tls = values.pop("tls")
+        return cls(settings=Settings(**settings), tls=tls and TlsFiles(**tls), **values)
 
 
 async def run(
@@ -132,7 +138,6 @@ async def run(
         cache, loading, follower, clock, root_digest=bytes.fromhex(orders.root_sha256)
     )
     # A lease need not be on replicas.
-    watching = asyncio.create_task(_watch_supervisor(supervisor, identity, stopping))
     register = WorkerRegister(Scripts(admin_store, clock, store_clock=store_clock))
     presence = Presence(register, follower, clock, worker=orders.worker)
     waits = RevisionWaits()
@@ -143,7 +148,8 @@ async def run(
         identity,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
-    engine = build(settings, orders.port, methods, identity)
+    engine = build(settings, orders.port, methods, identity, orders.tls)
+    watching = asyncio.create_task(_watch_supervisor(supervisor, identity, engine, stopping))
     if not await _take_up(scripts, follower, stopping):
         for store in stores:
             await store.aclose()
@@ -236,11 +242,15 @@ def _connected(orders: Orders) -> tuple[Store, Store, Store]:
 
 
 async def _watch_supervisor(
-    supervisor: asyncio.StreamReader, identity: Identity, stopping: asyncio.Event
+    supervisor: asyncio.StreamReader, identity: Identity, engine: Engine, stopping: asyncio.Event
 ) -> None:
-    """Takes the digests of other root tokens, and stops when the supervisor is gone."""
+    """Takes another root token or other TLS files, and stops when the supervisor is gone."""
     while line := await supervisor.readline():
-        identity.replace_root(bytes.fromhex(line.decode().strip()))
+        given = json.loads(line)
+        if "root_sha256" in given:
+            identity.replace_root(bytes.fromhex(given["root_sha256"]))
+        if "tls" in given:
+            engine.replace_tls(TlsFiles(**given["tls"]))
     stopping.set()
 
 
@@ -265,7 +275,7 @@ async def _give_signs_of_life() -> None:
 
 async def take_orders() -> tuple[Orders, asyncio.StreamReader]:
     """The orders from standard input, and what tells by its end that the supervisor is gone."""
-    supervisor = asyncio.StreamReader()
+    supervisor = asyncio.StreamReader(limit=_LONGEST_ORDER)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(supervisor), os.fdopen(STDIN, "rb")
     )
@@ -278,7 +288,8 @@ async def main() -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor's to handle
+    for number in (signal.SIGINT, signal.SIGHUP):  # the supervisor's to handle
+        loop.add_signal_handler(number, lambda: None)
     try:
         build = http2.build if orders.settings.engine == "http2" else grpcio.build
         set_up_logs(orders.settings.log_level)

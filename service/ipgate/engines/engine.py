@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines.health import Health
+from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
@@ -21,6 +22,9 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Returns when callers can reach it."""
 
+    def replace_tls(self, files: TlsFiles) -> None:
+        """Serves new connections with these. Raises OSError."""
+
     async def stop(self, grace: float) -> None:
         """Takes no more calls; those under way get `grace` seconds."""
 
@@ -28,6 +32,6 @@ class Engine(Protocol):
         """Returns when the server has ended, by `stop` or by itself."""
 
 
-Build = Callable[[Settings, int, Mapping[str, Method], Identity], Engine]
-"""Builds an engine for settings, a port, the methods by their paths, and who calls. Raises
+Build = Callable[[Settings, int, Mapping[str, Method], Identity, TlsFiles | None], Engine]
+"""Builds an engine for settings, a port, the methods by their paths, who calls, and TLS. Raises
 RuntimeError if it cannot listen there."""

@@ -1,8 +1,7 @@
 """The grpc.aio engine: the reference, and the exit if the http2 engine should fail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -18,6 +17,7 @@ from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.messages import too_many_calls
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.room import Room
+from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
@@ -47,6 +47,7 @@ class GrpcioEngine:
     server: grpc.aio.Server
     health: Health
     port: int
+    certificates: "Certificates"
 
     async def start(self) -> None:
         await self.server.start()
@@ -55,39 +56,42 @@ class GrpcioEngine:
         """Returns when the server has ended, by `stop` or by itself."""
         await self.server.wait_for_termination()
 
+    def replace_tls(self, files: TlsFiles) -> None:
+        """Serves new connections with these."""
+        self.certificates.replace(files)
+
     async def stop(self, grace: float) -> None:
         """Takes no more calls; those under way get `grace` seconds."""
         await self.server.stop(grace)
 
 
 def build(
-    settings: Settings, port: int, methods: Mapping[str, Method], identity: Identity
+    settings: Settings,
+    port: int,
+    methods: Mapping[str, Method],
+    identity: Identity,
+    tls: TlsFiles | None = None,
 ) -> GrpcioEngine:
     """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
+    certificates = Certificates(tls)
     # A name is not left to the core: it counts connections for each address apart.
     addresses = settings.addresses()
     most = bounds.most_connections(settings.max_connections) // len(addresses)
-    room = Room(settings.max_concurrent_calls, too_many_calls)
-    engine = unbound(settings, methods, identity, max(1, most), room)
+    server, health = _server(settings, methods, identity, max(1, most))
     bound = port
     for each in addresses:
         address = f"[{each}]:{port}" if ":" in each else f"{each}:{port}"
-        if settings.tls_cert:
-            bound = engine.server.add_secure_port(address, _credentials(settings))
+        if tls is not None:
+            bound = server.add_secure_port(address, certificates.credentials())
         else:
-            bound = engine.server.add_insecure_port(address)
-    return replace(engine, port=bound)
+            bound = server.add_insecure_port(address)
+    return GrpcioEngine(server, health, bound, certificates)
 
 
-def unbound(
-    settings: Settings,
-    methods: Mapping[str, Method],
-    identity: Identity,
-    connections: int,
-    room: Room,
-    *options: tuple[str, int],
-) -> GrpcioEngine:
-    """The server for `settings`, which listens nowhere yet. `options`: more of the core's."""
+def _server(
+    settings: Settings, methods: Mapping[str, Method], identity: Identity, connections: int
+) -> tuple[grpc.aio.Server, Health]:
+    """The server, which listens nowhere yet."""
     harden()
     server = grpc.aio.server(
         options=(
@@ -96,11 +100,10 @@ def unbound(
             ("grpc.max_send_message_length", -1),
             ("grpc.max_allowed_incoming_connections", connections),
             *_LIMITS,
-            *options,
         )
     )
     health = Health()
-    handlers = Handlers(room, health)
+    handlers = Handlers(Room(settings.max_concurrent_calls, too_many_calls), health)
     by_path = {
         path: handlers.of(method)
         for path, method in {
@@ -113,10 +116,40 @@ def unbound(
     for path, handler in by_path.items():
         _, service, name = path.split("/")
         server.add_registered_method_handlers(service, {name: handler})
-    return GrpcioEngine(server, health, port=0)
+    return server, health
 
 
-def _credentials(settings: Settings) -> Any:
-    pair = (Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())
-    ca = Path(settings.tls_client_ca).read_bytes() if settings.tls_client_ca else None
-    return grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
+class Certificates:
+    """What new connections are served with."""
+
+    def __init__(self, files: TlsFiles | None) -> None:
+        self._files = files
+        self._is_new = False
+
+    def replace(self, files: TlsFiles) -> None:
+        self._files = files
+        self._is_new = True
+
+    def credentials(self) -> Any:
+        """Asks `_latest` at each handshake, from a thread of gRPC's core."""
+        assert self._files is not None
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            self._latest,
+            require_client_authentication=bool(self._files.client_ca),
+        )
+
+    def _latest(self) -> Any:
+        """None if nothing has changed."""
+        if not self._is_new:
+            return None
+        self._is_new = False
+        return self._configuration()
+
+    def _configuration(self) -> Any:
+        files = self._files
+        assert files is not None
+        return grpc.ssl_server_certificate_configuration(
+            [(files.key.encode(), files.chain.encode())],
+            files.client_ca.encode() if files.client_ca else None,
+        )

@@ -1,7 +1,6 @@
 """The http2 engine: gRPC over libnghttp2 on the event loop of the worker."""
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 
 from ipgate.authorizer.identity import Identity
@@ -10,8 +9,10 @@ from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
+from ipgate.engines.http2.handshake import TlsHandshake
 from ipgate.engines.http2.server import Http2Server
 from ipgate.engines.reflection import reflecting
+from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
@@ -21,8 +22,11 @@ _BACKLOG = 1024
 class Http2Engine:
     """A server that is built, but not started. `port`: where it listens once it is."""
 
-    def __init__(self, settings: Settings, port: int, server: Http2Server) -> None:
+    def __init__(
+        self, settings: Settings, port: int, server: Http2Server, tls: TlsFiles | None
+    ) -> None:
         self.port = port
+        self._tls = None if tls is None else tls.context()
         self._settings = settings
         self._server = server
         self._listeners: list[asyncio.Server] = []
@@ -34,19 +38,20 @@ class Http2Engine:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        tls = _tls(self._settings)
         for address in self._settings.addresses():
             listener = await loop.create_server(
-                lambda: Connection(self._server),
-                address,
-                self.port,
-                reuse_port=True,
-                backlog=_BACKLOG,
-                ssl=tls,
-                ssl_handshake_timeout=bounds.HANDSHAKE if tls else None,
+                self._connected, address, self.port, reuse_port=True, backlog=_BACKLOG
             )
             self._listeners.append(listener)
             self.port = listener.sockets[0].getsockname()[1]
+
+    def _connected(self) -> asyncio.Protocol:
+        connection = Connection(self._server)
+        return connection if self._tls is None else TlsHandshake(self._tls, connection)
+
+    def replace_tls(self, files: TlsFiles) -> None:
+        """Serves new connections with these. Raises OSError."""
+        self._tls = files.context()
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls; those in flight get `grace` seconds."""
@@ -61,7 +66,11 @@ class Http2Engine:
 
 
 def build(
-    settings: Settings, port: int, methods: Mapping[str, Method], identity: Identity
+    settings: Settings,
+    port: int,
+    methods: Mapping[str, Method],
+    identity: Identity,
+    tls: TlsFiles | None = None,
 ) -> Http2Engine:
     """The server for `settings`, which will listen at `port`."""
     server = Http2Server(
@@ -70,16 +79,4 @@ def build(
         most_calls=settings.max_concurrent_calls,
         most_connections=bounds.most_connections(settings.max_connections),
     )
-    return Http2Engine(settings, port, server)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.tls_cert:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    context.set_alpn_protocols(["h2"])
-    if settings.tls_client_ca:
-        context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    return Http2Engine(settings, port, server, tls)

@@ -1,0 +1,71 @@
+"""The certificate, key and client authorities that TLS is served with: read once, checked, and passed on
+as they are, so that all workers serve the same."""
+
+import os
+import ssl
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ipgate.settings import BadSetting, Settings, tls_fault
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """As PEM. The key is secret."""
+
+    chain: str
+    key: str = field(repr=False)
+    client_ca: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """For the server's side of HTTP/2. Raises OSError, of which ssl.SSLError is one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["h2"])
+        with ExitStack() as stack:
+            chain, key = _as_file(stack, self.chain), _as_file(stack, self.key)
+            # A key under a password is refused here, where OpenSSL would ask for it at the terminal.
+            context.load_cert_chain(chain, key, password=lambda: b"")
+            if self.client_ca:
+                context.load_verify_locations(_as_file(stack, self.client_ca))
+                context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+def read(settings: Settings) -> TlsFiles | None:
+    """The files of the settings, None without TLS. Raises BadSetting for files that cannot be served with."""
+    if not settings.tls_cert:
+        return None
+    cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
+    try:
+        pair = TlsFiles(_text(cert), _text(key))
+        pair.context()
+    except OSError as error:
+        raise BadSetting(
+            f"--tls-cert {cert!r} and --tls-key {key!r} cannot be served with: {tls_fault(error)}; "
+            "give a certificate chain and its key, both as PEM, without a password"
+        ) from error
+    if not client_ca:
+        return pair
+    try:
+        files = TlsFiles(pair.chain, pair.key, _text(client_ca))
+        files.context()
+    except OSError as error:
+        raise BadSetting(
+            f"--tls-client-ca {client_ca!r}: {tls_fault(error)}; give certificates as PEM"
+        ) from error
+    return files
+
+
+def _text(path: str) -> str:
+    # What is no text is no PEM either, and OpenSSL says so.
+    return Path(path).read_text("ascii", errors="replace")
+
+
+def _as_file(stack: ExitStack, text: str) -> str:
+    """The path of a file in memory: OpenSSL takes certificates from files only, and what was checked must be
+    what is served."""
+    descriptor = os.memfd_create("tls")
+    stack.callback(os.close, descriptor)
+    os.write(descriptor, text.encode())
+    return f"/proc/self/fd/{descriptor}"
