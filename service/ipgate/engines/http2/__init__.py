@@ -1,6 +1,7 @@
 """The http2 engine: gRPC over libnghttp2 on the event loop of the worker."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 
 from ipgate.authorizer.identity import Identity
@@ -9,7 +10,6 @@ from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
-from ipgate.engines.http2.handshake import TlsHandshake
 from ipgate.engines.http2.server import Http2Server
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.tls import TlsFiles
@@ -26,6 +26,7 @@ class Http2Engine:
         self, settings: Settings, port: int, server: Http2Server, tls: TlsFiles | None
     ) -> None:
         self.port = port
+        self._files = tls
         self._tls = None if tls is None else tls.context()
         self._settings = settings
         self._server = server
@@ -37,17 +38,33 @@ class Http2Engine:
         return self._server.health
 
     async def start(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, tls = asyncio.get_running_loop(), self._latest_tls()
         for address in self._settings.addresses():
             listener = await loop.create_server(
-                self._connected, address, self.port, reuse_port=True, backlog=_BACKLOG
+                lambda: Connection(self._server),
+                address,
+                self.port,
+                reuse_port=True,
+                backlog=_BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=bounds.HANDSHAKE if tls else None,
             )
             self._listeners.append(listener)
             self.port = listener.sockets[0].getsockname()[1]
 
-    def _connected(self) -> asyncio.Protocol:
-        connection = Connection(self._server)
-        return connection if self._tls is None else TlsHandshake(self._tls, connection)
+    def _latest_tls(self) -> ssl.SSLContext | None:
+        """For a listener, which keeps the context that it began with: each handshake goes over to the one
+        that is in force."""
+        if self._files is None:
+            return None
+
+        def go_over(handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            assert self._tls is not None
+            handshake.context = self._tls
+
+        first = self._files.context()
+        first.sni_callback = go_over  # OpenSSL calls it for clients without a server name, too
+        return first
 
     def replace_tls(self, files: TlsFiles) -> None:
         """Serves new connections with these. Raises OSError."""
