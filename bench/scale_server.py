@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 import grpc
 from ipgate.app.launch import batch_scheduling
 from ipgate.app.worker import Orders
+from ipgate.engines.place import Place
 from ipgate.settings import Settings
 from rich.progress import Progress
 
@@ -39,7 +40,7 @@ class Worker:
             listen=self.address, data_dir=root, log_level="ERROR", cache_bytes=_CACHE
         )
         digest = hashlib.sha256(ROOT_TOKEN.encode()).hexdigest()
-        self._orders = Orders(settings, url, _PORT, digest, "bench").to_json()
+        self._orders = Orders(settings, url, Place(_PORT), digest, "bench").to_json()
         self.progress = progress
         self.process = self.start()
 

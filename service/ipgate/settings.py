@@ -1,7 +1,6 @@
 """Every setting of the server, declared once: the flags of `ipgate serve`, the `IPGATE_*`
 variables and the table in the README are made from this."""
 
-import os
 import socket
 import ssl
 from dataclasses import dataclass, field, fields
@@ -26,7 +25,9 @@ def _setting(default: Any, text: str, **bounds: int) -> Any:
 class Settings:
     """Sizes are in bytes, times in seconds."""
 
-    listen: str = _setting("127.0.0.1:50051", "Address to listen on, HOST:PORT; port 0 picks one.")
+    listen: str = _setting(
+        "127.0.0.1:50051", "Where to listen: HOST:PORT, port 0 picks one; or unix:/PATH."
+    )
     redis_url: str = _setting(
         "",
         "Redis or Valkey to use: redis://, rediss://, unix://, redis+sentinel:// or "
@@ -37,7 +38,10 @@ class Settings:
     )
     data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
     workers: int = _setting(
-        0, "Worker processes that share the port; 0 for one per core.", min=0, max=256
+        0,
+        "Worker processes that share the port; 0 for one per core, or as many as a CPU limit permits.",
+        min=0,
+        max=256,
     )
     engine: str = _setting(
         "grpcio",
@@ -100,12 +104,14 @@ class Settings:
             raise BadSetting(text) from fault
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
-    def worker_count(self) -> int:
-        return self.workers or len(os.sched_getaffinity(0))
+    @property
+    def unix_path(self) -> str:
+        """The path of the Unix socket to listen on, "" for TCP."""
+        return self.listen.removeprefix("unix:") if self.listen.startswith("unix:") else ""
 
     def check(self) -> None:
         """Raises BadSetting for values that do not work, or not together."""
-        host, _ = self._address()
+        host = "" if self.unix_path else self.host
         if bool(self.tls_cert) != bool(self.tls_key):
             raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
         if self.tls_client_ca and not self.tls_cert:
@@ -116,7 +122,7 @@ class Settings:
             path = getattr(self, flag)
             if path and not Path(path).is_file():
                 raise BadSetting(f"--{flag.replace('_', '-')}: there is no file {path!r}")
-        if not self.tls_cert and not self.plaintext and not _is_loopback(host):
+        if host and not self.tls_cert and not self.plaintext and not _is_loopback(host):
             raise BadSetting(
                 f"--listen {self.listen} would carry tokens and credentials over the network in "
                 "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
@@ -130,7 +136,9 @@ class Settings:
     def _address(self) -> tuple[str, int]:
         host, colon, port = self.listen.rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise BadSetting(f"--listen {self.listen!r}: use HOST:PORT, as in 127.0.0.1:50051")
+            raise BadSetting(
+                f"--listen {self.listen!r}: use HOST:PORT, as in 127.0.0.1:50051, or unix:/PATH"
+            )
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 

@@ -11,6 +11,7 @@ from ipgate.domain.errors import Unauthenticated
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.engines import http2
 from ipgate.engines.http2 import Http2Engine
+from ipgate.engines.place import Place
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, RequestSizes
 from ipgate.settings import Settings
@@ -49,7 +50,7 @@ def running_http2(**settings: Any) -> Iterator[str]:
 
     async def serve() -> None:
         made = Settings(**{"listen": "127.0.0.1:0"} | settings)
-        engine = http2.build(made, 0, {AUTHORIZE: method}, identity)
+        engine = http2.build(made, Place(), {AUTHORIZE: method}, identity)
         engine.health.report("", serving=True)
         await engine.start()
         engines.append(engine)

@@ -207,15 +207,9 @@ def serving(directory: Path, *options: str, **environment: str) -> Iterator[Serv
     """A server of the test's own on a free port, with its data under `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
-    command = [
-        str(IPGATE),
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--data-dir",
-        str(directory),
-        *options,
-    ]
+    command = [str(IPGATE), "serve", "--data-dir", str(directory), *options]
+    if "--listen" not in options:
+        command += ["--listen", "127.0.0.1:0"]
     if "--engine" not in options:
         command += ["--engine", ENGINE]
     if "--workers" not in options:

@@ -139,6 +139,7 @@ FOLLOWED = {
         "percent-encode the user and password: %2F for '/', %3F for '?', %23 for '#', %40 for '@', %25 for '%'",
         "use redis://, rediss://, unix://, redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST, with options that redis-py has",
     },
+    "test_a_unix_socket_that_cannot_be_had_is_an_error": {"give --workers 1, or --engine http2"},
     "test_a_port_in_use_is_refused_until_another_is_chosen": {"choose another"},
     "test_the_remedy_for_a_path_that_is_too_long_works": {"choose a shorter --data-dir"},
     "test_the_remedies_for_a_data_directory_in_use_work": {"stop it, or choose a --data-dir"},

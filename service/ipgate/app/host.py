@@ -1,19 +1,42 @@
 """What a server needs of its machine: a port, and open files."""
 
 import logging
+import os
 import resource
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from ipgate.engines.bounds import most_connections
+from ipgate.engines.place import UNIX_UMASK, Place
 from ipgate.settings import BadSetting, Settings
+
+_BACKLOG = 1024
 
 log = logging.getLogger(__name__)
 
 
-def reserve_port(settings: Settings) -> socket.socket:
-    """A socket that holds the port without listening, so that all workers get the same one and
-    nobody else does. Raises BadSetting."""
+@contextmanager
+def reserved(settings: Settings, workers: int) -> Iterator[Place]:
+    """The place of `--listen`, for all workers together and for nobody else. Raises BadSetting."""
+    try:
+        if settings.unix_path:
+            with _unix_socket(settings, workers) as place:
+                yield place
+        else:
+            with _port_holder(settings) as holder:
+                yield Place(port=holder.getsockname()[1])
+    except _NotListening as error:
+        raise BadSetting(f"--listen {settings.listen}: {error}; choose another") from error
+
+
+class _NotListening(Exception):
+    """Why a place cannot be had."""
+
+
+def _port_holder(settings: Settings) -> socket.socket:
+    """A socket that holds the port without listening."""
     try:
         family, *_, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
@@ -24,11 +47,64 @@ def reserve_port(settings: Settings) -> socket.socket:
             probe.bind(address)
             address = probe.getsockname()
         holder = socket.socket(family)
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):
+            holder.setsockopt(socket.SOL_SOCKET, option, 1)
         holder.bind(address)
-        return holder
     except OSError as error:
-        raise BadSetting(f"--listen {settings.listen}: {error.strerror}; choose another") from error
+        raise _NotListening(error.strerror) from error
+    return holder
+
+
+@contextmanager
+def _unix_socket(settings: Settings, workers: int) -> Iterator[Place]:
+    """A listening socket for user and group, which goes with the server. The grpcio engine binds its own."""
+    path = settings.unix_path
+    if settings.engine == "grpcio" and workers > 1:
+        raise BadSetting(
+            f"--listen {settings.listen}: the grpcio engine takes a Unix socket with one worker only; "
+            "give --workers 1, or --engine http2"
+        )
+    _make_room(path)
+    listener = None if settings.engine == "grpcio" else _listening(path)
+    try:
+        yield Place(path=path, descriptor=-1 if listener is None else listener.fileno())
+    finally:
+        if listener is not None:
+            listener.close()
+        with suppress(OSError):
+            Path(path).unlink()
+
+
+def _listening(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    former = os.umask(UNIX_UMASK)
+    try:
+        listener.bind(path)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _NotListening(error.strerror or str(error)) from error
+    finally:
+        os.umask(former)
+    return listener
+
+
+def _make_room(path: str) -> None:
+    """Removes the socket of a server that is gone."""
+    file = Path(path)
+    if not file.exists():
+        return
+    if not file.is_socket():
+        raise _NotListening("there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            file.unlink()
+        except OSError as error:
+            raise _NotListening(error.strerror) from error
+        else:
+            raise _NotListening("another program listens there")
 
 
 def raise_file_limit(max_connections: int) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ipgate.app.root_token import VARIABLE
+from ipgate.engines.place import Place
 
 
-async def launched() -> Process:
+async def launched(place: Place) -> Process:
     """A new worker process, which takes its orders from its standard input. Raises OSError."""
     # Not the root token. gRPC's core would write what strangers send it to the log, byte for byte.
     passed = {name: value for name, value in os.environ.items() if name != VARIABLE}
@@ -20,6 +21,7 @@ async def launched() -> Process:
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,
+            pass_fds=(place.descriptor,) if place.descriptor >= 0 else (),
             env={"GRPC_VERBOSITY": "NONE"} | passed,
         )
 

@@ -12,11 +12,12 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from ipgate import processes
-from ipgate.app.host import raise_file_limit, reserve_port
+from ipgate.app import cores
+from ipgate.app.host import raise_file_limit, reserved
 from ipgate.app.launch import launched
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
@@ -45,10 +46,26 @@ SILENCE = 20
 """Seconds without a sign of life after which a worker is killed; it gives one each second."""
 
 
-class Supervisor:
-    """`announce` is called when all workers serve, with the address and where the token is."""
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a server that serves is reached by. `token`: where the root token is. `reason`: what decides the
+    number of workers."""
 
-    def __init__(self, settings: Settings, announce: Callable[[str, str], None]) -> None:
+    address: str
+    token: str
+    workers: int
+    reason: str
+
+
+def worker_count(settings: Settings) -> tuple[int, str]:
+    """How many workers, and what decides it."""
+    return (settings.workers, "as set") if settings.workers else cores.usable()
+
+
+class Supervisor:
+    """`announce` is called when all workers serve."""
+
+    def __init__(self, settings: Settings, announce: Callable[[Serving], None]) -> None:
         self._settings = settings
         self._announce = announce
         self._stopping = asyncio.Event()
@@ -72,8 +89,8 @@ class Supervisor:
         given = given_root()
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
-        with reserve_port(self._settings) as port_holder:
-            port = port_holder.getsockname()[1]
+        count, reason = worker_count(self._settings)
+        with reserved(self._settings, count) as place:
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:
@@ -86,15 +103,16 @@ class Supervisor:
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
                 tasks.append(asyncio.create_task(self._watch_tls_files()))
-                orders = Orders(self._settings, url, port, "", worker="")
-                self._ready = [asyncio.Event() for _ in range(self._settings.worker_count())]
+                orders = Orders(self._settings, url, place, "", worker="")
+                self._ready = [asyncio.Event() for _ in range(count)]
                 tasks += [
                     asyncio.create_task(self._keep_worker(orders, ready)) for ready in self._ready
                 ]
                 await self._first_of(asyncio.gather(*(ready.wait() for ready in self._ready)))
                 if not self._stopping.is_set():
                     host = self._settings.listen.rpartition(":")[0]
-                    self._announce(f"{host}:{port}", origin)
+                    address = self._settings.listen if place.path else f"{host}:{place.port}"
+                    self._announce(Serving(address, origin, count, reason))
                 await self._stopping.wait()
                 log.info("stopping")
                 if self._broken:
@@ -186,7 +204,7 @@ class Supervisor:
 
     async def _watch_over(self, orders: Orders, ready: asyncio.Event) -> None:
         """One worker, from its start to its end."""
-        process = await launched()
+        process = await launched(orders.place)
         assert process.stdin is not None
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
@@ -287,6 +305,6 @@ def _send(process: asyncio.subprocess.Process, order: str) -> None:
         process.stdin.write(f"{order}\n".encode())
 
 
-def serve(settings: Settings, announce: Callable[[str, str], None]) -> None:
+def serve(settings: Settings, announce: Callable[[Serving], None]) -> None:
     """Runs the supervisor until it is told to stop. Raises BadSetting or UnusableStore."""
     asyncio.run(Supervisor(settings, announce).run())

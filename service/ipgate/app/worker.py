@@ -39,6 +39,7 @@ from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio, http2
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
+from ipgate.engines.place import Place
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
@@ -89,7 +90,7 @@ class Orders:
 
     settings: Settings
     store_url: str
-    port: int
+    place: Place
     root_sha256: str
     worker: str
     """Its name in the register of workers."""
@@ -103,8 +104,8 @@ class Orders:
         values: dict[str, Any] = json.loads(text)
         settings = values.pop("settings")
         settings["data_dir"] = Path(settings["data_dir"])
-        tls = values.pop("tls")
-        return cls(settings=Settings(**settings), tls=tls and TlsFiles(**tls), **values)
+        tls, place = values.pop("tls"), Place(**values.pop("place"))
+        return cls(Settings(**settings), place=place, tls=tls and TlsFiles(**tls), **values)
 
 
 async def run(
@@ -148,7 +149,7 @@ async def run(
         identity,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
-    engine = build(settings, orders.port, methods, identity, orders.tls)
+    engine = build(settings, orders.place, methods, identity, orders.tls)
     watching = asyncio.create_task(_watch_supervisor(supervisor, identity, engine, stopping))
     if not await _take_up(scripts, follower, stopping):
         for store in stores:

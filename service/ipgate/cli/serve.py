@@ -30,12 +30,13 @@ def serve(**values: Any) -> None:
     try:
         settings.check()
         set_up_logs(settings.log_level)
-        supervise(settings, lambda address, token: _announce(settings, address, token))
+        supervise(settings, lambda serving: _announce(settings, serving))
     except (BadSetting, UnusableStore) as fault:
         raise Failure(str(fault)) from fault
 
 
-def _announce(settings: Settings, address: str, token: str) -> None:
+def _announce(settings: Settings, serving: Any) -> None:
+    address, token, count = serving.address, serving.token, serving.workers
     command = shlex.quote(_command())
     options = (
         "" if address == Settings.__dataclass_fields__["listen"].default else f" --server {address}"
@@ -47,11 +48,10 @@ def _announce(settings: Settings, address: str, token: str) -> None:
     if settings.tls_client_ca:
         options += " --tls-cert CLIENT.pem --tls-key CLIENT.key"
     ipgate = command + options
-    count = settings.worker_count()
     print(
         f"ipgate {__version__} listens on {address} "
         f"({settings.engine} engine, {'TLS' if settings.tls_cert else 'plaintext'}, "
-        f"{count} worker{'s' * (count > 1)})\n"
+        f"{count} worker{'s' * (count > 1)}: {serving.reason})\n"
         f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"
         f"root token: {token}\n"
         "\n"

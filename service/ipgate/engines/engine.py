@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines.health import Health
+from ipgate.engines.place import Place
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
@@ -32,6 +33,6 @@ class Engine(Protocol):
         """Returns when the server has ended, by `stop` or by itself."""
 
 
-Build = Callable[[Settings, int, Mapping[str, Method], Identity, TlsFiles | None], Engine]
-"""Builds an engine for settings, a port, the methods by their paths, who calls, and TLS. Raises
+Build = Callable[[Settings, Place, Mapping[str, Method], Identity, TlsFiles | None], Engine]
+"""Builds an engine for settings, a place to listen, the methods by their paths, who calls, and TLS. Raises
 RuntimeError if it cannot listen there."""

@@ -1,5 +1,6 @@
 """The grpc.aio engine: the reference, and the exit if the http2 engine should fail."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ipgate.engines.grpcio.hardened import harden
 from ipgate.engines.health import CHECK, LIST, WATCH, Health
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.messages import too_many_calls
+from ipgate.engines.place import UNIX_UMASK, Place
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.room import Room
 from ipgate.engines.tls import TlsFiles
@@ -67,24 +69,29 @@ class GrpcioEngine:
 
 def build(
     settings: Settings,
-    port: int,
+    place: Place,
     methods: Mapping[str, Method],
     identity: Identity,
     tls: TlsFiles | None = None,
 ) -> GrpcioEngine:
-    """The server for `settings`, at `port`. Raises RuntimeError if it cannot listen there."""
+    """The server for `settings`, at a place. Raises RuntimeError if it cannot listen there."""
     certificates = Certificates(tls)
     # A name is not left to the core: it counts connections for each address apart.
-    addresses = settings.addresses()
-    most = bounds.most_connections(settings.max_connections) // len(addresses)
+    hosts = [] if place.path else settings.addresses()
+    most = bounds.most_connections(settings.max_connections) // max(1, len(hosts))
     server, health = _server(settings, methods, identity, max(1, most))
-    bound = port
-    for each in addresses:
-        address = f"[{each}]:{port}" if ":" in each else f"{each}:{port}"
+    addresses = [
+        f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}" for host in hosts
+    ]
+    bound = place.port
+    former = os.umask(UNIX_UMASK) if place.path else None
+    for address in addresses or [f"unix:{place.path}"]:
         if tls is not None:
             bound = server.add_secure_port(address, certificates.credentials())
         else:
             bound = server.add_insecure_port(address)
+    if former is not None:
+        os.umask(former)
     return GrpcioEngine(server, health, bound, certificates)
 
 

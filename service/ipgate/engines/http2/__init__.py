@@ -1,8 +1,10 @@
 """The http2 engine: gRPC over libnghttp2 on the event loop of the worker."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines import bounds
@@ -11,6 +13,7 @@ from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.http2.server import Http2Server
+from ipgate.engines.place import Place
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
@@ -23,9 +26,10 @@ class Http2Engine:
     """A server that is built, but not started. `port`: where it listens once it is."""
 
     def __init__(
-        self, settings: Settings, port: int, server: Http2Server, tls: TlsFiles | None
+        self, settings: Settings, place: Place, server: Http2Server, tls: TlsFiles | None
     ) -> None:
-        self.port = port
+        self.port = place.port
+        self._place = place
         self._files = tls
         self._tls = None if tls is None else tls.context()
         self._settings = settings
@@ -39,18 +43,24 @@ class Http2Engine:
 
     async def start(self) -> None:
         loop, tls = asyncio.get_running_loop(), self._latest_tls()
+        secured: dict[str, Any] = {
+            "ssl": tls,
+            "ssl_handshake_timeout": bounds.HANDSHAKE if tls else None,
+        }
+        if self._place.path:
+            bound = socket.socket(fileno=self._place.descriptor)
+            listener = await loop.create_unix_server(self._connected, sock=bound, **secured)
+            self._listeners.append(listener)
+            return
         for address in self._settings.addresses():
             listener = await loop.create_server(
-                lambda: Connection(self._server),
-                address,
-                self.port,
-                reuse_port=True,
-                backlog=_BACKLOG,
-                ssl=tls,
-                ssl_handshake_timeout=bounds.HANDSHAKE if tls else None,
+                self._connected, address, self.port, reuse_port=True, backlog=_BACKLOG, **secured
             )
             self._listeners.append(listener)
             self.port = listener.sockets[0].getsockname()[1]
+
+    def _connected(self) -> Connection:
+        return Connection(self._server)
 
     def _latest_tls(self) -> ssl.SSLContext | None:
         """For a listener, which keeps the context that it began with: each handshake goes over to the one
@@ -84,16 +94,16 @@ class Http2Engine:
 
 def build(
     settings: Settings,
-    port: int,
+    place: Place,
     methods: Mapping[str, Method],
     identity: Identity,
     tls: TlsFiles | None = None,
 ) -> Http2Engine:
-    """The server for `settings`, which will listen at `port`."""
+    """The server for `settings`, which will listen at `place`."""
     server = Http2Server(
         {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), identity)},
         identity,
         most_calls=settings.max_concurrent_calls,
         most_connections=bounds.most_connections(settings.max_connections),
     )
-    return Http2Engine(settings, port, server, tls)
+    return Http2Engine(settings, place, server, tls)
