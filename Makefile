@@ -34,7 +34,7 @@ demo: $(READY) ## Walk through the whole job with the real commands, against a s
 test: $(READY) ## Run all tests, on both engines and both stores (pytest flags in ARGS)
 	@tools/need redis-server redis-server
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
-	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=http2 \
+	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=grpcio \
 		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
 
 DURATION ?= 10m

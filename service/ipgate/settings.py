@@ -13,7 +13,7 @@ class BadSetting(Exception):
     """A setting that cannot be used; the message names it, the value and the remedy."""
 
 
-ENGINES = ("grpcio", "http2")
+ENGINES = ("http2", "grpcio")
 _DATA_DIR = Path(".ipgate")
 
 
@@ -44,7 +44,7 @@ class Settings:
         max=256,
     )
     engine: str = _setting(
-        "grpcio",
+        "http2",
         "Server of the gRPC calls: http2, which is fast, or grpcio, the reference.",
     )
     tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")

@@ -22,7 +22,7 @@ from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 ROOT_TOKEN = "root-token-of-the-test-suite-0123456789"
 TIMEOUT = 20.0
-ENGINE = os.environ.get("IPGATE_TEST_ENGINE", "grpcio")
+ENGINE = os.environ.get("IPGATE_TEST_ENGINE", "http2")
 """The engine of all servers that do not ask for another."""
 IPGATE = Path(sys.executable).with_name("ipgate")
 

@@ -288,7 +288,7 @@ def refusal(*options: str, **variables: str) -> str:
         (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "there is no file '/nowhere'"),
         (["--tls-client-ca", "/nowhere"], "needs --tls-cert"),
         (["--log-level", "LOUD"], "use DEBUG"),
-        (["--engine", "quick"], "use grpcio or http2"),
+        (["--engine", "quick"], "use http2 or grpcio"),
         (["--redis-url", "http://user:hush@localhost"], "use redis://, rediss://, unix://"),
         (["--max-staleness", "0"], "--max-staleness"),
     ],

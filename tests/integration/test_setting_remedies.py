@@ -63,7 +63,7 @@ TLS = ("--tls-cert", "F/cert.pem", "--tls-key", "F/key.pem")
         ((*TLS[:3], "F/text"), "give a certificate chain and its key, both as PEM", TLS),
         ((*TLS, "--tls-client-ca", "F/text"), "give certificates as PEM", (*TLS,)),
         (("--tls-client-ca", "F/cert.pem"), "needs --tls-cert and --tls-key", TLS),
-        (("--engine", "quick"), "use grpcio", ("--engine", "grpcio")),
+        (("--engine", "quick"), "use http2 or grpcio", ("--engine", "grpcio")),
         (("--log-level", "LOUD"), "use DEBUG, INFO, WARNING or ERROR", ("--log-level", "ERROR")),
         (("--redis-url", "http://h"), "use redis://, rediss://, unix://", ("--redis-url", "URL")),
         (("--redis-url", "UNENCODED"), "percent-encode the user and", ("--redis-url", "ENCODED")),
