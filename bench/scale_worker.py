@@ -7,10 +7,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import grpc
 import uvloop
 from ipgate.app import worker
-from ipgate.engines import grpcio
+from ipgate.engines import http2
 
 READ = "/bench.Probe/Read"
 """Answers what was seen since it was read last, as JSON."""
@@ -53,19 +52,23 @@ class Probe:
             seen = self._seen
             seen.late, seen.held = max(seen.late, late), max(seen.held, held)
 
-    async def read(self, _request: bytes, _context: Any) -> bytes:
+    conversing = False
+    max_bytes = 1024
+
+    def is_admitted(self, _info: Any) -> bool:
+        """As of a method of ipgate's; anybody may ask."""
+        return True
+
+    def start(self, _info: Any, _raw: bytes) -> bytes:
         seen, self._seen = self._seen, Seen()
         return json.dumps(asdict(seen)).encode()
 
 
 def _with_probe(build: Any) -> Any:
-    def built(*args: Any, **kwargs: Any) -> grpcio.GrpcioEngine:
-        engine: grpcio.GrpcioEngine = build(*args, **kwargs)
+    def built(settings: Any, place: Any, methods: dict[str, Any], *rest: Any) -> Any:
         probe = Probe()
-        methods: dict[str, Any] = {"Read": grpc.unary_unary_rpc_method_handler(probe.read)}
-        engine.server.add_registered_method_handlers("bench.Probe", methods)
         _RUNNING.append(asyncio.get_running_loop().create_task(probe.run()))
-        return engine
+        return build(settings, place, {**methods, READ: probe}, *rest)
 
     return built
 
@@ -73,5 +76,5 @@ def _with_probe(build: Any) -> Any:
 _RUNNING: list["asyncio.Task[None]"] = []
 
 if __name__ == "__main__":
-    grpcio.build = _with_probe(grpcio.build)
+    http2.build = _with_probe(http2.build)
     uvloop.run(worker.main())
