@@ -37,6 +37,10 @@ test: $(READY) ## Run all tests, on both engines and both stores (pytest flags i
 	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=grpcio \
 		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
 
+.PHONY: test-external
+test-external: $(READY) ## Run real clients of other languages against both engines (needs go and npm)
+	$(BIN)/python -m pytest tests/external $(ARGS)
+
 DURATION ?= 10m
 .PHONY: soak
 soak: $(READY) ## Load and faults for DURATION (30s, 10m, 2h), checked against a model
@@ -74,4 +78,4 @@ bench: $(READY) ## Measure speed and memory beside others (some of them by name 
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, not the data
-	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .external .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

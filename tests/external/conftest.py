@@ -1,0 +1,53 @@
+"""Real clients in other languages, installed when they are first needed."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.servers import Server, serving
+
+ROOT = Path(__file__).parents[2]
+INSTALLED = ROOT / ".external"
+
+
+@pytest.fixture(scope="session", params=["http2", "grpcio"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("e"), "--engine", request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def go() -> Callable[[str], str]:
+    """The path of a program of a Go module, `path@version`."""
+
+    def install(package: str) -> str:
+        target = INSTALLED / "go"
+        program = target / Path(package.partition("@")[0]).name
+        if not program.exists():
+            assert shutil.which("go"), "go is not installed; on Debian: apt-get install golang"
+            target.mkdir(parents=True, exist_ok=True)
+            environment = os.environ | {"GOBIN": str(target)}
+            command = ["go", "install", package]
+            subprocess.run(command, check=True, timeout=290, env=environment, cwd=target)
+        return str(program)
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The folder of the packages that tests/external/npm locks."""
+    assert shutil.which("npm"), "npm is not installed; on Debian: apt-get install npm"
+    target = INSTALLED / "npm"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).parent / "npm" / name, target)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(command, check=True, timeout=290, cwd=target, capture_output=True)
+    return target / "node_modules"
