@@ -282,6 +282,13 @@ def test_the_command_tells_what_is_wrong_and_whether_it_was_mended(tmp_path: Pat
         assert "0 remain" in called(*url)
 
 
+def test_the_memory_that_workers_take_is_reported(tmp_path: Path) -> None:
+    """By the numbers of keys and ranges in the store."""
+    with filled(tmp_path) as store:
+        said = called("--redis-url", store.url)
+    assert "400 bytes x 2 API keys + 24 bytes x 3 ranges" in said
+
+
 def test_a_store_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """Exit code 2, one message, and no store is made."""
     assert "there is no store" in called("--data-dir", str(tmp_path / "none"), code=2)

@@ -49,6 +49,7 @@ def doctor(
     Example: ipgate doctor --mend
     """
     from ipgate.store.upkeep.doctor import Report, examine  # noqa: PLC0415
+    from ipgate.store.upkeep.memory import BYTES_PER_KEY, BYTES_PER_RANGE  # noqa: PLC0415
 
     async def run(redis: Any) -> Report:
         with _progress("Examining keys") as progress:
@@ -68,7 +69,12 @@ def doctor(
             }
             for each, state in rows
         ]
-        print(jsons.dumps({"examined": report.examined, "findings": findings}, indent=2))
+        answer = {
+            "examined": report.examined,
+            "findings": findings,
+            "worker_bytes": report.stock.worker_bytes(),
+        }
+        print(jsons.dumps(answer, indent=2))
     else:
         if rows:
             print_table(
@@ -80,6 +86,11 @@ def doctor(
             )
         wrong, mended = len(report.remaining), len(report.mended)
         print(f"{report.examined} keys examined, {mended} findings mended, {wrong} remain")
+        keys, ranges = report.stock
+        print(
+            f"memory for policies: workers x ({BYTES_PER_KEY} bytes x {keys:,} API keys + "
+            f"{BYTES_PER_RANGE} bytes x {ranges:,} ranges) = workers x {report.stock.worker_bytes() / 1e6:,.1f} MB"
+        )
     if report.remaining:
         raise typer.Exit(FOUND)
 

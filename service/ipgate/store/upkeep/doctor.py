@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from redis.exceptions import ResponseError
+
 from ipgate.clock import Clock
 from ipgate.domain.revision import SHARDS
 from ipgate.store import keys
@@ -12,6 +14,7 @@ from ipgate.store.scripts import Scripts
 from ipgate.store.topology import Store
 from ipgate.store.upkeep.checks import Checks
 from ipgate.store.upkeep.findings import Finding, Problem
+from ipgate.store.upkeep.memory import Stock
 from ipgate.store.upkeep.mending import Mending
 from ipgate.store.upkeep.places import place_of
 from ipgate.store.upkeep.reading import Reading
@@ -27,11 +30,12 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`examined`: how many keys."""
+    """`examined`: how many keys of the store."""
 
     examined: int
     mended: Sequence[Finding]
     remaining: Sequence[Finding]
+    stock: Stock
 
 
 async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
@@ -40,17 +44,21 @@ async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
     reading = Reading(redis)
     checks = Checks(reading, await _seconds(reading))
     total = int(await redis.dbsize())
-    examined = 0
+    examined = api_keys = ranges = 0
     suspected: dict[Finding, None] = {}
     for shard in range(SHARDS):  # a meta that is missing is not among the keys
         suspected |= dict.fromkeys(await checks.look(keys.meta(shard)))
     cut_off = [each for each in suspected if each.problem is Problem.IMPORT_CUT_OFF]
     if cut_off:
-        return Report(SHARDS, (), cut_off)  # the rest is half written
+        return Report(SHARDS, (), cut_off, Stock(0, 0))  # the rest is half written
     async for page in reading.keys():
         for found in await asyncio.gather(*map(checks.look, page)):
             suspected |= dict.fromkeys(found)
         examined += len(page)
+        kinds = [(key, place.kind) for key in page if (place := place_of(key)) is not None]
+        api_keys += sum(kind == "key" for _, kind in kinds)
+        lists = [key for key, kind in kinds if kind == "list-ranges"]
+        ranges += sum(await asyncio.gather(*(_size(reading, key) for key in lists)))
         progress(examined, max(total, examined))
     found = await _confirmed(reading, list(suspected))
     policies = [
@@ -58,10 +66,18 @@ async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
         for policy in await evicting_policies(redis)
     ]
     if not mend or not found:
-        return Report(examined, (), found + policies)
+        return Report(examined, (), found + policies, Stock(api_keys, ranges))
     await Mending(Scripts(redis, Clock())).mend(found)
     left = await _confirmed(reading, found)
-    return Report(examined, [finding for finding in found if finding not in left], left + policies)
+    mended = [finding for finding in found if finding not in left]
+    return Report(examined, mended, left + policies, Stock(api_keys, ranges))
+
+
+async def _size(reading: Reading, key: str) -> int:
+    try:
+        return int(await reading.ask("SCARD", key))
+    except ResponseError:
+        return 0  # it is no set, which is a finding
 
 
 async def _confirmed(reading: Reading, suspected: list[Finding]) -> list[Finding]:
