@@ -1,4 +1,4 @@
-"""An engine in this process, in a thread of its own, so that its bounds can be set."""
+"""An engine in this process, so that its bounds can be set."""
 
 import asyncio
 import threading
@@ -10,8 +10,9 @@ import uvloop
 from ipgate.domain.errors import Unauthenticated
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.engines import http2
-from ipgate.engines.http2 import Http2Engine
+from ipgate.engines.engine import Build
 from ipgate.engines.place import Place
+from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, RequestSizes
 from ipgate.settings import Settings
@@ -38,24 +39,29 @@ def say_who(_request: Any, info: CallInfo) -> bytes:
     ).SerializeToString()
 
 
-@contextmanager
-def running_http2(**settings: Any) -> Iterator[str]:
-    """The address of an http2 engine with one method."""
+async def started(build: Build, tls: TlsFiles | None = None, **settings: Any) -> Any:
+    """An engine with one method, on the loop that runs."""
     identity: Any = OnlyRoot()
     name = AUTHORIZE.removeprefix("/")
     method = Method(name, identity, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
+    made = Settings(**{"listen": "127.0.0.1:0"} | settings)
+    engine = build(made, Place(), {AUTHORIZE: method}, identity, tls)
+    engine.health.report("", serving=True)
+    await engine.start()
+    return engine
+
+
+@contextmanager
+def running_http2(tls: TlsFiles | None = None, **settings: Any) -> Iterator[str]:
+    """The address of an http2 engine with one method, in a thread of its own."""
     ready = threading.Event()
-    engines: list[Http2Engine] = []
+    engines: list[Any] = []
     loop = uvloop.new_event_loop()
 
     async def serve() -> None:
-        made = Settings(**{"listen": "127.0.0.1:0"} | settings)
-        engine = http2.build(made, Place(), {AUTHORIZE: method}, identity)
-        engine.health.report("", serving=True)
-        await engine.start()
-        engines.append(engine)
+        engines.append(await started(http2.build, tls, **settings))
         ready.set()
-        await engine.ended()
+        await engines[0].ended()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()

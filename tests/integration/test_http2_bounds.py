@@ -1,12 +1,17 @@
 """Who may stay connected to the http2 engine, and for how long."""
 
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
+from typing import Any
 
+import grpc
 import pytest
+import trustme
 from ipgate.engines import bounds
 from ipgate.engines.health import CHECK
+from ipgate.engines.tls import TlsFiles
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
@@ -70,6 +75,31 @@ def test_a_peer_that_never_speaks_is_cut_off(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bounds, "HANDSHAKE", 0.5)
     with running_http2() as address, Wire(address, preface=PREFACE[:5]) as wire:
         assert wire.first(DATA) is None
+
+
+def test_a_handshake_of_tls_that_does_not_go_on_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half-open connections end in time, and fill no log; others are served meanwhile."""
+    monkeypatch.setattr(bounds, "HANDSHAKE", 0.5)
+    authority = trustme.CA()
+    pair = authority.issue_cert("127.0.0.1")
+    files = TlsFiles(
+        pair.cert_chain_pems[0].bytes().decode(), pair.private_key_pem.bytes().decode()
+    )
+    with running_http2(tls=files) as address, ExitStack() as stack:
+        host, _, port = address.rpartition(":")
+        for said in (b"", b"\x16\x03\x01", b"nonsense"):
+            half = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            half.sendall(said)
+            roots = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+            with grpc.secure_channel(address, roots) as channel:
+                call: Any = channel.unary_unary(CHECK)
+                assert call(b"", timeout=10)
+            with suppress(ConnectionError):
+                while half.recv(100):
+                    pass  # an alert of TLS may come first
+    assert caplog.text == ""
 
 
 def test_strangers_make_room_for_callers() -> None:

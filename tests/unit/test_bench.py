@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from ipgate.store.upkeep.memory import BYTES_PER_KEY, BYTES_PER_RANGE
 
 from bench import plot, report, thresholds
 from bench.figures import Figure, percentile
@@ -110,10 +111,20 @@ def test_every_threshold_names_rows_or_figures_of_the_kept_run() -> None:
     for each in json.loads(thresholds.FILE.read_text()):
         if "figure" in each:
             assert each["figure"] in figures
+        assert set(each.get("figures", ())) <= figures
         for name in each.get("ratio", ()):
             row = kept.row(name)
             assert row is not None
-            assert each["of"] == "CPU" or each.get("at", HALF) in row.paced
+            assert each["of"] in ("CPU", "memory") or each.get("at", HALF) in row.paced
+
+
+def test_the_memory_rule_is_what_the_bench_bounds() -> None:
+    """The doctor's numbers are those of the thresholds."""
+    bounds = {
+        each.get("figure"): each.get("most") for each in json.loads(thresholds.FILE.read_text())
+    }
+    assert bounds["memory of a held key, beside its lists"] == BYTES_PER_KEY
+    assert bounds["memory held, 100,000 ranges"] == BYTES_PER_RANGE
 
 
 def test_a_kept_run_is_read_back_as_it_was() -> None:

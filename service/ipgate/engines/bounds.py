@@ -49,3 +49,6 @@ SPARE_CONNECTIONS = 8
 
 GOAWAY_AFTER = 0.1
 """Between asking the peer to begin no more calls and saying which were taken up: a round trip."""
+
+LINGER, LINGER_BYTES = 0.5, 8 << 20
+"""For a peer that broke the protocol to read why its connection ends, and bytes that it may send meanwhile."""

@@ -49,7 +49,8 @@ _CONFIGURATION = Configuration(
     # Beyond, the connection ends; the limit that is announced ends the call alone.
     max_inbound_header_list_size=4 * bounds.MAX_METADATA,
     max_inbound_header_count=4 * bounds.MAX_HEADERS,
-    max_outbound_ack=100,
+    # More than fit into one read: then `on_ping` can say why the connection ends.
+    max_outbound_ack=50_000,
     stream_reset_rate_limit=(500, 100),
 )
 _SETTINGS = {

@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._paused = self._draining = self._closing = False
         self.is_lost = self._spoke = False
         self._backlog = 0
+        self._linger = bounds.LINGER_BYTES
         self._pinged_at = self._awaiting_pong = 0.0
         self._strikes = 0
 
@@ -94,8 +95,16 @@ class Connection(asyncio.Protocol):
         for call in list(self._calls.values()):
             call.abandon()
 
-    @_survived
     def data_received(self, data: bytes) -> None:
+        if not self.is_lost:
+            self._receive(data)
+        else:
+            self._linger -= len(data)
+            if self._linger < 0:
+                self.transport.abort()
+
+    @_survived
+    def _receive(self, data: bytes) -> None:
         self._read_at = self.time()
         self.codec.feed(data, self)
         if self._fresh:
@@ -110,7 +119,11 @@ class Connection(asyncio.Protocol):
         if not self.is_lost:
             self._abandon()
             self.transport.write(self.codec.last_words())
-            self.transport.close()
+            # Some of what the peer still sends is thrown away: the kernel would take the last words back from
+            # a socket that is closed with bytes unread.
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.loop.call_later(bounds.LINGER, self.transport.abort)
 
     def pause_writing(self) -> None:
         """The peer takes nothing: then nothing is read from it either, since all wants an answer."""

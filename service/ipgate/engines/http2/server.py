@@ -15,6 +15,8 @@ from ipgate.engines.room import Room
 from ipgate.rpc.pipeline import Method
 
 _CHECK_EVERY = 1.0
+_LAST_WORDS = 1.0
+"""Seconds for the last bytes of connections that are ended."""
 
 
 class Http2Server:
@@ -98,14 +100,19 @@ class Http2Server:
         """Sends all callers elsewhere; calls in flight have `grace` seconds to end."""
         for connection in self._all():
             connection.drain()
+        await self._all_lost(grace)
+        for connection in self._all():
+            connection.end()
+        await self._all_lost(_LAST_WORDS)
+        self._checking.cancel()
+
+    async def _all_lost(self, within: float) -> None:
+        """Returns when no connection is left, or after so many seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(within):
                 while self._all():
                     self._none_left.clear()
                     await self._none_left.wait()
-        for connection in self._all():
-            connection.end()
-        self._checking.cancel()
 
     def _all(self) -> list[Connection]:
         return [*self._connections, *self._spares]
