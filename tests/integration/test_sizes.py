@@ -101,3 +101,13 @@ def test_the_number_of_bad_ranges_is_true(client: Client, workspace: str, count:
     more = f"(and {count - 1} more)" if count > 1 else ""
     assert refused.value.message.endswith(more or "CIDR range")
     assert len(refused.value.fields) <= min(count, 100)
+
+
+def test_messages_that_are_refused_take_no_room_from_later_ones(client: Client) -> None:
+    """However many a connection has sent of them, its next call is answered."""
+    question = authorize.AuthorizeRequest(ip="1.2.3.4", key="x" * 70_000)
+    for _ in range(120):
+        with pytest.raises(Refused) as refused:
+            client.call("Authorize", question)
+        assert refused.value.code == "RESOURCE_EXHAUSTED"
+    assert client.ask("1.2.3.4", key="x")

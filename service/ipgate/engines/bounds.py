@@ -52,3 +52,6 @@ GOAWAY_AFTER = 0.1
 
 LINGER, LINGER_BYTES = 0.5, 8 << 20
 """For a peer that broke the protocol to read why its connection ends, and bytes that it may send meanwhile."""
+
+DISCARD = 5.0
+"""For a peer to stop sending on a stream that was answered with an error."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import IpgateError
-from ipgate.engines.http2.codec import CANCEL, NO_ERROR, START, Headers, ProtocolError
+from ipgate.engines.http2.codec import CANCEL, START, Headers, ProtocolError
 from ipgate.engines.http2.framing import ANSWER, Frames, seconds, status_headers
 from ipgate.engines.http2.requests import AUTHORIZATION, ENCODING, TIMEOUT
 from ipgate.engines.messages import LATE
@@ -184,7 +184,7 @@ class Call(CallInfo):
         else:
             codec.fail(self.stream, (*START, *headers))
         if not self.ended:
-            self.connection.reset_later(self.stream, NO_ERROR)
+            self.connection.discard(self.stream)
 
     def abandon(self) -> None:
         """Ends the call without a word, as one that the caller has cancelled."""

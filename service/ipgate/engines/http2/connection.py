@@ -13,6 +13,7 @@ from ipgate.engines.http2.call import Call
 from ipgate.engines.http2.calls import Conversation, HealthCall, Unary
 from ipgate.engines.http2.codec import (
     ENHANCE_YOUR_CALM,
+    NO_ERROR,
     Codec,
     Headers,
     ProtocolError,
@@ -67,7 +68,7 @@ class Connection(asyncio.Protocol):
         self.began = self._read_at = self._busy_at = self.time()
         self._calls: dict[int, Call] = {}
         self._fresh: list[Call] = []
-        self._resets: list[tuple[int, int]] = []
+        self._discarding: set[int] = set()
         self._paused = self._draining = self._closing = False
         self.is_lost = self._spoke = False
         self._backlog = 0
@@ -151,11 +152,7 @@ class Connection(asyncio.Protocol):
         if self._paused or self.is_lost:
             return
         out = self.codec.pending()
-        while self._resets or self.stalled:
-            # A reset before its headers were taken from the codec would throw them away.
-            for stream, code in self._resets:
-                self.codec.reset(stream, code)
-            self._resets.clear()
+        while self.stalled:
             stalled, self.stalled = self.stalled, set()
             for call in stalled:
                 call.converse()
@@ -169,9 +166,19 @@ class Connection(asyncio.Protocol):
         if (self._closing and not self._calls and not self._backlog) or self.codec.is_over():
             self.transport.close()
 
-    def reset_later(self, stream: int, code: int) -> None:
-        """Resets a stream after what was already given to the codec."""
-        self._resets.append((stream, code))
+    def discard(self, stream: int) -> None:
+        """Throws away what the peer still sends on a stream whose call has failed, and resets the stream
+        if the peer goes on with it for long. A reset at once would keep the rest of a DATA frame from the
+        window of the connection: libnghttp2 reports no data of a stream that is gone."""
+        self._discarding.add(stream)
+        self.loop.call_later(bounds.DISCARD, self._reset, stream)
+
+    @_survived
+    def _reset(self, stream: int) -> None:
+        if stream in self._discarding:
+            self._discarding.discard(stream)
+            self.codec.reset(stream, NO_ERROR)
+            self._send()
 
     def forget(self, call: Call) -> bool:
         """Takes note that a call has ended. False if it had before."""
@@ -236,16 +243,21 @@ class Connection(asyncio.Protocol):
     def _refuse(self, stream: int, headers: Headers, *, ended: bool) -> None:
         self.codec.fail(stream, headers)
         if not ended:
-            self.reset_later(stream, 0)
+            self.discard(stream)
 
     def on_data(self, stream: int, data: bytes, *, ended: bool) -> None:
         call = self._calls.get(stream)
-        if call is not None:
+        if call is None:
+            self.codec.taken(stream, len(data))
+            if ended:
+                self._discarding.discard(stream)
+        else:
             call.on_data(data, ended=ended)
             if not self.trusted:
                 self.recognize(call)
 
     def on_reset(self, stream: int) -> None:
+        self._discarding.discard(stream)
         call = self._calls.get(stream)
         if call is not None:
             call.abandon()
