@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -285,6 +286,8 @@ async def take_orders() -> tuple[Orders, asyncio.StreamReader]:
 
 async def main() -> None:
     """A worker whose engine runs on this event loop."""
+    # A caller may cancel a call before the task that answers it has begun.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     orders, supervisor = await take_orders()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

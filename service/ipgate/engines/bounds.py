@@ -41,6 +41,9 @@ MAX_BACKLOG = 16 << 20
 STRANGER = 30
 """For a connection to carry a call with a good token, or a health call."""
 
+STRANGER_GRACE = 5
+"""For its last calls after that."""
+
 STRANGERS_OF_A_HOST = 64
 """Connections of one peer address that have not."""
 

@@ -29,6 +29,10 @@ class TlsFiles:
             if self.client_ca:
                 context.load_verify_locations(_as_file(stack, self.client_ca))
                 context.verify_mode = ssl.CERT_REQUIRED
+                # A session that is resumed is not verified again, so none may be: a client of an authority
+                # that was removed would still get in. TLS 1.2 can be kept from it by its version alone.
+                context.minimum_version = ssl.TLSVersion.TLSv1_3
+                context.num_tickets = 0
         return context
 
 

@@ -22,6 +22,10 @@ MESSAGE_WINDOW = 256 << 10
 """Bytes of a large message that a caller whose token is good may send ahead."""
 
 
+class Gone(Exception):
+    """There is nobody to answer any more."""
+
+
 class Call(CallInfo):
     """What all calls have. `ended`: the caller sends no more. `takes_place`: the call counts against
     `max-concurrent-calls`."""
@@ -140,6 +144,8 @@ class Call(CallInfo):
     async def _work(self, work: Any) -> None:
         try:
             await work
+        except Gone:
+            return
         except ProtocolError:
             self.connection.broken()
         except Refusal as refusal:
@@ -161,6 +167,7 @@ class Call(CallInfo):
 
     def send(self, message: bytes) -> None:
         """Sends one message of a stream of answers."""
+        self.connection.strikes = 0  # clients measure the way with pings while they get answers
         if not self._started:
             self._started = True
             self.connection.codec.begin(self.stream)

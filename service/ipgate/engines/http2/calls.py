@@ -7,7 +7,7 @@ from ipgate.domain.errors import IpgateError, LimitExceeded
 from ipgate.engines.conversing import AT_ONCE
 from ipgate.engines.health import LONGEST_READ as LONGEST_HEALTH_READ
 from ipgate.engines.health import MAX_BYTES, WATCH, Health
-from ipgate.engines.http2.call import MESSAGE_WINDOW, Call
+from ipgate.engines.http2.call import MESSAGE_WINDOW, Call, Gone
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.framing import PREFIX, SECOND_MESSAGE
 from ipgate.engines.http2.requests import PATH
@@ -32,9 +32,9 @@ class OneMessage(Call):
 
     _raw: bytes | None
 
-    def read(self, data: bytes, most: int, *, ended: bool) -> bytes | None:
-        """The message, once the caller has ended. Raises Refusal."""
-        frames = self.collect(data, most)
+    def read(self, most: int) -> bytes | None:
+        """The message of what was collected, once the caller has ended. Raises Refusal."""
+        frames = self.collect(b"", most)
         raw = frames.take()
         if raw is not None:
             if self._raw is not None:
@@ -42,7 +42,7 @@ class OneMessage(Call):
             self._raw = raw
         if self._raw is not None and frames.take() is not None:
             raise Refusal(SECOND_MESSAGE)
-        if not ended:
+        if not self.ended:
             return None
         frames.end()
         if self._raw is None:
@@ -53,7 +53,7 @@ class OneMessage(Call):
 class Unary(OneMessage):
     """A call of a unary method."""
 
-    __slots__ = ("method",)
+    __slots__ = ("_is_started", "method")
 
     def __init__(
         self,
@@ -66,27 +66,42 @@ class Unary(OneMessage):
         super().__init__(connection, stream, headers, found)
         self.method = method
         self._raw = None
+        self._is_started = False
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
         self.ended = ended
+        # Most messages come whole, in one frame that ends the call's request.
+        if (
+            ended
+            and self._frames is None
+            and data[:1] == b"\0"
+            and len(data) - PREFIX == int.from_bytes(data[1:PREFIX], "big")
+        ):
+            self._unread = len(data)
+            self._start(data[PREFIX:])
+            return
+        self.collect(data, self.method.max_bytes)
+        if self.is_admitted or self.method.is_admitted(self):
+            self._read()
+
+    def _read(self) -> None:
+        """Takes the message apart, which strangers' messages are not: they may inflate."""
+        self.is_admitted = True
         try:
-            # Most messages come whole, in one frame that ends the call's request.
-            if (
-                ended
-                and self._frames is None
-                and data[:1] == b"\0"
-                and len(data) - PREFIX == int.from_bytes(data[1:PREFIX], "big")
-            ):
-                self._unread = len(data)
-                raw: bytes | None = data[PREFIX:]
-            else:
-                raw = self.read(data, self.method.max_bytes, ended=ended)
-                if raw is None:
-                    if self.is_admitted:
-                        self.make_room()
-                    return
-                self.stop_timer()
-            answer = self.method.start(self, raw or b"")
+            raw = self.read(self.method.max_bytes)
+        except Refusal as refusal:
+            self.fail(refusal.status)
+            return
+        if raw is None:
+            self.make_room()
+        else:
+            self.stop_timer()
+            self._start(raw)
+
+    def _start(self, raw: bytes) -> None:
+        self._is_started = True
+        try:
+            answer = self.method.start(self, raw)
         except Refusal as refusal:
             self.fail(refusal.status)
             return
@@ -94,21 +109,18 @@ class Unary(OneMessage):
             self.answer(answer)
         else:
             self.spawn(self._answer_later(answer))
-            self._end_at_deadline()
+            remaining = self.time_remaining()
+            if remaining is not None:
+                self.end_in(remaining, too_slow(LONGEST_READ))
 
     async def _answer_later(self, answer: Awaitable[bytes]) -> None:
         self.answer(await answer)
 
-    def _end_at_deadline(self) -> None:
-        remaining = self.time_remaining()
-        if remaining is not None:
-            self.end_in(remaining, too_slow(LONGEST_READ))
-
     def stay(self) -> None:
-        if self.ended:
+        if self._is_started:
             return
         self.end_in(LONGEST_READ, too_slow(LONGEST_READ))
-        if self.method.is_admitted(self):
+        if self.is_admitted or self.method.is_admitted(self):
             self._admit()
         else:
             self.spawn(self._admit_later())
@@ -118,10 +130,9 @@ class Unary(OneMessage):
         self._admit()
 
     def _admit(self) -> None:
-        self.is_admitted = True
         if self.method.max_bytes > MESSAGE_WINDOW and not self.ended:
             self.connection.codec.widen(self.stream, MESSAGE_WINDOW)
-        self.make_room()
+        self._read()
 
 
 class Conversation(Call):
@@ -223,7 +234,7 @@ class HealthCall(OneMessage):
     """A call of the health service, which needs no token."""
 
     takes_place = False
-    __slots__ = ("_health", "_path")
+    __slots__ = ("_health", "_path", "_takes_check")
 
     def __init__(
         self,
@@ -236,16 +247,19 @@ class HealthCall(OneMessage):
         super().__init__(connection, stream, headers, found)
         self._health = health
         self._path = found[PATH].decode()
+        self._takes_check = True
         self._raw = None
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
         self.ended = ended
         watches = self._path == WATCH
         if watches and self._raw is not None:
+            self.connection.codec.taken(self.stream, len(data))
             return
+        self.collect(data, MAX_BYTES)
         try:
             # A watcher may leave its side of the stream open.
-            raw = self.read(data, MAX_BYTES, ended=ended)
+            raw = self.read(MAX_BYTES)
         except Refusal as refusal:
             self.fail(refusal.status)
             return
@@ -253,9 +267,14 @@ class HealthCall(OneMessage):
         if raw is None:
             return
         self.stop_timer()
+        self.make_room()
+        self._give_place_back()
         self.connection.trust()
         if watches:
             self.spawn(self._watch(raw))
+            remaining = self.time_remaining()
+            if remaining is not None:
+                self.end_in(remaining, too_slow(LONGEST_HEALTH_READ))
             return
         try:
             self.answer(self._health.answer(self._path, raw))
@@ -266,6 +285,18 @@ class HealthCall(OneMessage):
         if self._raw is None:
             self.end_in(LONGEST_HEALTH_READ, too_slow(LONGEST_HEALTH_READ))
 
+    def _close(self) -> bool:
+        if not super()._close():
+            return False
+        self._give_place_back()
+        return True
+
+    def _give_place_back(self) -> None:
+        """The places are for requests that are on their way."""
+        if self._takes_check:
+            self._takes_check = False
+            self.connection.server.checks.left += 1
+
     async def _watch(self, raw: bytes) -> None:
         await self._health.watch(raw, self._tell)
         self.finish()
@@ -273,6 +304,7 @@ class HealthCall(OneMessage):
     async def _tell(self, status: bytes) -> None:
         if self.connection.codec.queued(self.stream) > _MOST_UNREAD_STATUSES:
             self.cut()
-            return
+        if not self.connection.has(self):
+            raise Gone
         self.send(status)
         self.connection.flush()

@@ -47,8 +47,8 @@ _CONFIGURATION = Configuration(
     # Room is made by `taken`, when a message is really wanted.
     auto_window_update=False,
     # Beyond, the connection ends; the limit that is announced ends the call alone.
-    max_inbound_header_list_size=4 * bounds.MAX_METADATA,
-    max_inbound_header_count=4 * bounds.MAX_HEADERS,
+    max_inbound_header_list_size=2 * bounds.MAX_METADATA,
+    max_inbound_header_count=2 * bounds.MAX_HEADERS,
     # More than fit into one read: then `on_ping` can say why the connection ends.
     max_outbound_ack=50_000,
     stream_reset_rate_limit=(500, 100),

@@ -69,12 +69,13 @@ class Connection(asyncio.Protocol):
         self._calls: dict[int, Call] = {}
         self._fresh: list[Call] = []
         self._discarding: set[int] = set()
-        self._paused = self._draining = self._closing = False
+        self._paused = self._closing = False
+        self._drained_at: float | None = None
         self.is_lost = self._spoke = False
         self._backlog = 0
         self._linger = bounds.LINGER_BYTES
         self._pinged_at = self._awaiting_pong = 0.0
-        self._strikes = 0
+        self.strikes = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -164,7 +165,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(out)
         self._backlog = self.codec.queued()
         if (self._closing and not self._calls and not self._backlog) or self.codec.is_over():
-            self.transport.close()
+            self._close()
 
     def discard(self, stream: int) -> None:
         """Throws away what the peer still sends on a stream whose call has failed, and resets the stream
@@ -187,7 +188,7 @@ class Connection(asyncio.Protocol):
         if call.takes_place:
             self.server.room.left += 1
         self._busy_at = self._read_at
-        self._strikes = 0
+        self.strikes = 0
         return True
 
     @_survived
@@ -195,6 +196,10 @@ class Connection(asyncio.Protocol):
         """Trusts the peer if the token of a call turned out to be good."""
         if not self.trusted and self.server.knows(call):
             self.trust()
+
+    def has(self, call: Call) -> bool:
+        """Whether a call goes on."""
+        return call.stream in self._calls
 
     def trust(self) -> None:
         """Takes note that the peer is no stranger."""
@@ -218,7 +223,9 @@ class Connection(asyncio.Protocol):
             return
         call: Call
         if method is None:
-            call = HealthCall(self.server.health, self, stream, headers, found)
+            # Its headers are not kept: strangers may send many.
+            call = HealthCall(self.server.health, self, stream, (), found)
+            self.server.checks.left -= 1
         else:
             kind = Conversation if method.conversing else Unary
             call = kind(method, self, stream, headers, found)
@@ -231,7 +238,11 @@ class Connection(asyncio.Protocol):
     def _refusal(self, path: bytes, method: Method | None) -> Headers | None:
         """The headers that fail a call for which there is no method, or no room."""
         if method is None:
-            return None if path in self.server.health_paths else requests.trailers_only(NO_METHOD)
+            if path not in self.server.health_paths:
+                return requests.trailers_only(NO_METHOD)
+            if self.server.checks.left <= 0:
+                return requests.trailers_only(to_status(self.server.checks.refusal()))
+            return None
         if self.spare:
             return requests.trailers_only(to_status(too_many_connections()))
         if self.server.room.left <= 0:
@@ -268,10 +279,10 @@ class Connection(asyncio.Protocol):
     def on_ping(self) -> None:
         now = self.time()
         if now - self._pinged_at < _PING_EVERY:
-            self._strikes += 1
-            if self._strikes > _MOST_STRIKES:
+            self.strikes += 1
+            if self.strikes > _MOST_STRIKES:
                 self.codec.go_away(ENHANCE_YOUR_CALM, b"too_many_pings")
-                self.broken()
+                raise ProtocolError("too many pings")
         self._pinged_at = now
 
     def on_pong(self) -> None:
@@ -282,8 +293,8 @@ class Connection(asyncio.Protocol):
     @_survived
     def drain(self) -> None:
         """Asks the peer to go elsewhere. The connection closes when its calls have ended."""
-        if not self._draining:
-            self._draining = True
+        if self._drained_at is None:
+            self._drained_at = self.time()
             self.codec.announce_end()
             self._send()
             # Calls may be on their way, so the connection stays until they had time to arrive.
@@ -301,27 +312,41 @@ class Connection(asyncio.Protocol):
         for call in list(self._calls.values()):
             call.fail(STOPPING)
         self._send()
+        self._close()
+
+    def _close(self) -> None:
+        """Closes the transport when all is sent. A peer that takes nothing must not hold that up."""
         self.transport.close()
-        # A peer that does not take the last bytes must not hold up the stop.
-        self.loop.call_later(bounds.GOAWAY_AFTER, self.transport.abort)
+        self.loop.call_later(bounds.LINGER, self.transport.abort)
 
     @_survived
     def check(self, now: float) -> None:
-        """Applies the bounds of time; called about once a second."""
+        """Applies the bounds of time; called about once a second. The hard ones come first: a peer that takes
+        nothing does not even get a GOAWAY."""
         if self.transport.is_closing():
             return
         age = now - self.began
+        is_guest = self.spare or not self.trusted
         if not self._spoke and age > bounds.HANDSHAKE:
             self.transport.abort()
-        elif not self.trusted and age > bounds.STRANGER:
-            self.drain()
-        elif age > bounds.AGE + bounds.AGE_GRACE:
+        elif (
+            age > bounds.AGE + bounds.AGE_GRACE
+            or (is_guest and age > bounds.STRANGER + bounds.STRANGER_GRACE)
+            or (self._drained_at is not None and now - self._drained_at > bounds.AGE_GRACE)
+        ):
             self.end()
-        elif age > bounds.AGE or (not self._calls and now - self._busy_at > bounds.IDLE):
-            self.drain()
         elif self._awaiting_pong and now - self._awaiting_pong > bounds.PING_TIMEOUT:
             self.transport.abort()
+        elif self._is_to_go(now, age, is_guest=is_guest):
+            self.drain()
         elif not self._awaiting_pong and now - self._read_at > bounds.PING_AFTER:
             self._awaiting_pong = now
             self.codec.ping()
             self._send()
+
+    def _is_to_go(self, now: float, age: float, *, is_guest: bool) -> bool:
+        """Whether the peer should connect again: it is a stranger, or on a spare connection, or the connection
+        is old or idle."""
+        if is_guest and age > bounds.STRANGER:
+            return True
+        return age > bounds.AGE or (not self._calls and now - self._busy_at > bounds.IDLE)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ipgate.authorizer.identity import Identity
 from ipgate.engines import bounds
-from ipgate.engines.health import CHECK, LIST, WATCH, Health
+from ipgate.engines.health import CHECK, LIST, MOST_CHECKS, WATCH, Health, too_many_checks
 from ipgate.engines.http2.call import Call
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.messages import too_many_calls
@@ -35,6 +35,7 @@ class Http2Server:
         self.health = Health()
         self.health_paths = frozenset(path.encode() for path in (CHECK, LIST, WATCH))
         self.room = Room(most_calls, too_many_calls)
+        self.checks = Room(MOST_CHECKS, too_many_checks)
         self._identity = identity
         self._most = most_connections
         self._connections: dict[Connection, None] = {}
