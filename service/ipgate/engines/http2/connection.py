@@ -18,6 +18,7 @@ from ipgate.engines.http2.codec import (
     Headers,
     ProtocolError,
 )
+from ipgate.engines.http2.lifetime import Due, Lifetime
 from ipgate.engines.messages import (
     NO_METHOD,
     STOPPING,
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from ipgate.engines.http2.server import Http2Server
 
 P = ParamSpec("P")
-
-_MOST_STRIKES = 2
-_PING_EVERY = 10.0
-"""Seconds: a peer that pings more often gets strikes, unless it was sent something in between."""
 
 
 def _survived(step: Callable[Concatenate["Connection", P], None]) -> Any:
@@ -65,17 +62,14 @@ class Connection(asyncio.Protocol):
         self.stalled: set[Conversation] = set()
         self.trusted = self.spare = False
         self.host = ""
-        self.began = self._read_at = self._busy_at = self.time()
+        self.life = Lifetime(self.time())
         self._calls: dict[int, Call] = {}
         self._fresh: list[Call] = []
         self._discarding: set[int] = set()
         self._paused = self._closing = False
-        self._drained_at: float | None = None
-        self.is_lost = self._spoke = False
+        self.is_lost = False
         self._backlog = 0
         self._linger = bounds.LINGER_BYTES
-        self._pinged_at = self._awaiting_pong = 0.0
-        self.strikes = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -107,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     @_survived
     def _receive(self, data: bytes) -> None:
-        self._read_at = self.time()
+        self.life.read_at = self.time()
         self.codec.feed(data, self)
         if self._fresh:
             fresh, self._fresh = self._fresh, []
@@ -187,8 +181,8 @@ class Connection(asyncio.Protocol):
             return False
         if call.takes_place:
             self.server.room.left += 1
-        self._busy_at = self._read_at
-        self.strikes = 0
+        self.life.busy_at = self.life.read_at
+        self.life.strikes = 0
         return True
 
     @_survived
@@ -274,27 +268,23 @@ class Connection(asyncio.Protocol):
             call.abandon()
 
     def on_settings(self) -> None:
-        self._spoke = True
+        self.life.has_spoken = True
 
     def on_ping(self) -> None:
-        now = self.time()
-        if now - self._pinged_at < _PING_EVERY:
-            self.strikes += 1
-            if self.strikes > _MOST_STRIKES:
-                self.codec.go_away(ENHANCE_YOUR_CALM, b"too_many_pings")
-                raise ProtocolError("too many pings")
-        self._pinged_at = now
+        if self.life.pinged(self.time()):
+            self.codec.go_away(ENHANCE_YOUR_CALM, b"too_many_pings")
+            raise ProtocolError("too many pings")
 
     def on_pong(self) -> None:
-        self._awaiting_pong = 0.0
+        self.life.awaiting_pong = None
 
     # What the server says.
 
     @_survived
     def drain(self) -> None:
         """Asks the peer to go elsewhere. The connection closes when its calls have ended."""
-        if self._drained_at is None:
-            self._drained_at = self.time()
+        if self.life.drained_at is None:
+            self.life.drained_at = self.time()
             self.codec.announce_end()
             self._send()
             # Calls may be on their way, so the connection stays until they had time to arrive.
@@ -321,32 +311,18 @@ class Connection(asyncio.Protocol):
 
     @_survived
     def check(self, now: float) -> None:
-        """Applies the bounds of time; called about once a second. The hard ones come first: a peer that takes
-        nothing does not even get a GOAWAY."""
+        """Applies the bounds of time; called about once a second."""
         if self.transport.is_closing():
             return
-        age = now - self.began
         is_guest = self.spare or not self.trusted
-        if not self._spoke and age > bounds.HANDSHAKE:
-            self.transport.abort()
-        elif (
-            age > bounds.AGE + bounds.AGE_GRACE
-            or (is_guest and age > bounds.STRANGER + bounds.STRANGER_GRACE)
-            or (self._drained_at is not None and now - self._drained_at > bounds.AGE_GRACE)
-        ):
-            self.end()
-        elif self._awaiting_pong and now - self._awaiting_pong > bounds.PING_TIMEOUT:
-            self.transport.abort()
-        elif self._is_to_go(now, age, is_guest=is_guest):
-            self.drain()
-        elif not self._awaiting_pong and now - self._read_at > bounds.PING_AFTER:
-            self._awaiting_pong = now
-            self.codec.ping()
-            self._send()
-
-    def _is_to_go(self, now: float, age: float, *, is_guest: bool) -> bool:
-        """Whether the peer should connect again: it is a stranger, or on a spare connection, or the connection
-        is old or idle."""
-        if is_guest and age > bounds.STRANGER:
-            return True
-        return age > bounds.AGE or (not self._calls and now - self._busy_at > bounds.IDLE)
+        match self.life.due(now, is_guest=is_guest, has_calls=bool(self._calls)):
+            case Due.ABORT:
+                self.transport.abort()
+            case Due.END:
+                self.end()
+            case Due.DRAIN:
+                self.drain()
+            case Due.PING:
+                self.life.awaiting_pong = now
+                self.codec.ping()
+                self._send()

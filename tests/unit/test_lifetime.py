@@ -1,0 +1,48 @@
+"""How long a connection of the http2 engine may live."""
+
+import pytest
+from ipgate.engines import bounds
+from ipgate.engines.http2.lifetime import Due, Lifetime
+
+
+def life(**set_to: float | bool | None) -> Lifetime:
+    made = Lifetime(0.0)
+    made.has_spoken = True
+    for name, value in set_to.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "now", "is_guest", "has_calls", "due"),
+    [
+        (life(), 1.0, True, False, Due.NOTHING),
+        (life(has_spoken=False), bounds.HANDSHAKE + 1, True, False, Due.ABORT),
+        (life(), bounds.STRANGER + 1, True, True, Due.DRAIN),
+        (life(), bounds.STRANGER + 1, False, True, Due.NOTHING),
+        (life(), bounds.STRANGER + bounds.STRANGER_GRACE + 1, True, True, Due.END),
+        (life(), bounds.PING_AFTER + 1, False, True, Due.PING),
+        (life(awaiting_pong=0.0), bounds.PING_TIMEOUT + 1, False, True, Due.ABORT),
+        (life(awaiting_pong=0.0), bounds.PING_TIMEOUT - 1, False, True, Due.NOTHING),
+        (life(read_at=bounds.IDLE), bounds.IDLE + 1, False, False, Due.DRAIN),
+        (life(read_at=bounds.IDLE), bounds.IDLE + 1, False, True, Due.NOTHING),
+        (life(read_at=bounds.AGE), bounds.AGE + 1, False, True, Due.DRAIN),
+        (life(drained_at=0.0), bounds.AGE_GRACE + 1, False, True, Due.END),
+        (life(), bounds.AGE + bounds.AGE_GRACE + 1, False, True, Due.END),
+    ],
+)
+def test_each_bound_of_time_has_its_consequence(
+    made: Lifetime, now: float, is_guest: bool, has_calls: bool, due: Due
+) -> None:
+    """And the hard ones come before the others."""
+    assert made.due(now, is_guest=is_guest, has_calls=has_calls) is due
+
+
+def test_the_third_ping_too_many_is_one_too_many() -> None:
+    """Counted since something was sent; slow pings are none too many."""
+    made = life()
+    assert [made.pinged(1.0 + index / 10) for index in range(4)] == [False, False, False, True]
+    made.strikes = 0
+    assert not made.pinged(2.0)
+    slow = life()
+    assert not any(slow.pinged(10.0 * index) for index in range(100))
