@@ -38,8 +38,22 @@ class _Workspace:
     default: None = None
 
 
+CALIBRATION = "calibration: 1,000,000 steps of a loop"
+
+
+def calibration() -> Figure:
+    """How fast this machine runs Python now: bounds of time are ratios to it."""
+
+    def run() -> None:
+        total = 0
+        for number in range(1_000_000):
+            total += number & 7
+
+    return Figure(CALIBRATION, _microseconds(run) / 1000, "ms")
+
+
 def measure() -> list[Figure]:
-    figures = []
+    figures = [calibration()]
     cost: dict[int, float] = {}
     for size in _SIZES:
         intervals = asyncio.run(in_steps(compile_list("workspaces/w/allowLists/l", packed(size))))

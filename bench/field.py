@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import thresholds
-from bench.contenders import cerbos, envoy, go_echo, grpc_aio, ipgate, naive, spicedb
+from bench.contenders import cerbos, envoy, go_echo, grpc_aio, ipgate, naive, opa, spicedb
 from bench.contenders.contender import Ask, Contender, Running
 from bench.processes import Missing, cpu, memory
 from bench.results import HALF, MOST_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
     ipgate.HTTP2_ENGINE,
+    ipgate.HTTP2_TLS,
     ipgate.GRPCIO_ENGINE,
     grpc_aio.PLAIN,
     grpc_aio.SCHEDULED,
@@ -25,6 +26,7 @@ CONTENDERS = (
     go_echo.CONTENDER,
     naive.CONTENDER,
     cerbos.CONTENDER,
+    opa.CONTENDER,
     spicedb.CONTENDER,
 )
 RATES = (200, 1_000, 5_000, 10_000)

@@ -45,6 +45,7 @@ class Call:
     directory: Path
     """For the files of the load generator."""
     body: Path | None = None
+    scheme: str = "http"
 
     def saturate(self, calls: int) -> float:
         """Makes so many calls as fast as they are answered; how many that were a second."""
@@ -96,7 +97,7 @@ class Call:
             command += ["-d", str(self.body)]
         with running_on(LOAD_CORE):
             done = subprocess.run(
-                [*command, f"http://{self.address}{self.path}"],
+                [*command, f"{self.scheme}://{self.address}{self.path}"],
                 capture_output=True,
                 text=True,
                 check=True,

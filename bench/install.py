@@ -1,5 +1,6 @@
 """Contenders that are not Python packages, installed into .bench/ when they are first needed."""
 
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -29,6 +30,17 @@ def npm_packages() -> Path:
 
 
 @cache
+def go_install(package: str) -> Path:
+    """A program of a Go module, `path@version`. Raises Missing."""
+    target = _INSTALLED / "go" / package.replace("/", "+")
+    program = target / Path(package.partition("@")[0]).name
+    if not program.exists():
+        target.mkdir(parents=True, exist_ok=True)
+        _run("go", "install", package, cwd=target, GOBIN=str(target), GOFLAGS="-mod=mod")
+    return program
+
+
+@cache
 def go_program() -> Path:
     """The echo server, built. Raises Missing."""
     program = _INSTALLED / "go_echo"
@@ -36,13 +48,14 @@ def go_program() -> Path:
     return program
 
 
-def _run(program: str, *arguments: str, cwd: Path) -> None:
+def _run(program: str, *arguments: str, cwd: Path, **variables: str) -> None:
     if shutil.which(program) is None:
         raise Missing(f"{program} is not installed")
     try:
         subprocess.run(
             [program, *arguments],
             cwd=cwd,
+            env=os.environ | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,5 +1,5 @@
-"""The tables and the plot of a run. `python -m bench.report` writes them into docs/ anew, from
-bench/results/latest.json."""
+"""The tables and the plot of a run. `python -m bench.report` writes them again, from
+bench/results/latest.json: one table and the plot for operators into docs/, everything into bench/README.md."""
 
 import statistics
 
@@ -13,6 +13,7 @@ from bench.install import ROOT
 from bench.results import HALF, MOST_EVENLY, Results, Row
 
 PAGE = ROOT / "docs" / "performance.md"
+RAW = ROOT / "bench" / "README.md"
 PLOT = ROOT / "docs" / "performance.svg"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->"
 
@@ -74,8 +75,38 @@ def threshold_table(run: Results) -> Rows:
     return table
 
 
-def markdown(run: Results) -> str:
+_RATE = "1000"
+_SHOWN = {
+    "ipgate, http2 engine": "ipgate, engine http2",
+    "ipgate, http2 engine, TLS": "the same with TLS",
+    "ipgate, http2 engine, batches of 100": "the same, a question of a batch of 100",
+    "ipgate, grpcio engine": "ipgate, engine grpcio",
+    "Go grpc-go, empty handler": "grpc-go, a handler that does nothing",
+    "Cerbos, 3 ranges": "Cerbos, 3 ranges",
+    "Cerbos, 1,000 ranges": "Cerbos, 1,000 ranges",
+    "OPA, 10 ranges": "Open Policy Agent, 10 ranges",
+    "OPA, 1,000 ranges": "Open Policy Agent, 1,000 ranges",
+}
+"""The rows that an operator looks for, in these words."""
+
+
+def operators_table(run: Results) -> Rows:
+    table = [["server", "requests/s of a core", "CPU of a request, µs", "p50 / p99 at 1,000/s, ms"]]
+    for name, words in _SHOWN.items():
+        row = run.row(name)
+        if row is not None:
+            cpu = number(statistics.median(row.cpu))
+            table.append([words, _saturated(row), cpu, _latency(row, _RATE)])
+    return table
+
+
+def operators_page(run: Results) -> str:
     """What stands between the markers of docs/performance.md."""
+    return f"{_markdown(operators_table(run))}\n\nMeasured on {run.machine['processor']}, {run.machine['date']}.\n"
+
+
+def markdown(run: Results) -> str:
+    """What stands between the markers of bench/README.md."""
     machine = "; ".join(f"{name}: {value}" for name, value in run.machine.items())
     parts = [f"Measured on: {machine}.", "p50 / p99 in ms:", _markdown(field_table(run))]
     parts += [
@@ -101,9 +132,10 @@ def show(run: Results, *, whole: bool) -> None:
 
 
 def write(run: Results) -> None:
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}{markdown(run)}{END}{after}")
+    for page, content in ((PAGE, operators_page(run)), (RAW, markdown(run))):
+        before, _, rest = page.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        page.write_text(f"{before}{BEGIN}{content}{END}{after}")
     PLOT.write_text(plot.draw(run))
 
 

@@ -10,6 +10,7 @@ from bench.results import HALF, Results
 
 FILE = Path(__file__).parent / "thresholds.json"
 _CPU = "CPU"
+_MEMORY = "memory"
 OURS = "ipgate"
 """How the names of our own rows begin."""
 
@@ -54,8 +55,9 @@ def compared() -> set[str]:
 
 
 def judge(threshold: dict[str, Any], results: Results) -> Verdict:
-    """A threshold has `most`, `aim` or both, and a `ratio` of two rows, or it names a `figure`. A ratio
-    of latencies is one `at` a rate."""
+    """A threshold has `most`, `aim` or both, and a `ratio` of two rows (for memory: of two contenders), or it
+    names a `figure`, or two `figures` for their ratio. A ratio of latencies is one `at` a rate, and one of CPU
+    may be; it is of saturation else."""
     what, most, aim = threshold["what"], threshold.get("most"), threshold.get("aim")
     if "figure" in threshold:
         name = threshold["figure"]
@@ -63,6 +65,20 @@ def judge(threshold: dict[str, Any], results: Results) -> Verdict:
             if each.what == name:
                 return Verdict(what, most, aim, each.unit, each.measured)
         return Verdict(what, most, aim, threshold["unit"], None, name)
+    if "figures" in threshold:
+        found = {each.what: each.measured for each in results.figures}
+        missing = [name for name in threshold["figures"] if name not in found]
+        if missing:
+            return Verdict(what, most, aim, "x", None, missing[0])
+        over, under = (found[name] for name in threshold["figures"])
+        return Verdict(what, most, aim, "x", over / under)
+    if threshold["of"] == _MEMORY:
+        held = {each.name: each.memory for each in results.servers if each.memory}
+        missing = [name for name in threshold["ratio"] if name not in held]
+        if missing:
+            return Verdict(what, most, aim, "x", None, missing[0])
+        over, under = (held[name] for name in threshold["ratio"])
+        return Verdict(what, most, aim, "x", over / under)
     values = []
     for name in threshold["ratio"]:
         rounds = _rounds(results, name, threshold["of"], threshold.get("at", HALF))
@@ -81,6 +97,8 @@ def _rounds(results: Results, name: str, of: str, rate: str) -> list[float]:
     row = results.row(name)
     if row is None:
         return []
-    if of == _CPU:
+    if of == _CPU and rate == HALF:
         return row.cpu
+    if of == _CPU:
+        return row.paced[rate].cpu if rate in row.paced else []
     return row.paced[rate].p99 if rate in row.paced and row.paced[rate].kept() else []

@@ -1,13 +1,16 @@
 """ipgate itself, by each of its engines."""
 
 import platform
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import grpc
 import ipgate
+import trustme
 from google.protobuf.message import Message
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -22,6 +25,7 @@ _BATCH = 100
 _FEW, _MANY = 10, 100_000
 
 GRPCIO, HTTP2 = "ipgate, grpcio engine", "ipgate, http2 engine"
+TLS = f"{HTTP2}, TLS"
 
 
 def rows(engine: str) -> tuple[str, ...]:
@@ -49,14 +53,37 @@ def grpcio_engine(directory: Path) -> AbstractContextManager[Running]:
     return _serving(GRPCIO, f"grpcio {grpc.__version__}", directory)
 
 
+@contextmanager
+def http2_tls(directory: Path) -> Iterator[Running]:
+    """Authorize alone, over TLS."""
+    authority = trustme.CA()
+    pair = authority.issue_cert("127.0.0.1")
+    pair.private_key_pem.write_to_path(directory / "key.pem")
+    pair.cert_chain_pems[0].write_to_path(directory / "cert.pem")
+    flags = ("--tls-cert", f"{directory}/cert.pem", "--tls-key", f"{directory}/key.pem")
+    roots = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    with ExitStack() as stack:
+        with running_on(SERVER_CORE):
+            server = stack.enter_context(serving(directory / "d", "--engine", "http2", *flags))
+        channel = stack.enter_context(grpc.secure_channel(server.address, roots))
+        client = Client(server.address, channel=channel)
+        plain, *_ = questions(server.address, directory, client)
+        assert isinstance(plain.load, Call)
+        yield Running(
+            f"ipgate {ipgate.__version__}, ngh2 {version('ngh2')}, {ssl.OPENSSL_VERSION}",
+            lambda: tree(server.process.pid),
+            {TLS: replace(plain, load=replace(plain.load, scheme="https"), paced=False)},
+        )
+
+
 def http2_engine(directory: Path) -> AbstractContextManager[Running]:
     return _serving(HTTP2, f"ngh2 {version('ngh2')}", directory)
 
 
-def questions(address: str, directory: Path) -> list[Ask]:
+def questions(address: str, directory: Path, client: Client | None = None) -> list[Ask]:
     """About a key of few ranges, about one of many, and about a hundred keys of few, each from another
     address, in one call and over one stream."""
-    client = Client(address)
+    client = client or Client(address)
     workspace = client.workspace()
     caller = client.as_(client.access_token("AUTHORIZER", workspace).token)
     header = f"authorization: Bearer {caller.token}"
@@ -113,4 +140,5 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
 
 
 GRPCIO_ENGINE = Contender(GRPCIO, rows(GRPCIO), grpcio_engine)
+HTTP2_TLS = Contender(TLS, (TLS,), http2_tls)
 HTTP2_ENGINE = Contender(HTTP2, rows(HTTP2), http2_engine)

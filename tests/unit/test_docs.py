@@ -46,8 +46,9 @@ def test_every_kind_of_redis_key_is_documented() -> None:
                 assert suffix.strip(":") in documented, f"{path.name}: {suffix}"
 
 
-def test_the_page_on_performance_shows_the_kept_run() -> None:
+def test_the_pages_on_performance_show_the_kept_run() -> None:
     """Its tables and its plot are what `python -m bench.report` makes of bench/results/latest.json."""
     kept = results.load(results.LATEST.read_text())
-    assert f"{report.BEGIN}{report.markdown(kept)}{report.END}" in report.PAGE.read_text()
+    assert f"{report.BEGIN}{report.markdown(kept)}{report.END}" in report.RAW.read_text()
+    assert f"{report.BEGIN}{report.operators_page(kept)}{report.END}" in report.PAGE.read_text()
     assert report.PLOT.read_text() == plot.draw(kept)
