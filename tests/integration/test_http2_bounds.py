@@ -1,5 +1,6 @@
 """Who may stay connected to the http2 engine, and for how long."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -10,12 +11,14 @@ import grpc
 import pytest
 import trustme
 from ipgate.engines import bounds
+from ipgate.engines import http2 as http2_engine
 from ipgate.engines.health import CHECK
+from ipgate.engines.http2.connection import Connection
 from ipgate.engines.tls import TlsFiles
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
-from tests.harness.engines import running_http2
+from tests.harness.engines import running_http2, started
 from tests.harness.http2 import DATA, PREFACE, Wire, grpc_message
 from tests.harness.waiting import eventually
 
@@ -196,3 +199,24 @@ def test_answers_that_are_not_read_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         refused = wire.first(http2.HEADERS, 201)
         assert refused is not None
         assert refused.headers["grpc-status"] == "8"
+
+
+def test_an_engine_without_its_bounds_of_time_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its worker is replaced then, instead of serving strangers without end."""
+
+    def fail(_connection: Connection, _now: float) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Connection, "check", fail)
+
+    async def run() -> None:
+        engine = await started(http2_engine.build)
+        host, port = "127.0.0.1", engine.port
+        _, writer = await asyncio.open_connection(host, port)
+        async with asyncio.timeout(10):
+            with pytest.raises(RuntimeError, match="a bug"):
+                await engine.ended()
+        writer.close()
+        await engine.stop(0)
+
+    asyncio.run(run())

@@ -252,7 +252,11 @@ async def _watch_supervisor(
         if "root_sha256" in given:
             identity.replace_root(bytes.fromhex(given["root_sha256"]))
         if "tls" in given:
-            engine.replace_tls(TlsFiles(**given["tls"]))
+            try:
+                engine.replace_tls(TlsFiles(**given["tls"]))
+            except OSError as error:
+                # Whatever it is, the end of the supervisor must still be noticed.
+                log.warning("TLS files not replaced, the former stay in force: %s", error)
     stopping.set()
 
 

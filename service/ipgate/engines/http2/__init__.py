@@ -88,7 +88,11 @@ class Http2Engine:
         self._ended.set_result(None)
 
     async def ended(self) -> None:
-        """Returns when the server has ended by `stop`."""
+        """Returns when the server has ended by `stop`, or nothing applies the bounds of time any more."""
+        ends: list[asyncio.Future[None]] = [self._ended, self._server.checking]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ended.done():
+            await self._server.checking  # raises what ended it
         await self._ended
 
 

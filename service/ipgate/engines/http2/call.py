@@ -167,9 +167,8 @@ class Call(CallInfo):
 
     def send(self, message: bytes) -> None:
         """Sends one message of a stream of answers."""
-        self.connection.life.strikes = (
-            0  # clients measure the way with pings while they get answers
-        )
+        # Clients measure the way with pings while they get answers.
+        self.connection.life.strikes = 0
         if not self._started:
             self._started = True
             self.connection.codec.begin(self.stream)

@@ -44,7 +44,8 @@ class Http2Server:
         self._hosts = Counter[str]()
         self._conversing = Counter[str]()
         self._none_left = asyncio.Event()
-        self._checking = self.loop.create_task(self._check_all())
+        self.checking = self.loop.create_task(self._check_all())
+        """Applies the bounds of time. A server must not outlive it."""
 
     def accepts(self, connection: Connection) -> bool:
         """Whether a new connection may stay. A stranger makes room for it if there is one."""
@@ -105,7 +106,7 @@ class Http2Server:
         for connection in self._all():
             connection.end()
         await self._all_lost(_LAST_WORDS)
-        self._checking.cancel()
+        self.checking.cancel()
 
     async def _all_lost(self, within: float) -> None:
         """Returns when no connection is left, or after so many seconds."""
