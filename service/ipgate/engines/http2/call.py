@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from google.rpc.status_pb2 import Status
@@ -43,7 +44,6 @@ class Call(CallInfo):
         "_unread",
         "connection",
         "ended",
-        "is_admitted",
         "stream",
     )
 
@@ -59,7 +59,6 @@ class Call(CallInfo):
         self.stream = stream
         self.authorization = found[AUTHORIZATION].decode("latin-1")
         self.ended = False
-        self.is_admitted = False
         self._headers = headers
         self._encoding = found[ENCODING]
         self._deadline: float | None = None
@@ -92,13 +91,13 @@ class Call(CallInfo):
             return None
         return max(0.0, self._deadline - self.connection.time())
 
+    @abstractmethod
     def on_data(self, data: bytes, *, ended: bool) -> None:
         """Takes bytes of the caller's messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stay(self) -> None:
         """Is called at the end of the read in which the call began, if it has not ended by then."""
-        raise NotImplementedError
 
     def collect(self, data: bytes, most: int) -> Frames:
         """The messages as far as they have come. What was not read yet makes no room for more until
@@ -119,19 +118,25 @@ class Call(CallInfo):
         """Ends the call with an error after so many seconds, or with DEADLINE_EXCEEDED at its deadline if
         that is sooner."""
         remaining = self.time_remaining()
-        status = None if remaining is None or remaining > delay else LATE
-        after = delay if status is None else remaining
+        if remaining is None or remaining > delay:
+            self._set_timer(delay, to_status(error))
+        else:
+            self._set_timer(remaining, LATE)
+
+    def end_at_deadline(self) -> None:
+        """Ends the call with DEADLINE_EXCEEDED at its deadline, if it has one."""
+        remaining = self.time_remaining()
+        if remaining is not None:
+            self._set_timer(remaining, LATE)
+
+    def _set_timer(self, delay: float, status: Status) -> None:
         self.stop_timer()
-        self._timer = self.connection.loop.call_later(after or 0, self._time_out, error, status)
+        self._timer = self.connection.loop.call_later(delay, self.connection.conclude, self, status)
 
     def stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _time_out(self, error: IpgateError, status: Status | None) -> None:
-        self._timer = None
-        self.connection.conclude(self, to_status(error) if status is None else status)
 
     def spawn(self, work: Any) -> None:
         """Does what must be waited for. Its errors end the call."""

@@ -10,7 +10,7 @@ from google.rpc.status_pb2 import Status
 from ipgate.engines import bounds
 from ipgate.engines.http2 import requests
 from ipgate.engines.http2.call import Call
-from ipgate.engines.http2.calls import Conversation, HealthCall, Unary
+from ipgate.engines.http2.calls import Conversation, Unary
 from ipgate.engines.http2.codec import (
     ENHANCE_YOUR_CALM,
     NO_ERROR,
@@ -18,6 +18,7 @@ from ipgate.engines.http2.codec import (
     Headers,
     ProtocolError,
 )
+from ipgate.engines.http2.health_call import HealthCall
 from ipgate.engines.http2.lifetime import Due, Lifetime
 from ipgate.engines.messages import (
     NO_METHOD,
@@ -150,7 +151,7 @@ class Connection(asyncio.Protocol):
         while self.stalled:
             stalled, self.stalled = self.stalled, set()
             for call in stalled:
-                call.converse()
+                call.read()
             more = self.codec.pending()
             if not more:
                 break

@@ -12,6 +12,7 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import LimitExceeded
+from ipgate.engines.messages import missing
 from ipgate.rpc.pipeline import Refusal
 from ipgate.rpc.status import to_status
 
@@ -28,7 +29,7 @@ _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
-SECOND_MESSAGE = Status(
+_SECOND_MESSAGE = Status(
     code=code_pb2.UNIMPLEMENTED, message="the call has two messages; this method takes one"
 )
 
@@ -43,6 +44,8 @@ class Frames:
         self._encoding = encoding
         self._most = most
         self._held = bytearray()
+        self.only: bytes | None = None
+        """The message of a call that has one, as far as `take_only` has found it."""
 
     def feed(self, data: bytes) -> None:
         self._held += data
@@ -65,6 +68,20 @@ class Frames:
         if flag > 1:
             raise _bad(code_pb2.INTERNAL, f"the frame's first byte is {flag}; send 0 or 1")
         return self._unpacked(message)
+
+    def take_only(self, *, ended: bool) -> bytes | None:
+        """The message of a call that has one, when nothing more arrives. Raises Refusal."""
+        message = self.take()
+        while message is not None:
+            if self.only is not None:
+                raise Refusal(_SECOND_MESSAGE)
+            self.only, message = message, self.take()
+        if not ended:
+            return None
+        self.end()
+        if self.only is None:
+            raise Refusal(to_status(missing()))
+        return self.only
 
     def end(self) -> None:
         """Nothing more arrives. Raises Refusal if there is half a message."""
