@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ipgate.authorizer.authorizer import Verdict
+from ipgate.rpc.answers import batch_out, question_in
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.convert import batch_out, question_in
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges

@@ -21,8 +21,8 @@ from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
 from ipgate.domain.revision import SHARDS
 from ipgate.domain.writing import MAINTENANCE
+from ipgate.rpc.answers import question_in
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import question_in
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import connect

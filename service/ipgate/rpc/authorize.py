@@ -10,8 +10,8 @@ from google.rpc.status_pb2 import Status
 from ipgate.authorizer.authorizer import LONGEST_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
+from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.status import internal, to_status
 from ipgate.v1 import authorize_pb2 as authorize
 

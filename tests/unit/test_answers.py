@@ -10,7 +10,7 @@ from ipgate.authorizer.authorizer import Verdict
 from ipgate.domain.addresses import format_range
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.names import MAX_NAME
-from ipgate.rpc.convert import batch_out, verdict_out
+from ipgate.rpc.answers import batch_out, verdict_out
 from ipgate.v1 import authorize_pb2 as authorize
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=MAX_NAME // 4)
