@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 from ipgate.app.launch import batch_scheduling
-from ipgate.app.worker import Orders
+from ipgate.app.orders import Orders
 from ipgate.engines.place import Place
 from ipgate.settings import Settings
 from rich.progress import Progress

@@ -19,10 +19,11 @@ from ipgate import processes
 from ipgate.app import cores
 from ipgate.app.host import raise_file_limit, reserved
 from ipgate.app.launch import launched
+from ipgate.app.orders import Orders
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
 from ipgate.app.store_start import connection, prepare
-from ipgate.app.worker import READY, Orders
+from ipgate.app.worker import READY
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.engines.tls import TlsFiles

@@ -14,10 +14,7 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import uvloop
 
@@ -27,6 +24,7 @@ from ipgate.admin.lists import Lists
 from ipgate.admin.tokens import Tokens
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.logs import set_up_logs
+from ipgate.app.orders import Orders
 from ipgate.authorizer.authorizer import Authorizer
 from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.flights import Flights
@@ -40,7 +38,6 @@ from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import SHARDS
 from ipgate.engines import grpcio, http2
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
-from ipgate.engines.place import Place
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
@@ -83,30 +80,6 @@ _ADMIN_CONNECTIONS = 32
 _ADMIN_STALENESS = 5.0
 _STORE_POLL = 0.2
 _LEAVE_TIMEOUT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the supervisor tells a worker. The root token itself is not among it."""
-
-    settings: Settings
-    store_url: str
-    place: Place
-    root_sha256: str
-    worker: str
-    """Its name in the register of workers."""
-    tls: TlsFiles | None = None
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Orders":
-        values: dict[str, Any] = json.loads(text)
-        settings = values.pop("settings")
-        settings["data_dir"] = Path(settings["data_dir"])
-        tls, place = values.pop("tls"), Place(**values.pop("place"))
-        return cls(Settings(**settings), place=place, tls=tls and TlsFiles(**tls), **values)
 
 
 async def run(
