@@ -69,9 +69,11 @@ def _text(raw: bytes) -> bytes:
 class Wire:
     """One connection. Reads and writes are bounded by `timeout` seconds."""
 
-    def __init__(self, address: str, *, preface: bytes = PREFACE, timeout: float = 10) -> None:
+    def __init__(
+        self, address: str, *, preface: bytes = PREFACE, timeout: float = 10, source: str = ""
+    ) -> None:
         host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=timeout)
+        self.socket = socket.create_connection((host, int(port)), timeout, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
         self._decoder = Decoder()

@@ -138,14 +138,39 @@ def test_health_is_answered_when_all_connections_are_taken() -> None:
 
 
 def test_strangers_of_one_address_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound they are closed; callers with a good token are not counted by address."""
+    """Those beyond the bound are closed soon; callers with a good token are not counted by address."""
     monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
     with running_http2() as address, ExitStack() as stack:
         for wire in opened(stack, address, 3):
             assert ask(wire) == "0"
-        opened(stack, address, 3)
-        (over,) = opened(stack, address)
-        assert not is_open(over, ask)
+        idle = opened(stack, address, 6)
+        for wire in idle[:3]:
+            assert wire.first(DATA) is None, "it is closed"
+        assert [ask(wire) for wire in idle[3:]] == ["0"] * 3
+
+
+def test_many_callers_of_one_address_may_connect_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those behind a gateway do when ipgate was started again: each has time for its first call."""
+    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(bounds, "STRANGER_HASTE", 60)
+    with running_http2() as address, ExitStack() as stack:
+        wires = opened(stack, address, 50)
+        assert [ask(wire) for wire in wires] == ["0"] * 50
+
+
+def test_a_flood_of_one_address_takes_no_places_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When there are too many connections, its own oldest ones make room."""
+    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(bounds, "STRANGER_HASTE", 60)
+    with running_http2(max_connections=8) as address, ExitStack() as stack:
+        other = stack.enter_context(Wire(address, source="127.0.0.2"))
+        other.settings()
+        flood = opened(stack, address, 20)
+        assert ask(other) == "0"
+        assert ask(flood[-1]) == "0"
+        assert not is_open(flood[0], ask)
 
 
 def test_thousands_of_idle_connections_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,9 @@ STRANGER = 30
 STRANGER_GRACE = 5
 """For its last calls after that."""
 
-STRANGERS_OF_A_HOST = 64
-"""Connections of one peer address that have not."""
+STRANGERS_OF_A_HOST, STRANGER_HASTE = 64, 1.0
+"""Connections of one peer address that have not, and seconds for those beyond: many callers behind one
+address may connect at the same time, and need a moment for their first call."""
 
 SPARE_CONNECTIONS = 8
 """Beyond `max-connections`, for health calls alone."""

@@ -51,13 +51,10 @@ class Http2Server:
         """Whether a new connection may stay. A stranger makes room for it if there is one."""
         address = connection.transport.get_extra_info("peername")
         connection.host = address[0] if address else ""
-        if connection.host and self._hosts[connection.host] >= bounds.STRANGERS_OF_A_HOST:
-            return False
         if len(self._connections) >= self._most:
-            oldest = next(iter(self._strangers), None)
+            oldest = self._oldest_stranger(connection.host)
             if oldest is not None:
-                self.lost(oldest)
-                oldest.transport.abort()
+                self._evict(oldest)
         connection.spare = len(self._connections) >= self._most
         if not connection.spare:
             self._connections[connection] = None
@@ -83,6 +80,19 @@ class Http2Server:
         self._spares.discard(connection)
         if not self._connections and not self._spares:
             self._none_left.set()
+
+    def _oldest_stranger(self, host: str) -> Connection | None:
+        """That of the same address if many come from there: a flood takes no places from others."""
+        if not self._is_crowded(host):
+            return next(iter(self._strangers), None)
+        return next(stranger for stranger in self._strangers if stranger.host == host)
+
+    def _is_crowded(self, host: str) -> bool:
+        return host != "" and self._hosts[host] > bounds.STRANGERS_OF_A_HOST
+
+    def _evict(self, connection: Connection) -> None:
+        self.lost(connection)
+        connection.transport.abort()
 
     def knows(self, call: Call) -> bool:
         """Whether the token of a call is good."""
@@ -125,3 +135,7 @@ class Http2Server:
             now = self.loop.time()
             for connection in self._all():
                 connection.check(now)
+            for stranger in list(self._strangers):
+                age = now - stranger.life.began
+                if age > bounds.STRANGER_HASTE and self._is_crowded(stranger.host):
+                    self._evict(stranger)
