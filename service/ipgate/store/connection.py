@@ -89,6 +89,8 @@ def connect(
                 "socket_connect_timeout": CONNECT_TIMEOUT,
                 "retry": Retry(NoBackoff(), 0),
                 "client_name": "ipgate",
+                # Else each new connection looks its version up on the disk, which takes a millisecond.
+                "driver_info": None,
                 "protocol": 2,
             },
             password_file=password_file,
