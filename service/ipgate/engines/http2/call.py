@@ -161,7 +161,7 @@ class Call(CallInfo):
             self.connection.conclude(self, internal("a call", error))
         else:
             self.connection.recognize(self)
-            self.connection.flush()
+            self.connection.flush_soon()
 
     def answer(self, message: bytes) -> None:
         """Ends a unary call well."""

@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._calls: dict[int, Call] = {}
         self._fresh: list[Call] = []
         self._discarding: set[int] = set()
-        self._paused = self._closing = False
+        self._paused = self._closing = self._is_flushing = False
         self.is_lost = False
         self._backlog = 0
         self._linger = bounds.LINGER_BYTES
@@ -132,9 +132,16 @@ class Connection(asyncio.Protocol):
         self.transport.resume_reading()
         self.flush()
 
+    def flush_soon(self) -> None:
+        """Sends what there is to be sent, with the answers of other calls that end in this turn of the loop."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            self.loop.call_soon(self.flush)
+
     @_survived
     def flush(self) -> None:
         """Sends what there is to be sent."""
+        self._is_flushing = False
         self._send()
 
     @_survived
