@@ -68,43 +68,15 @@ class Authorizer:
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
 
-    def try_decide(self, caller: Caller, question: Question) -> Verdict | None:
+    def try_decide(
+        self, caller: Caller, question: Question, *, confirmed: bool = False
+    ) -> Verdict | None:
         """The verdict of rules 1 to 5 from memory. None if something must be waited for, which `resolve`
-        does. Raises InvalidArgument for a name that is none, and Unavailable when memory is stale."""
-        revision = question.min_revision
+        does, as it does where there is no lease and the store was not looked at since the question came
+        (`confirmed`). Raises InvalidArgument for a name that is none, and Unavailable when memory is stale."""
+        subject, address, revision = question
         if revision is not None and not self._follower.includes(revision):
             return None
-        return self._verdict(caller, question.subject, question.address)
-
-    async def resolve(
-        self, caller: Caller, question: Question, timeout: float | None = None
-    ) -> Verdict:
-        """The verdict, once its revision has come and all is loaded. `timeout`: seconds until the caller's
-        deadline. Raises as `try_decide`."""
-        subject, address, revision = question
-        if isinstance(subject, str):
-            parse_child("api_key", subject, API_KEYS)
-        if revision is not None and not self._follower.includes(revision):
-            wait = LONGEST_WAIT if timeout is None else min(timeout * 0.9, UTMOST_WAIT)
-            with self._waits.waiting(caller):
-                await self._follower.wait_for(revision, wait)
-        confirmed = False
-        for _ in range(_ROUNDS):
-            verdict = self._verdict(caller, subject, address, confirmed=confirmed)
-            if verdict is not None:
-                return verdict
-            if not confirmed and not self._follower.is_leased():
-                await self._follower.confirm()
-                confirmed = True
-            else:
-                await self._load(subject)
-        raise Unavailable("the policy changes faster than it can be read; try again")
-
-    def _verdict(
-        self, caller: Caller, subject: Subject, address: int | None, *, confirmed: bool = False
-    ) -> Verdict | None:
-        """The verdict from what is held now, without a pause; None if something is missing, or if there
-        is no lease and the store was not looked at since the question came (`confirmed`)."""
         if isinstance(subject, bytes):
             # As Table.get does it, without its call.
             key = self._cache.digests.parts[hash(subject) & MASK].get(subject)
@@ -124,11 +96,10 @@ class Authorizer:
             # To this caller the key must look as one that does not exist, at any speed.
             return self._not_visible(subject, confirmed=confirmed)
         history = self._follower.histories[workspace.shard]
-        if self._steady() > history.valid_until:
-            if self._follower.is_stale(workspace.shard):
-                raise self._stale()
-            if not confirmed:
-                return None
+        if self._steady() > history.valid_until and not self._outlives_lease(
+            workspace.shard, confirmed=confirmed
+        ):
+            return None
         if not key.lists and not workspace.loaded:
             return None
         key.used = True
@@ -138,6 +109,36 @@ class Authorizer:
             return _tuple(Verdict, (decide(key, workspace, address, now), key.name, history.token))
         except NotCompiled:
             return None
+
+    async def resolve(
+        self, caller: Caller, question: Question, timeout: float | None = None
+    ) -> Verdict:
+        """The verdict, once its revision has come and all is loaded. `timeout`: seconds until the caller's
+        deadline. Raises as `try_decide`."""
+        subject, _, revision = question
+        if isinstance(subject, str):
+            parse_child("api_key", subject, API_KEYS)
+        if revision is not None and not self._follower.includes(revision):
+            wait = LONGEST_WAIT if timeout is None else min(timeout * 0.9, UTMOST_WAIT)
+            with self._waits.waiting(caller):
+                await self._follower.wait_for(revision, wait)
+        confirmed = False
+        for _ in range(_ROUNDS):
+            verdict = self.try_decide(caller, question, confirmed=confirmed)
+            if verdict is not None:
+                return verdict
+            if not confirmed and not self._follower.is_leased():
+                await self._follower.confirm()
+                confirmed = True
+            else:
+                await self._load(subject)
+        raise Unavailable("the policy changes faster than it can be read; try again")
+
+    def _outlives_lease(self, shard: int, *, confirmed: bool) -> bool:
+        """Whether memory may be used without a lease. Raises Unavailable when it is stale."""
+        if self._follower.is_stale(shard):
+            raise self._stale()
+        return confirmed
 
     def _held(self, subject: Subject) -> HeldKey | None:
         if isinstance(subject, bytes):

@@ -74,13 +74,15 @@ class AuthorizeServicer:
     ) -> bool:
         """Goes on with a batch until it is over, or has more errors than may be made in a row. True if all
         results are there."""
-        errors, complete = 0, True
+        errors, complete, attempt = 0, True, self._try
         for request in requests[len(results) :]:
-            result = self._try(request, caller)
+            result = attempt(request, caller)
             results.append(result)
+            if type(result) is Verdict:
+                continue  # most are, and isinstance takes twice as long
             if isinstance(result, Question):
                 complete = False
-            elif isinstance(result, Status):
+            else:
                 errors += 1
                 if errors >= MAX_ERRORS_IN_A_ROW:
                     return False
