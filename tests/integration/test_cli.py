@@ -264,7 +264,7 @@ def test_a_new_credential_is_shown_even_if_the_wait_fails(run: Run, shared_url: 
     with redis.from_url(shared_url) as store:
         store.hset("ipgate:workers", "behind", f"9999999999 {behind}")
         try:
-            shown = run("--timeout", "5", "key", "create", "late", "--wait", code=2)
+            shown = run("--timeout", "15", "key", "create", "late", "--wait", code=2)
         finally:
             store.hdel("ipgate:workers", "behind")
     assert "ipg_" in shown
