@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -251,6 +251,37 @@ class Failing(WorkerRegister):
             self.failures -= 1
             raise ValueError("unheard of")
         await super().renew(worker, applied, lease)
+
+
+def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
+    """As it is by a library that takes it for the end of its own waiting."""
+    store = StoreServer(tmp_path / "s").start()
+
+    async def run() -> None:
+        async with parts(store.url) as p:
+            register = Deaf(p.scripts)
+            presence = Presence(register, p.follower, p.clock, worker="w")
+            await p.allow_list("l", "192.0.2.1")
+            await p.key("k")
+            revision = parse_revision("r", await p.link("l", "k"))
+            waiting = asyncio.create_task(presence.everywhere(revision, 0.5))
+            await asyncio.wait([waiting], timeout=20)
+            assert waiting.done()
+            assert isinstance(waiting.exception(), Unavailable)
+
+    try:
+        asyncio.run(run())
+    finally:
+        store.stop()
+
+
+class Deaf(WorkerRegister):
+    """Loses every cancellation."""
+
+    async def live(self) -> dict[str, list[Head]]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(2)
+        return await super().live()
 
 
 def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(

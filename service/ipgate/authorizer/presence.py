@@ -90,10 +90,14 @@ class Presence:
         Raises Unavailable after `timeout` seconds.
         """
         waiting = "this worker has not applied it"
+        time = asyncio.get_running_loop().time
+        deadline = time() + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(deadline):
                 await self._follower.applied(revision)
-                while True:
+                # The clock is asked, too: asyncio.wait_for (Python 3.11), which redis-py calls, loses a
+                # cancellation that comes together with its result.
+                while time() < deadline:
                     history = self._follower.histories[revision.shard]
                     rows = await self._live()
                     behind = [
@@ -108,6 +112,7 @@ class Presence:
                     elif not behind and self._worker in rows and settled:
                         return len(rows)
                     await asyncio.sleep(_POLL)
+                raise TimeoutError
         except TimeoutError:
             raise Unavailable(
                 f"the revision is not in force everywhere yet: {waiting}; try again",
