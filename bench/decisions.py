@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ipgate import cooperative
 from ipgate.domain.addresses import format_range, parse_address, parse_range
 from ipgate.domain.decision import decide
 from ipgate.domain.intervals import Intervals, compile_list
-from ipgate.pacing import in_steps
 
 from bench.figures import Figure
 from bench.ranges import SEED, packed
@@ -56,7 +56,9 @@ def measure() -> list[Figure]:
     figures = [calibration()]
     cost: dict[int, float] = {}
     for size in _SIZES:
-        intervals = asyncio.run(in_steps(compile_list("workspaces/w/allowLists/l", packed(size))))
+        intervals = asyncio.run(
+            cooperative.run(compile_list("workspaces/w/allowLists/l", packed(size)))
+        )
         cost[size] = decision(intervals)
         figures.append(Figure(f"decision, {size:,} ranges", cost[size], "µs"))
         if size == _SIZES[-1]:

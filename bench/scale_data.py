@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ipgate.domain.revision import SHARDS
-from ipgate.store.keys import shard_of
+from ipgate.domain.shards import SHARDS, shard_of
 from rich.progress import Progress
 
 BIG, MANY = "big", "many"

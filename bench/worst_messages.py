@@ -16,8 +16,8 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.admin.tokens import Tokens
-from ipgate.authorizer.presence import Presence
 from ipgate.authorizer.revision_waits import RevisionWaits
+from ipgate.authorizer.worker_lease import WorkerLease
 from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
 from ipgate.rpc.api_keys import ApiKeyServicer
@@ -34,7 +34,7 @@ from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.store.tokens import TokenStore
-from ipgate.store.workers import WorkerRegister
+from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.store.workspaces import WorkspaceStore
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
@@ -53,10 +53,10 @@ class _Root:
 
     caller_of_all = Caller("<root>", Role.ROOT)
 
-    def at_once(self, _authorization: str) -> Caller:
+    def try_authenticate(self, _authorization: str) -> Caller:
         return self.caller_of_all
 
-    async def caller(self, _authorization: str) -> Caller:
+    async def authenticate(self, _authorization: str) -> Caller:
         return self.caller_of_all
 
 
@@ -95,19 +95,19 @@ async def _measure(url: str) -> list[Figure]:
 def _methods(worker: Parts) -> dict[str, Any]:
     scripts, limits, waits = worker.scripts, worker.lists.limits, RevisionWaits()
     tokens, workspaces = TokenStore(scripts), WorkspaceStore(scripts)
-    presence = Presence(WorkerRegister(scripts), worker.follower, worker.clock, worker="w")
+    lease = WorkerLease(WorkerRegistry(scripts), worker.follower, worker.clock, worker="w")
     worker.follower.lease(float("inf"))
-    identity: Any = _Root()
+    authenticator: Any = _Root()
     return all_methods(
         [
             WorkspaceServicer(worker.workspaces, workspaces),
             ListServicer(worker.lists, worker.lists.store),
             ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys),
             TokenServicer(Tokens(tokens, workspaces)),
-            RevisionServicer(presence, waits),
+            RevisionServicer(lease, waits),
         ],
         [AuthorizeServicer(worker.authorizer)],
-        identity,
+        authenticator,
         _SIZES,
     )
 

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ipgate.store.keys import shard_of
+from ipgate.domain.shards import shard_of
 
 from tests.faults.history import Answer, Change, History, Workspace
 from tests.faults.model import Policy
@@ -38,7 +38,7 @@ class _Timeline:
             if change.revision is None:
                 continue
             report.acknowledged += 1
-            if stream.get(change.revision.number, ("", ""))[0] != change.revision.tip:
+            if stream.get(change.revision.sequence, ("", ""))[0] != change.revision.change_id:
                 report.lost += 1
                 report.violations.append(
                     f"{workspace.name}: an acknowledged change is lost: {change}"
@@ -89,18 +89,18 @@ def _of_known(
 ) -> Iterator[str]:
     found = answer.revision
     assert found is not None
-    tip, _ = streams[found.shard].get(found.number, ("", ""))
-    if found.number and tip != found.tip:
+    tip, _ = streams[found.shard].get(found.sequence, ("", ""))
+    if found.sequence and tip != found.change_id:
         yield "of a history that the store does not have"
         return
-    if answer.wanted and found.number < answer.wanted.number:
-        yield f"older than its min_revision {answer.wanted.number}"
-    policy = line.at(found.number) or Policy()
+    if answer.wanted and found.sequence < answer.wanted.sequence:
+        yield f"older than its min_revision {answer.wanted.sequence}"
+    policy = line.at(found.sequence) or Policy()
     holder = policy.holder(answer.credential) if answer.credential else answer.key
     expected = policy.decide(holder, answer.ip)
     if answer.said != expected:
-        yield f"not as at {found.number}, where it is {expected}"
-    missing = line.first_missing(found.number)
+        yield f"not as at {found.sequence}, where it is {expected}"
+    missing = line.first_missing(found.sequence)
     if missing is not None and missing.revision is not None:
         staleness = answer.began - missing.ended
         report.longest_staleness = max(report.longest_staleness, staleness)
@@ -115,7 +115,7 @@ def _of_unknown(answer: Answer, line: _Timeline, max_staleness: float) -> Iterat
         return
     oldest = 0
     for index, change in enumerate(line.changes):
-        wanted = answer.wanted and line.numbers[index] <= answer.wanted.number
+        wanted = answer.wanted and line.numbers[index] <= answer.wanted.sequence
         if wanted or change.ended < answer.began - max_staleness:
             oldest = index
     allowed = [each for each in line.changes[oldest:] if each.began <= answer.ended]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ipgate.domain.revision import SHARDS
-from ipgate.store import keys
+from ipgate.domain.shards import SHARDS
+from ipgate.store import key_names
 
 from tests.faults.checker import Report, Streams, check
 from tests.faults.history import Answer, History, now
@@ -98,7 +98,7 @@ class Ordeal:
             return {
                 shard: {
                     int(identifier.partition("-")[0]): (fields["tip"], fields["workspace"])
-                    for identifier, fields in client.xrange(keys.changes(shard))
+                    for identifier, fields in client.xrange(key_names.changes(shard))
                 }
                 for shard in range(SHARDS)
             }

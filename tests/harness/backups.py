@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ipgate.store.keys import shard_of
+from ipgate.domain.shards import shard_of
 
 from tests.harness.servers import IPGATE
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.domain.shards import shard_of
+from ipgate.store.key_names import shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 

@@ -25,10 +25,10 @@ from tests.harness.servers import ROOT_TOKEN
 class OnlyRoot:
     """Knows the root token of the tests."""
 
-    def at_once(self, authorization: str) -> Caller | None:
+    def try_authenticate(self, authorization: str) -> Caller | None:
         return ROOT if authorization == f"Bearer {ROOT_TOKEN}" else None
 
-    async def caller(self, _authorization: str) -> Caller:
+    async def authenticate(self, _authorization: str) -> Caller:
         raise Unauthenticated("the access token is not valid", reason="TOKEN_INVALID")
 
 
@@ -41,11 +41,11 @@ def say_who(_request: Any, info: CallInfo) -> bytes:
 
 async def started(build: Build, tls: TlsFiles | None = None, **settings: Any) -> Any:
     """An engine with one method, on the loop that runs."""
-    identity: Any = OnlyRoot()
+    authenticator: Any = OnlyRoot()
     name = AUTHORIZE.removeprefix("/")
-    method = Method(name, identity, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
+    method = Method(name, authenticator, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
     made = Settings(**{"listen": "127.0.0.1:0"} | settings)
-    engine = build(made, Place(), {AUTHORIZE: method}, identity, tls)
+    engine = build(made, Place(), {AUTHORIZE: method}, authenticator, tls)
     engine.health.report("", serving=True)
     await engine.start()
     return engine

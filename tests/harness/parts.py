@@ -12,22 +12,22 @@ from ipgate.admin.limits import Limits
 from ipgate.admin.lists import Lists
 from ipgate.admin.workspaces import Workspaces
 from ipgate.authorizer.authorizer import Authorizer
-from ipgate.authorizer.cache import PolicyCache
-from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.loader import PolicyLoader
 from ipgate.authorizer.revision_waits import RevisionWaits
+from ipgate.authorizer.single_flight import SingleFlight
 from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
-from ipgate.domain.revision import SHARDS
+from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import MAINTENANCE
+from ipgate.policy.cache import PolicyCache
 from ipgate.rpc.answers import question_in
 from ipgate.rpc.call_info import CallInfo
 from ipgate.store import feed
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import connect
 from ipgate.store.lists import ListStore
-from ipgate.store.rules import RuleStore
+from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
@@ -58,7 +58,7 @@ class Gate:
             await self._open.wait()
 
 
-class GatedRules(RuleStore):
+class GatedReader(PolicyReader):
     """Holds up each answer between its reading and its use, and counts the reads."""
 
     def __init__(self, scripts: Scripts) -> None:
@@ -110,7 +110,7 @@ class Parts:
 
     workspace: str
     scripts: Scripts
-    rules: GatedRules
+    reader: GatedReader
     feed_gate: Gate
     clock: SetClock
     cache: PolicyCache
@@ -193,11 +193,11 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
     store_clock = StoreClock(clock)
     scripts = Scripts(redis, clock, store_clock=store_clock)
     await scripts.initialize()
-    rules, cache, flights = GatedRules(scripts), PolicyCache(cache_bytes), Flights()
+    reader, cache, single_flight = GatedReader(scripts), PolicyCache(cache_bytes), SingleFlight()
     gated_feed = GatedFeed(feed_redis, range(SHARDS), store_clock)
     gated_feed.gate = Gate()
-    follower = Follower([gated_feed], scripts, cache, flights, clock, max_staleness=30)
-    loading = Loading(rules, cache, flights, follower)
+    follower = Follower([gated_feed], scripts, cache, single_flight, clock, max_staleness=30)
+    loader = PolicyLoader(reader, cache, single_flight, follower)
     await follower.start()
     following = asyncio.create_task(follower.run())
     workspaces = Workspaces(WorkspaceStore(scripts), TokenStore(scripts))
@@ -207,14 +207,14 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
         yield Parts(
             workspace=workspace,
             scripts=scripts,
-            rules=rules,
+            reader=reader,
             feed_gate=gated_feed.gate,
             clock=clock,
             cache=cache,
             follower=follower,
-            authorizer=Authorizer(cache, loading, follower, clock, RevisionWaits()),
+            authorizer=Authorizer(cache, loader, follower, clock, RevisionWaits()),
             lists=Lists(
-                ListStore(scripts), RuleStore(scripts), Limits(100_000, 1000, 10**6, 10_000)
+                ListStore(scripts), PolicyReader(scripts), Limits(100_000, 1000, 10**6, 10_000)
             ),
             workspaces=workspaces,
             keys=ApiKeyStore(scripts),

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 30.0
+WAIT_TIMEOUT = 30.0
 
 
-def eventually(condition: Callable[[], object], what: str, *, within: float = PATIENCE) -> None:
+def eventually(condition: Callable[[], object], what: str, *, within: float = WAIT_TIMEOUT) -> None:
     """Returns when the condition holds; fails, naming `what`, if it does not in time."""
     deadline = time.monotonic() + within
     while not condition():

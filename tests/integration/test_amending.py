@@ -78,7 +78,7 @@ def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
                 for address in {each >> 6 for each in now} | {last_address(each) for each in now}:
                     for near in (address - 1, address, address + 1):
                         assert await decided(p, near) == expected(now, near)
-            assert p.rules.reads.count("allow_list") == 1
+            assert p.reader.reads.count("allow_list") == 1
 
     asyncio.run(run())
 
@@ -98,7 +98,7 @@ def test_many_ranges_at_once_are_read_anew(url: str) -> None:
                 assert await decided(p, 10 << 24 | 1) == ("10.0.0.0/24" if add else "")
             with pytest.raises(IpgateError):
                 await change(p, many, add=False)
-            assert p.rules.reads.count("allow_list") == 3
+            assert p.reader.reads.count("allow_list") == 3
 
     asyncio.run(run())
 
@@ -121,6 +121,6 @@ def test_a_union_follows_a_change_of_a_member(url: str) -> None:
             await change(p, {range_holding(10 << 24 | 3 << 8, 24)}, add=False)
             await p.caught_up()
             assert await decided(p, 10 << 24 | 3 << 8) == ""
-            assert p.rules.reads.count("allow_list") == 8
+            assert p.reader.reads.count("allow_list") == 8
 
     asyncio.run(run())

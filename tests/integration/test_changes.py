@@ -148,10 +148,10 @@ def test_a_revision_of_the_future_is_unavailable_by_the_deadline(
     key = client.key(workspace, "k").api_key
     present = parse_revision("r", key.revision)
     near, far = (
-        Revision(present.shard, present.epoch, present.number + ahead, present.tip).token()
+        Revision(present.shard, present.epoch, present.sequence + ahead, present.change_id).token()
         for ahead in (100, 1_000_000)
     )
-    lost = Revision(present.shard, present.epoch, present.number, "0" * 16).token()
+    lost = Revision(present.shard, present.epoch, present.sequence, "0" * 16).token()
     other_store = Revision(present.shard, "0" * 16, 1, "0" * 16).token()
     for revision in (near, far, lost, other_store):
         with pytest.raises(Refused) as refused:

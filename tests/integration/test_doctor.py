@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ipgate.clock import Clock
 from ipgate.store.connection import connect
-from ipgate.store.keys import WORKERS
+from ipgate.store.key_names import WORKERS
 from ipgate.store.scripts import Scripts
 from ipgate.store.upkeep import doctor
 from ipgate.store.upkeep.findings import Problem

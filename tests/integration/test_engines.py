@@ -199,7 +199,7 @@ def test_deadlines_end_waits_alike(pair: Pair) -> None:
     """A revision that does not come is waited for until shortly before the deadline."""
     name = f"{pair.workspace}/apiKeys/k"
     present = parse_revision("x", pair.servers[0].client().ask("10.1.2.3", api_key=name).revision)
-    later = replace(present, number=present.number + 100).token()
+    later = replace(present, sequence=present.sequence + 100).token()
     message = ask(key="x", ip="10.0.0.1", min_revision=later)
     found = same(pair, f"{SERVICE}/Authorize", message, timeout=1)
     assert found.code == "UNAVAILABLE"

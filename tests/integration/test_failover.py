@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ipgate.store.keys import changes, meta, shard_of, shard_prefix
+from ipgate.domain.shards import shard_of
+from ipgate.store.key_names import changes, meta, shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import Cluster, SentinelGroup, freeze, thaw

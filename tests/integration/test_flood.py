@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ipgate.authorizer.cache import MAX_UNKNOWN
-from ipgate.authorizer.loading import AT_ONCE
-from ipgate.authorizer.slots import MOST_WAITING
+from ipgate.authorizer.limiter import MAX_WAITING
+from ipgate.authorizer.loader import MAX_READS
 from ipgate.domain.errors import Unavailable
+from ipgate.policy.cache import MAX_NEGATIVE
 from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -53,7 +53,7 @@ def test_a_flood_neither_grows_memory_nor_pushes_out_known_keys(
         client.call("BatchAuthorize", made_up(MAX_BATCH))
         (worker,) = server.workers()
         before = resident(worker)
-        for _ in range(MAX_UNKNOWN // MAX_BATCH + 3):
+        for _ in range(MAX_NEGATIVE // MAX_BATCH + 3):
             client.call("BatchAuthorize", made_up(MAX_BATCH))
         assert resident(worker) < before + (32 << 20)
         store.kill()
@@ -75,13 +75,13 @@ def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> No
     async def run() -> None:
         async with parts(store.url) as p:
             await p.key("k")
-            p.rules.gates["credential"].shut()
+            p.reader.gates["credential"].shut()
             batches = [batch(p, MAX_BATCH) for _ in range(3)]
-            await p.rules.gates["credential"].reached.wait()
+            await p.reader.gates["credential"].reached.wait()
             try:
                 assert await p.ask("1.2.3.4") == "UNRESTRICTED"
             finally:
-                p.rules.gates["credential"].open()
+                p.reader.gates["credential"].open()
             for each in batches:
                 answer = authorize.BatchAuthorizeResponse.FromString(await each)
                 assert len(answer.results) == MAX_BATCH
@@ -94,17 +94,17 @@ def test_what_too_many_wait_for_is_refused_at_once(store: StoreServer) -> None:
 
     async def run() -> None:
         async with parts(store.url) as p:
-            p.rules.gates["credential"].shut()
+            p.reader.gates["credential"].shut()
 
             def ask() -> "asyncio.Task[str]":
                 return asyncio.create_task(p.ask("1.2.3.4", secret=secrets.token_hex(8)))
 
-            asked = [ask() for _ in range(AT_ONCE + MOST_WAITING)]
-            await p.rules.gates["credential"].reached.wait()
+            asked = [ask() for _ in range(MAX_READS + MAX_WAITING)]
+            await p.reader.gates["credential"].reached.wait()
             with pytest.raises(Unavailable) as refused:
                 await ask()
             assert refused.value.reason == "OVERLOADED"
-            p.rules.gates["credential"].open()
+            p.reader.gates["credential"].open()
             assert set(await asyncio.gather(*asked)) == {"KEY_UNKNOWN"}
 
     asyncio.run(run())

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 import redis
-from ipgate.store.keys import shard_of
+from ipgate.domain.shards import shard_of
 
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Server
 from tests.integration.test_access import METHODS, about

@@ -146,14 +146,14 @@ def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
             await p.key("k")
             await p.ask("1.2.3.4")
             stranger = Caller("t", Role.AUTHORIZER, "another")
-            reads = len(p.rules.reads)
+            reads = len(p.reader.reads)
             for key in ("k", "missing"):
                 question = Question(f"workspaces/{p.workspace}/apiKeys/{key}", 0)
                 verdict = p.authorizer.try_decide(stranger, question)
                 assert verdict is not None
                 assert verdict[0].reason.value == "KEY_UNKNOWN"
                 assert verdict[1:] == ("", "")
-            assert len(p.rules.reads) == reads
+            assert len(p.reader.reads) == reads
             known = Question(f"workspaces/{p.workspace}/apiKeys/k", 0)
             assert p.authorizer.try_decide(ROOT, known)
             with pytest.raises(InvalidArgument):
@@ -170,8 +170,8 @@ def test_a_made_up_revision_is_not_waited_for_without_end(
 
     async def run() -> None:
         async with parts(store.url) as p:
-            head = p.follower.histories[3].head
-            future = Revision(3, head.epoch, head.number + 10**6, "0" * 16)
+            head = p.follower.progress[3].position
+            future = Revision(3, head.epoch, head.sequence + 10**6, "0" * 16)
             with pytest.raises(Unavailable) as refused:
                 async with asyncio.timeout(20):
                     await p.authorizer.resolve(ROOT, Question(None, 0, future), timeout=86_400)

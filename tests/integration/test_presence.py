@@ -1,4 +1,4 @@
-"""WaitForRevision, and the register of live workers behind it."""
+"""WaitForRevision, and the registry of live workers behind it."""
 
 import asyncio
 import os
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ipgate.authorizer.presence import Presence
 from ipgate.authorizer.revision_waits import MAX_PER_TOKEN, MAX_PER_WORKSPACE, RevisionWaits
+from ipgate.authorizer.worker_lease import WorkerLease
+from ipgate.domain.changes import Position
 from ipgate.domain.errors import LimitExceeded, Unavailable
 from ipgate.domain.resources import Caller, Role
-from ipgate.domain.revision import SHARDS, parse_revision
+from ipgate.domain.revision import parse_revision
+from ipgate.domain.shards import SHARDS, shard_of
 from ipgate.domain.writing import MAINTENANCE
-from ipgate.store import keys
-from ipgate.store.keys import shard_of
-from ipgate.store.rules import Head
-from ipgate.store.workers import WorkerRegister
+from ipgate.store import key_names
+from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.parts import parts
@@ -145,7 +145,7 @@ def made_up(revision: str, *, epoch: str = "", ahead: int = 0) -> str:
     """A revision that nobody was given."""
     real = parse_revision("x", revision)
     return replace(
-        real, epoch=epoch or real.epoch, number=real.number + ahead, tip="0" * 16
+        real, epoch=epoch or real.epoch, sequence=real.sequence + ahead, change_id="0" * 16
     ).token()
 
 
@@ -222,16 +222,16 @@ def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> 
 
     async def run() -> None:
         async with parts(store.url) as p:
-            register = Failing(p.scripts)
-            presence = Presence(register, p.follower, p.clock, worker="w")
+            registry = Failing(p.scripts)
+            lease = WorkerLease(registry, p.follower, p.clock, worker="w")
             p.feed_gate.shut()
             await p.feed_gate.reached.wait()
-            p.follower.histories[3].refresh(-inf, max_staleness=30, leased_until=inf)
-            renewing = asyncio.create_task(presence.run())
+            p.follower.progress[3].refresh(-inf, max_staleness=30, leased_until=inf)
+            renewing = asyncio.create_task(lease.run())
             async with asyncio.timeout(20):
-                while "w" not in await register.live():
+                while "w" not in await registry.live():
                     await asyncio.sleep(0.01)
-            assert register.failures == 0
+            assert registry.failures == 0
             renewing.cancel()
             p.feed_gate.open()
 
@@ -241,12 +241,12 @@ def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> 
         store.stop()
 
 
-class Failing(WorkerRegister):
+class Failing(WorkerRegistry):
     """Fails once, by a fault that is none of the store's."""
 
     failures = 1
 
-    async def renew(self, worker: str, applied: Sequence[Head], lease: float) -> None:
+    async def renew(self, worker: str, applied: Sequence[Position], lease: float) -> None:
         if self.failures:
             self.failures -= 1
             raise ValueError("unheard of")
@@ -296,14 +296,14 @@ def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
             await p.allow_list("l", "192.0.2.1")
             await p.caught_up()
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
-            presence = Presence(WorkerRegister(p.scripts), p.follower, p.clock, worker="w")
+            lease = WorkerLease(WorkerRegistry(p.scripts), p.follower, p.clock, worker="w")
             p.feed_gate.shut()
             await p.feed_gate.reached.wait()
             await p.link("l", "k")
-            renewing = asyncio.create_task(presence.renew())
-            register = WorkerRegister(p.scripts)
+            renewing = asyncio.create_task(lease.renew())
+            registry = WorkerRegistry(p.scripts)
             async with asyncio.timeout(20):
-                while "w" not in await register.live():
+                while "w" not in await registry.live():
                     await asyncio.sleep(0.01)
             asking = asyncio.create_task(p.ask("8.8.8.8"))
             done, _ = await asyncio.wait([asking, renewing], timeout=0.3)
@@ -328,17 +328,17 @@ def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
             await p.key("k")
             await p.allow_list("l", "192.0.2.1")
             await p.caught_up()
-            register = WorkerRegister(p.scripts)
-            presence = Presence(register, p.follower, p.clock, worker="w")
-            await presence.renew()
-            behind = [p.follower.histories[shard].head for shard in range(SHARDS)]
-            await register.renew("behind", behind, 30)
+            registry = WorkerRegistry(p.scripts)
+            lease = WorkerLease(registry, p.follower, p.clock, worker="w")
+            await lease.renew()
+            behind = [p.follower.progress[shard].position for shard in range(SHARDS)]
+            await registry.renew("behind", behind, 30)
             with store.client() as direct:
                 shard = shard_of(p.workspace)
-                meta, changes = keys.meta(shard), keys.changes(shard)
+                meta, changes = key_names.meta(shard), key_names.changes(shard)
                 before = direct.hgetall(meta)
                 lost = parse_revision("r", await p.link("l", "k"))
-                waiting = asyncio.create_task(presence.everywhere(lost, 8))
+                waiting = asyncio.create_task(lease.wait_until_applied_everywhere(lost, 8))
                 async with asyncio.timeout(20):
                     while not p.follower.includes(lost):
                         await asyncio.sleep(0.01)
@@ -346,8 +346,8 @@ def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
                 direct.delete(changes)
             await p.workspaces.update(p.workspace, {"display_name": "other"}, MAINTENANCE)
             await p.caught_up()
-            renewing = asyncio.create_task(presence.run())
-            await register.leave("behind")
+            renewing = asyncio.create_task(lease.run())
+            await registry.remove("behind")
             with pytest.raises(Unavailable, match="lost it"):
                 await waiting
             renewing.cancel()

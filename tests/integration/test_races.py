@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ipgate.authorizer import cache as cache_module
 from ipgate.domain.errors import AlreadyExists, Unavailable
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import MAINTENANCE, WriteOptions
+from ipgate.policy import cache as cache_module
 from ipgate.store.api_keys import ApiKeyStore
 
 from tests.harness.parts import parts
@@ -46,7 +46,7 @@ def test_nothing_is_answered_once_changes_are_not_followed_any_more(url: str) ->
             for _ in range(3):
                 with pytest.raises(Unavailable):
                     await p.ask("1.2.3.4")
-                await p.follower.moved(0.05)
+                await p.follower.wait_for_change(0.05)
 
     asyncio.run(run())
 
@@ -58,11 +58,11 @@ def test_a_key_that_is_linked_while_it_is_loaded_is_not_kept_unlinked(url: str) 
         async with parts(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
-            p.rules.gates["key"].shut()
+            p.reader.gates["key"].shut()
             asked = asyncio.create_task(p.ask("8.8.8.8"))
-            await p.rules.gates["key"].reached.wait()
+            await p.reader.gates["key"].reached.wait()
             await p.link("l", "k")
-            p.rules.gates["key"].open()
+            p.reader.gates["key"].open()
             await asked
             await p.caught_up()
             assert await p.ask("8.8.8.8") == "NOT_IN_LINKED_LISTS"
@@ -80,15 +80,15 @@ def test_no_decision_mixes_two_states(url: str) -> None:
             await p.key("k")
             await p.default("l", enabled=True)
             await p.caught_up()
-            p.rules.gates["workspace"].shut()
+            p.reader.gates["workspace"].shut()
             asked = asyncio.create_task(p.ask("8.8.8.8"))
-            await p.rules.gates["workspace"].reached.wait()  # the key is held, unlinked
+            await p.reader.gates["workspace"].reached.wait()  # the key is held, unlinked
             p.feed_gate.shut()
             await p.link("l", "k")
             await p.default("l", enabled=False)
             await p.feed_gate.reached.wait()
             await p.workspaces.update(p.workspace, {"display_name": "x"}, MAINTENANCE)
-            p.rules.gates["workspace"].open()
+            p.reader.gates["workspace"].open()
             first = await asyncio.wait({asked}, timeout=0.3)
             assert not first[0] or asked.result() == "NOT_IN_DEFAULT_LIST"
             again = asyncio.create_task(p.ask("8.8.8.8"))
@@ -137,14 +137,14 @@ def test_a_list_deleted_and_made_anew_while_it_is_loaded_stays_dead(url: str) ->
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.link("l", "k")
-            p.rules.gates["allow_list"].shut()
+            p.reader.gates["allow_list"].shut()
             asked = asyncio.create_task(p.ask("203.0.113.7"))
-            await p.rules.gates["allow_list"].reached.wait()
+            await p.reader.gates["allow_list"].reached.wait()
             await p.delete_list("l")
             await p.workspaces.update(p.workspace, {"require_allow_list": True}, MAINTENANCE)
             await p.allow_list("l", "203.0.113.0/24")
             await p.caught_up()
-            p.rules.gates["allow_list"].open()
+            p.reader.gates["allow_list"].open()
             assert await asked == "NO_ALLOW_LIST"
             assert await p.ask("203.0.113.7") == "NO_ALLOW_LIST"
 
@@ -157,11 +157,11 @@ def test_a_key_created_while_it_is_looked_up_does_not_stay_unknown(url: str) -> 
     async def run() -> None:
         async with parts(url) as p:
             secret = secrets.token_hex(16)
-            p.rules.gates["credential"].shut()
+            p.reader.gates["credential"].shut()
             asked = asyncio.create_task(p.ask("8.8.8.8", secret=secret))
-            await p.rules.gates["credential"].reached.wait()
+            await p.reader.gates["credential"].reached.wait()
             await p.key("k", secret)
-            p.rules.gates["credential"].open()
+            p.reader.gates["credential"].open()
             await asked
             await p.caught_up()
             assert await p.ask("8.8.8.8", secret=secret) == "UNRESTRICTED"
@@ -177,15 +177,15 @@ def test_many_callers_of_one_key_cost_one_load(url: str) -> None:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.link("l", "k")
-            p.rules.gates["key"].shut()
+            p.reader.gates["key"].shut()
             asked = [asyncio.create_task(p.ask("10.0.0.1")) for _ in range(50)]
-            await p.rules.gates["key"].reached.wait()
+            await p.reader.gates["key"].reached.wait()
             asked[0].cancel()
             await asyncio.sleep(0)
-            p.rules.gates["key"].open()
+            p.reader.gates["key"].open()
             answers = await asyncio.gather(*asked, return_exceptions=True)
             assert set(answers[1:]) == {"LINKED_LIST_MATCH"}
-            assert p.rules.reads == ["key", "allow_list"]
+            assert p.reader.reads == ["key", "allow_list"]
 
     asyncio.run(run())
 
@@ -207,7 +207,7 @@ def test_stale_memory_is_not_answered_from(url: str) -> None:
                     await p.ask("8.8.8.8", **subject)
                 assert refused.value.reason == "STALE"
             p.feed_gate.open()
-            await _until(lambda: p.follower.oldest() < 30)
+            await _until(lambda: p.follower.max_staleness_now() < 30)
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
 
     asyncio.run(run())
@@ -215,21 +215,21 @@ def test_stale_memory_is_not_answered_from(url: str) -> None:
 
 def test_strangers_cannot_flush_the_cache(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many unknown keys are asked for, few are remembered, and known keys stay."""
-    monkeypatch.setattr(cache_module, "MAX_UNKNOWN", 100)
+    monkeypatch.setattr(cache_module, "MAX_NEGATIVE", 100)
 
     async def run() -> None:
         async with parts(url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
-            reads = len(p.rules.reads)
+            reads = len(p.reader.reads)
             for _ in range(10):
                 await asyncio.gather(
                     *(p.ask("8.8.8.8", secret=secrets.token_hex(8)) for _ in range(50))
                 )
-            assert len(p.cache.unknown) <= 100
-            reads = len(p.rules.reads)
+            assert len(p.cache.negative) <= 100
+            reads = len(p.reader.reads)
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
-            assert len(p.rules.reads) == reads
+            assert len(p.reader.reads) == reads
 
     asyncio.run(run())
 
@@ -291,7 +291,7 @@ def test_a_list_of_many_keys_is_compiled_and_held_once(url: str) -> None:
                 assert await p.ask(f"192.0.2.{index}", f"k{index}") == "LINKED_LIST_MATCH"
             held = {id(each) for key in p.cache.keys.values() for each in key.parts()}
             assert len(held) == 41
-            assert p.rules.reads.count("allow_list") == 41
+            assert p.reader.reads.count("allow_list") == 41
 
     asyncio.run(run())
 
@@ -307,7 +307,7 @@ def test_a_history_that_broke_off_drops_everything(own: StoreServer, damage: str
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             shard = p.cache.workspace(p.workspace).shard
             prefix = f"ipgate:{{s{shard:02}}}:"
-            before = p.follower.histories[shard]
+            before = p.follower.progress[shard]
             with own.client() as client:
                 p.feed_gate.shut()
                 await p.feed_gate.reached.wait()
@@ -323,12 +323,12 @@ def test_a_history_that_broke_off_drops_everything(own: StoreServer, damage: str
                     client.hset(f"{prefix}meta", mapping={"rev": "1", "tip": "0" * 16})
                     client.delete(f"{prefix}changes")
                 p.feed_gate.open()
-            await _until(lambda: p.follower.histories[shard] is not before)
+            await _until(lambda: p.follower.progress[shard] is not before)
             assert not p.cache.keys
             if damage == "FLUSHALL":
                 assert await p.ask("8.8.8.8") == "KEY_UNKNOWN"
                 return
-            await _until(lambda: bool(p.follower.histories[shard].head.epoch))
+            await _until(lambda: bool(p.follower.progress[shard].position.epoch))
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             await p.allow_list("after", "10.0.0.1")
             await p.link("after", "k")

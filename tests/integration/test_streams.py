@@ -101,7 +101,7 @@ def test_a_question_that_waits_holds_up_no_other(
 
 def _later(client: Client, name: str) -> str:
     present = parse_revision("x", client.ask("1.2.3.4", api_key=name).revision)
-    return replace(present, number=present.number + 100).token()
+    return replace(present, sequence=present.sequence + 100).token()
 
 
 def test_a_change_is_seen_within_a_stream(client: Client, workspace: str, stream: Stream) -> None:

@@ -11,15 +11,21 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from ipgate.authorizer import cache as cache_module
-from ipgate.authorizer.cache import CHANCES, REMAINS, PolicyCache
-from ipgate.authorizer.held import WORKSPACE_BYTES, HeldKey
-from ipgate.authorizer.held_lists import LIST_BYTES, HeldIntervals, HeldUnion, Links, group
+from ipgate import cooperative
+from ipgate.domain.changes import Change, ChangeKind, Touched
+from ipgate.domain.facts import KeyFacts
 from ipgate.domain.intervals import Intervals, compile_list, compile_union
 from ipgate.domain.names import key_name
-from ipgate.pacing import in_steps
-from ipgate.store.feed import Change
-from ipgate.store.rules import KeyFacts
+from ipgate.policy import cache as cache_module
+from ipgate.policy.cache import RECLAIM_BATCH, SECOND_CHANCES, PolicyCache
+from ipgate.policy.compiled import (
+    LIST_BYTES,
+    CompiledRanges,
+    CompiledUnion,
+    UnplannedLists,
+    plan_search,
+)
+from ipgate.policy.entries import WORKSPACE_BYTES, CachedKey
 
 ROOM = 1 << 40
 WORKSPACES = st.sampled_from(["a", "b"])
@@ -31,16 +37,16 @@ def facts(key: str, *lists: str) -> KeyFacts:
     return KeyFacts(hashlib.sha256(key.encode()).digest(), False, None, lists)
 
 
-def change(kind: str, workspace: str, *ids: str) -> Change:
-    return Change(1, "", "", kind, workspace, ids, "", "")
+def touched(kind: str, workspace: str, *ids: str) -> Touched:
+    return Change(1, "", "", ChangeKind(kind), workspace, ids, "", "").touched()
 
 
 def compiled(name: str, count: int) -> Intervals:
     ranges = [(n << 8) << 6 | 32 for n in range(count)]
-    return asyncio.run(in_steps(compile_list(name, ranges)))
+    return asyncio.run(cooperative.run(compile_list(name, ranges)))
 
 
-def make_room(cache: PolicyCache, keep: HeldKey) -> None:
+def make_room(cache: PolicyCache, keep: CachedKey) -> None:
     for _ in cache.make_room(keep):
         pass
 
@@ -72,19 +78,19 @@ class Accounting(RuleBasedStateMachine):
         if held is None:
             return
         for each in held.parts():
-            if isinstance(each, HeldUnion):
+            if isinstance(each, CompiledUnion):
                 members = [
                     member.intervals or compiled(member.name, size) for member in each.members
                 ]
-                each.hold(asyncio.run(in_steps(compile_union(members))))
+                each.set(asyncio.run(cooperative.run(compile_union(members))))
             elif each.intervals is None:
-                each.hold(compiled("l", size))
-        if isinstance(held.lists, Links):
-            self.cache.group(held, group(held.lists.members, held.workspace.stock))
+                each.set(compiled("l", size))
+        if isinstance(held.lists, UnplannedLists):
+            self.cache.set_plan(held, plan_search(held.lists.members, held.workspace.pool))
 
     @rule(workspace=WORKSPACES, index=INDEXES, kind=st.sampled_from(["keys", "workspace"]))
     def change(self, workspace: str, index: int, kind: str) -> None:
-        self.cache.apply(change(kind, workspace, *([f"k{index}"] if kind == "keys" else [])))
+        self.cache.apply(touched(kind, workspace, *([f"k{index}"] if kind == "keys" else [])))
 
     @rule(
         workspace=WORKSPACES,
@@ -92,7 +98,7 @@ class Accounting(RuleBasedStateMachine):
         kind=st.sampled_from(["list", "list_text", "list_deleted"]),
     )
     def change_list(self, workspace: str, index: int, kind: str) -> None:
-        self.cache.apply(change(kind, workspace, f"l{index}"))
+        self.cache.apply(touched(kind, workspace, f"l{index}"))
 
     @rule()
     def clear(self) -> None:
@@ -114,11 +120,11 @@ class Accounting(RuleBasedStateMachine):
     @invariant()
     def counts_what_is_held(self) -> None:
         keys = list(self.cache.keys.values())
-        remains = [key for table, _ in self.cache._remains for key in table.values()]
+        remains = [key for table, _ in self.cache._reclaimable for key in table.values()]
         assert self.cache._key_bytes == sum(key.cost() for key in keys + remains)
-        lists: set[HeldIntervals] = {part for key in keys + remains for part in key.parts()}
+        lists: set[CompiledRanges] = {part for key in keys + remains for part in key.parts()}
         lists |= {
-            member for each in lists if isinstance(each, HeldUnion) for member in each.members
+            member for each in lists if isinstance(each, CompiledUnion) for member in each.members
         }
         workspaces = {key.workspace for key in keys + remains}
         sizes = sum(each.intervals.size() for each in lists if each.intervals is not None)
@@ -164,13 +170,13 @@ def test_one_eviction_passes_over_few_keys() -> None:
     for held in cache.keys.values():
         held.used = True
     cache.add_key("w", "other", facts("other", "l"))
-    assert sum(not held.used for held in cache.keys.values()) <= CHANCES
+    assert sum(not held.used for held in cache.keys.values()) <= SECOND_CHANCES
     assert len(cache.keys) == 1000
 
 
 def test_much_room_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two of them, no more than AT_ONCE keys are evicted; a key that is added waits for one."""
-    monkeypatch.setattr(cache_module, "AT_ONCE", 20)
+    """Between two of them, no more than EVICTION_BATCH keys are evicted; a key that is added waits for one."""
+    monkeypatch.setattr(cache_module, "EVICTION_BATCH", 20)
     cache = full(1000)
     cache._max_bytes //= 2
     before = len(cache.keys)
@@ -184,14 +190,14 @@ def test_much_room_is_made_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_was_cleared_is_given_back_bit_by_bit() -> None:
     """A few keys at each load, and the lists with the last of their keys; none decides any more."""
-    cache = full(10 * REMAINS)
+    cache = full(10 * RECLAIM_BATCH)
     former = next(iter(cache.keys.values())).parts()[0]
-    former.hold(compiled("l", 10))
+    former.set(compiled("l", 10))
     there = ref(former)
     cache.clear()
     cache._max_bytes = ROOM
-    assert former.dead
-    former.hold(compiled("l", 1000))
+    assert former.stale
+    former.set(compiled("l", 1000))
     assert cache.size() < ROOM
     del former
     size = cache.size()
@@ -212,7 +218,7 @@ def test_clearing_an_empty_cache_leaves_nothing() -> None:
     cache = PolicyCache(ROOM)
     for _ in range(10):
         cache.clear()
-    assert not cache._remains
+    assert not cache._reclaimable
     assert not cache.size()
 
 
@@ -230,7 +236,7 @@ def test_the_garbage_collector_passes_over_what_is_held() -> None:
             held = cache.add_key(f"w{index % 5}", f"k{index}", facts(f"k{index}", *lists))
             cache.add_credential(held.digest, held.name)
             for each in held.parts():
-                each.hold(Intervals(source.names, source.starts[:], source.owners[:]))
+                each.set(Intervals(source.names, source.starts[:], source.owners[:]))
         assert len(gc.get_objects()) - before < 100
         key, part = ref(held.workspace), ref(each)
         del held, each
@@ -245,17 +251,17 @@ def test_the_garbage_collector_passes_over_what_is_held() -> None:
 def test_what_keys_shared_goes_with_the_last_of_them() -> None:
     """Workspaces, lists and unions, and their places in the tables."""
     cache = PolicyCache(ROOM)
-    stock = cache._stock
+    pool = cache._pool
     for index in range(3):
         name = f"k{index}"
         held = cache.add_key("w", name, facts(name, *(f"l{n}" for n in range(6))))
         for each in held.parts():
-            each.hold(compiled("l", 2))
-        assert isinstance(held.lists, Links)
-        cache.group(held, group(held.lists.members, stock))
-        assert isinstance(held.lists, HeldUnion)
+            each.set(compiled("l", 2))
+        assert isinstance(held.lists, UnplannedLists)
+        cache.set_plan(held, plan_search(held.lists.members, pool))
+        assert isinstance(held.lists, CompiledUnion)
     del held, each
-    cache.apply(change("keys", "w", "k0", "k1", "k2"))
+    cache.apply(touched("keys", "w", "k0", "k1", "k2"))
     assert not cache.size()
-    for table in (stock.lists, stock.unions, cache.workspaces):
-        assert not any(table._parts)
+    for table in (pool.lists, pool.unions, cache.workspaces):
+        assert not any(table._partitions)

@@ -6,10 +6,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from ipgate import cooperative
 from ipgate.domain.addresses import parse_address, parse_range
 from ipgate.domain.decision import Decision, NotCompiled, Reason, decide
 from ipgate.domain.intervals import Intervals, compile_list
-from ipgate.pacing import in_steps
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Workspace:
 
 def a_list(name: str, *ranges: str) -> Compiled:
     return Compiled(
-        asyncio.run(in_steps(compile_list(name, [parse_range(each) for each in ranges])))
+        asyncio.run(cooperative.run(compile_list(name, [parse_range(each) for each in ranges])))
     )
 
 

@@ -7,18 +7,18 @@ from array import array
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ipgate import cooperative
 from ipgate.domain.addresses import format_range, last_address, parse_range, range_holding
-from ipgate.domain.amending import amended, parse_amendments
 from ipgate.domain.intervals import STEP, Intervals, compile_list, compile_union, coverage, in_order
-from ipgate.pacing import in_steps
+from ipgate.domain.list_patch import apply_patches, parse_patches
 
 
 def compiled(name: str, ranges: list[int]) -> Intervals:
-    return asyncio.run(in_steps(compile_list(name, ranges)))
+    return asyncio.run(cooperative.run(compile_list(name, ranges)))
 
 
 def union(*lists: Intervals) -> Intervals:
-    return asyncio.run(in_steps(compile_union(lists)))
+    return asyncio.run(cooperative.run(compile_union(lists)))
 
 
 # Few bits vary, so that ranges nest, touch and repeat all the time; both ends of the address space
@@ -89,7 +89,7 @@ def test_coverage_counts_each_address_once(packed: list[int]) -> None:
     """The guard's figure is that of the collapsed networks."""
     networks = [ipaddress.IPv4Network(format_range(each)) for each in packed]
     wanted = sum(each.num_addresses for each in ipaddress.collapse_addresses(networks))
-    assert wanted == asyncio.run(in_steps(coverage(sorted(packed))))
+    assert wanted == asyncio.run(cooperative.run(coverage(sorted(packed))))
 
 
 @given(st.lists(st.integers(0, 2**38 - 1), max_size=300), st.integers(0, 20))
@@ -97,7 +97,7 @@ def test_sorting_in_steps_is_sorting(values: list[int], copies: int) -> None:
     """Whatever the order and the number of runs, the result is the sorted list."""
     spread = [(value * 2654435761 + copy) % 2**38 for copy in range(copies) for value in values]
     many = values + spread
-    assert sorted(many) == asyncio.run(in_steps(in_order(many)))
+    assert sorted(many) == asyncio.run(cooperative.run(in_order(many)))
 
 
 def test_intervals_cover_the_address_space_in_order() -> None:
@@ -137,11 +137,13 @@ def test_an_amended_list_decides_as_one_that_was_compiled(
     """Ranges that come, and then ranges that go, each as one change."""
     intervals = compiled("l", before)
     now = set(before) | set(coming)
-    held = amended(intervals, parse_amendments(" ".join(f"+{format_range(each)}" for each in now)))
+    held = apply_patches(
+        intervals, parse_patches(" ".join(f"+{format_range(each)}" for each in now))
+    )
     assert held is not None
     gone = {sorted(now)[index % len(now)] for index in leaving}
     staying = now - gone
-    held = amended(held, parse_amendments(" ".join(told(each, staying) for each in gone)))
+    held = apply_patches(held, parse_patches(" ".join(told(each, staying) for each in gone)))
     assert held is not None
     expected = compiled("l", sorted(staying))
     for address in probes([*before, *coming]):
@@ -162,5 +164,5 @@ def told(gone: int, staying: set[int]) -> str:
 def test_a_range_over_many_others_is_not_amended() -> None:
     """It would take long: such a list is compiled anew, in steps."""
     many = compiled("l", [parse_range(f"10.{n >> 8}.{n & 255}.0/24") for n in range(0, 9000, 2)])
-    assert amended(many, parse_amendments("+10.0.0.0/8")) is None
-    assert amended(many, parse_amendments("+10.0.0.0/16")) is not None
+    assert apply_patches(many, parse_patches("+10.0.0.0/8")) is None
+    assert apply_patches(many, parse_patches("+10.0.0.0/16")) is not None

@@ -21,18 +21,20 @@ class Known:
     def __init__(self, *, held: bool = True) -> None:
         self._held = held
 
-    def at_once(self, _authorization: str) -> Any:
+    def try_authenticate(self, _authorization: str) -> Any:
         return ROOT if self._held else None
 
-    async def caller(self, authorization: str) -> Any:
+    async def authenticate(self, authorization: str) -> Any:
         if authorization == "bad":
             raise Unauthenticated("no", reason="TOKEN_INVALID")
         return ROOT
 
 
 def method(implementation: Any, *, held: bool = True) -> Method:
-    identity: Any = Known(held=held)
-    return Method(NAME, identity, authorize.AuthorizeRequest, implementation, sizes=RequestSizes())
+    authenticator: Any = Known(held=held)
+    return Method(
+        NAME, authenticator, authorize.AuthorizeRequest, implementation, sizes=RequestSizes()
+    )
 
 
 def answered(method: Method, raw: bytes = b"", authorization: str = "") -> bytes:

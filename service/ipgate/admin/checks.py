@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Sequence
 
+from ipgate import cooperative
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.errors import MAX_VIOLATIONS, InvalidArgument, Violation, Violations
 from ipgate.domain.intervals import STEP, Steps, coverage, in_order
 from ipgate.domain.names import id_faults
-from ipgate.pacing import in_steps
 
 BROAD = 1 << 24
 """A list that covers more addresses than this needs `allow_broad`."""
@@ -31,8 +31,8 @@ async def parse_ranges(field: str, texts: Sequence[str], faults: Violations) -> 
     """The ranges, packed, in order, without duplicates. Adds to `faults` for each bad one."""
     if not texts:
         faults.append(Violation(field, "is required; give at least one IPv4 address or CIDR range"))
-    found = await in_steps(_parsed(field, texts, faults))
-    return await in_steps(in_order(list(found)))
+    found = await cooperative.run(_parsed(field, texts, faults))
+    return await cooperative.run(in_order(list(found)))
 
 
 def _parsed(field: str, texts: Sequence[str], faults: Violations) -> Steps[set[int]]:
@@ -53,7 +53,7 @@ def _parsed(field: str, texts: Sequence[str], faults: Violations) -> Steps[set[i
 
 async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool) -> int:
     """How many addresses sorted ranges cover. Raises InvalidArgument if they are too many."""
-    span = await in_steps(coverage(ordered))
+    span = await cooperative.run(coverage(ordered))
     if span > BROAD and not allow_broad:
         text = (
             f"the ranges cover {span:,} addresses together, more than {BROAD:,}; "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ipgate import cooperative
 from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, refuse
 from ipgate.admin.limits import Limits
 from ipgate.domain.addresses import format_range
@@ -13,10 +14,9 @@ from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
 from ipgate.domain.texts import check_description, check_display_name, unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
-from ipgate.pacing import in_steps
 from ipgate.store.lists import ExactSpan, ListStore, NewRanges
+from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.refusals import Moved, SpanUnknown
-from ipgate.store.rules import RuleStore
 
 _ATTEMPTS = 10
 
@@ -26,7 +26,7 @@ class Lists:
     """Errors: those of the store's methods, and InvalidArgument."""
 
     store: ListStore
-    rules: RuleStore
+    reader: PolicyReader
     limits: Limits
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
@@ -49,9 +49,9 @@ class Lists:
         """The list with its ranges, as of one point in time."""
         for _ in range(_ATTEMPTS):
             found = await self.store.get(workspace, allow_list)
-            _, facts = await self.rules.allow_list(workspace, allow_list)
+            _, facts = await self.reader.allow_list(workspace, allow_list)
             if facts is not None and facts.etag == found.stamps.etag:
-                ordered = await in_steps(in_order(facts.ranges))
+                ordered = await cooperative.run(in_order(facts.ranges))
                 return replace(found, ranges=tuple(await _formatted(ordered)))
         raise Conflict(f"{found.display_name!r} changes faster than it can be read; try again")
 
@@ -95,10 +95,10 @@ class Lists:
                     exact=exact,
                 )
             except (SpanUnknown, Moved):
-                _, facts = await self.rules.allow_list(workspace, allow_list)
+                _, facts = await self.reader.allow_list(workspace, allow_list)
                 if facts is None:
                     raise NotFound(list_name(workspace, allow_list)) from None
-                together = await in_steps(in_order(facts.ranges + packed))
+                together = await cooperative.run(in_order(facts.ranges + packed))
                 span = await check_breadth("ranges", together, allow_broad=options.allow_broad)
                 exact = ExactSpan(span, facts.etag)
         raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
@@ -161,7 +161,7 @@ def _text_faults(texts: dict[str, Any]) -> Violations:
 
 
 async def _formatted(packed: Sequence[int]) -> list[str]:
-    return await in_steps(_texts(packed))
+    return await cooperative.run(_texts(packed))
 
 
 def _texts(packed: Sequence[int]) -> Steps[list[str]]:

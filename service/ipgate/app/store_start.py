@@ -3,13 +3,17 @@
 import asyncio
 import logging
 
-from redis.exceptions import MovedError
-
 from ipgate.app.root_token import shared_root
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.settings import Settings
-from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
+from ipgate.store.connection import (
+    StoreNotReady,
+    check_server,
+    connect,
+    misconfigured,
+    unusable,
+)
 from ipgate.store.root import RootStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS, Store
@@ -43,8 +47,8 @@ async def prepare(
                 file = settings.data_dir / "root-token"
                 return given or await shared_root(RootStore(scripts), file)
             except (StoreNotReady, Unavailable) as error:
-                if isinstance(error.__cause__, MovedError):
-                    raise unusable(error.__cause__) from error
+                if (lasting := misconfigured(error)) is not None:
+                    raise lasting from error
                 if time() > deadline:
                     text = f"{error} (waited {settings.store_timeout:g} s, --store-timeout)"
                     raise StoreNotReady(text) from error

@@ -32,7 +32,7 @@ from ipgate.settings import BadSetting, Settings
 from ipgate.store.connection import UnusableStore, cause
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.scripts import Scripts
-from ipgate.store.workers import WorkerRegister
+from ipgate.store.worker_registry import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class Supervisor:
         store = connection(url, self._settings)
         try:
             async with asyncio.timeout(_DEREGISTER_TIMEOUT):
-                await WorkerRegister(Scripts(store, Clock())).leave(worker)
+                await WorkerRegistry(Scripts(store, Clock())).remove(worker)
         except (Unavailable, TimeoutError):
             log.warning("killed worker counts as live until its lease ends worker=%s", worker)
         finally:

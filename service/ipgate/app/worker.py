@@ -25,20 +25,20 @@ from ipgate.admin.tokens import Tokens
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.logs import set_up_logs
 from ipgate.app.orders import Orders
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.authorizer.authorizer import Authorizer
-from ipgate.authorizer.cache import PolicyCache
-from ipgate.authorizer.flights import Flights
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.identity import Identity
-from ipgate.authorizer.loading import AT_ONCE, TOKENS_AT_ONCE, Loading
-from ipgate.authorizer.presence import Presence
+from ipgate.authorizer.loader import MAX_READS, MAX_TOKEN_READS, PolicyLoader
 from ipgate.authorizer.revision_waits import RevisionWaits
+from ipgate.authorizer.single_flight import SingleFlight
+from ipgate.authorizer.worker_lease import WorkerLease
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
-from ipgate.domain.revision import SHARDS
+from ipgate.domain.shards import SHARDS
 from ipgate.engines import grpcio, http2
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.engines.tls import TlsFiles
+from ipgate.policy.cache import PolicyCache
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.lists import ListServicer
@@ -57,12 +57,12 @@ from ipgate.store.connection import (
     unusable,
 )
 from ipgate.store.lists import ListStore
-from ipgate.store.rules import RuleStore
+from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
 from ipgate.store.topology import FAULTS, Store
-from ipgate.store.workers import WorkerRegister
+from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.store.workspaces import WorkspaceStore
 
 log = logging.getLogger(__name__)
@@ -91,51 +91,51 @@ async def run(
 ) -> None:
     """Serves until `stopping`, or until the supervisor is gone. Raises UnusableStore."""
     settings = orders.settings
-    stores = admin_store, rules_store, feed_store = _connected(orders)
+    stores = admin_store, policy_store, feed_store = _connected(orders)
     store_clock = StoreClock(clock)
     scripts = Scripts(
         admin_store, clock, replicas=settings.min_replicas_ack, store_clock=store_clock
     )
-    rules = RuleStore(Scripts(rules_store, clock))
+    reader = PolicyReader(Scripts(policy_store, clock))
     cache = PolicyCache(settings.cache_bytes)
-    flights = Flights()
+    single_flight = SingleFlight()
     follower = Follower(
         feed.open_feeds(feed_store, store_clock),
         scripts,
         cache,
-        flights,
+        single_flight,
         clock,
         max_staleness=settings.max_staleness,
         check_store=partial(check_server, admin_store, allow_eviction=settings.allow_eviction),
     )
-    loading = Loading(rules, cache, flights, follower)
-    identity = Identity(
-        cache, loading, follower, clock, root_digest=bytes.fromhex(orders.root_sha256)
+    loader = PolicyLoader(reader, cache, single_flight, follower)
+    authenticator = Authenticator(
+        cache, loader, follower, clock, root_digest=bytes.fromhex(orders.root_sha256)
     )
     # A lease need not be on replicas.
-    register = WorkerRegister(Scripts(admin_store, clock, store_clock=store_clock))
-    presence = Presence(register, follower, clock, worker=orders.worker)
+    registry = WorkerRegistry(Scripts(admin_store, clock, store_clock=store_clock))
+    lease = WorkerLease(registry, follower, clock, worker=orders.worker)
     waits = RevisionWaits()
-    authorizer = Authorizer(cache, loading, follower, clock, waits)
+    authorizer = Authorizer(cache, loader, follower, clock, waits)
     methods = all_methods(
-        [*_admin(settings, scripts), RevisionServicer(presence, waits)],
+        [*_admin(settings, scripts), RevisionServicer(lease, waits)],
         [AuthorizeServicer(authorizer)],
-        identity,
+        authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
-    engine = build(settings, orders.place, methods, identity, orders.tls)
-    watching = asyncio.create_task(_watch_supervisor(supervisor, identity, engine, stopping))
+    engine = build(settings, orders.place, methods, authenticator, orders.tls)
+    watching = asyncio.create_task(_watch_supervisor(supervisor, authenticator, engine, stopping))
     if not await _take_up(scripts, follower, stopping):
         for store in stores:
             await store.aclose()
         return
     following = asyncio.create_task(follower.run())
     with suppress(Unavailable):  # a store that takes no writes: until it does, there is no lease
-        await presence.renew()
-    present = asyncio.create_task(presence.run())
+        await lease.renew()
+    present = asyncio.create_task(lease.run())
     reporting = asyncio.create_task(_report_health(engine, follower))
     # What was built so far stays; the garbage collector need not look at it again and again. Nobody
-    # waits yet for this first look. What the policy cache will hold it never sees (counting.py).
+    # waits yet for this first look. What the policy cache will hold it never sees (gc_untrack.py).
     gc.collect()
     gc.freeze()
     await engine.start()
@@ -160,7 +160,7 @@ async def run(
     with suppress(Unavailable, TimeoutError):
         # Within the margin that the supervisor leaves: else its lease runs out.
         async with asyncio.timeout(_LEAVE_TIMEOUT):
-            await presence.leave()
+            await lease.release()
     watching.cancel()
     for store in stores:
         await store.aclose()
@@ -178,7 +178,7 @@ def _admin(settings: Settings, scripts: Scripts) -> list[object]:
     lists, keys = ListStore(scripts), ApiKeyStore(scripts)
     return [
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
-        ListServicer(Lists(lists, RuleStore(scripts), limits), lists),
+        ListServicer(Lists(lists, PolicyReader(scripts), limits), lists),
         ApiKeyServicer(ApiKeys(keys, limits), keys),
         TokenServicer(Tokens(tokens, workspaces)),
     ]
@@ -207,7 +207,7 @@ async def _take_up(scripts: Scripts, follower: Follower, stopping: asyncio.Event
 def _connected(orders: Orders) -> tuple[Store, Store, Store]:
     """Clients for changes, for what decides, and for the feed: apart, so that neither many changes nor
     many unknown keys keep the others waiting."""
-    reads = AT_ONCE + TOKENS_AT_ONCE
+    reads = MAX_READS + MAX_TOKEN_READS
     url, file = orders.store_url, orders.settings.redis_password_file
     return (
         connect(url, connections=_ADMIN_CONNECTIONS, password_file=file),
@@ -217,13 +217,16 @@ def _connected(orders: Orders) -> tuple[Store, Store, Store]:
 
 
 async def _watch_supervisor(
-    supervisor: asyncio.StreamReader, identity: Identity, engine: Engine, stopping: asyncio.Event
+    supervisor: asyncio.StreamReader,
+    authenticator: Authenticator,
+    engine: Engine,
+    stopping: asyncio.Event,
 ) -> None:
     """Takes another root token or other TLS files, and stops when the supervisor is gone."""
     while line := await supervisor.readline():
         given = json.loads(line)
         if "root_sha256" in given:
-            identity.replace_root(bytes.fromhex(given["root_sha256"]))
+            authenticator.replace_root(bytes.fromhex(given["root_sha256"]))
         if "tls" in given:
             try:
                 engine.replace_tls(TlsFiles(**given["tls"]))
@@ -236,7 +239,7 @@ async def _watch_supervisor(
 async def _report_health(engine: Engine, follower: Follower) -> None:
     max_staleness = follower.max_staleness
     while True:
-        age = follower.oldest()
+        age = follower.max_staleness_now()
         engine.health.report("", serving=age <= max_staleness)
         engine.health.report(AUTHORIZE, serving=age <= max_staleness)
         engine.health.report(ADMIN, serving=age <= min(max_staleness, _ADMIN_STALENESS))

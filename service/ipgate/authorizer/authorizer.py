@@ -2,27 +2,27 @@
 
 from typing import NamedTuple, TypeGuard
 
-from ipgate.authorizer.cache import PolicyCache
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.held import HeldKey
-from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.loader import PolicyLoader
 from ipgate.authorizer.revision_waits import RevisionWaits
-from ipgate.authorizer.tables import MASK
 from ipgate.clock import Clock
 from ipgate.domain.decision import KEY_UNKNOWN, Decision, NotCompiled, decide
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.names import API_KEYS, parse_child
 from ipgate.domain.resources import Caller
 from ipgate.domain.revision import Revision
-from ipgate.store.keys import shard_of
+from ipgate.domain.shards import shard_of
+from ipgate.policy.cache import PolicyCache
+from ipgate.policy.entries import CachedKey
+from ipgate.policy.partitioned_dict import MASK
 
-LONGEST_WAIT = 5.0
+DEFAULT_WAIT = 5.0
 """Seconds that a call without a deadline waits for its `min_revision`."""
 
-UTMOST_WAIT = 30.0
+MAX_WAIT = 30.0
 """Seconds that any call waits for it: revisions can be made up, and a call that waits takes room."""
 
-_ROUNDS = 50
+_MAX_ATTEMPTS = 50
 
 
 Subject = bytes | str | None
@@ -57,14 +57,14 @@ class Authorizer:
     def __init__(
         self,
         cache: PolicyCache,
-        loading: Loading,
+        loader: PolicyLoader,
         follower: Follower,
         clock: Clock,
         waits: RevisionWaits,
     ) -> None:
         self._waits = waits
         self._cache = cache
-        self._loading = loading
+        self._loader = loader
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
 
@@ -78,8 +78,8 @@ class Authorizer:
         if revision is not None and not self._follower.includes(revision):
             return None
         if isinstance(subject, bytes):
-            # As Table.get does it, without its call.
-            key = self._cache.digests.parts[hash(subject) & MASK].get(subject)
+            # As PartitionedDict.get does it, without its call.
+            key = self._cache.digests.partitions[hash(subject) & MASK].get(subject)
         elif _is_foreign(subject, caller):
             # Neither what is held nor a load: either would tell, by the time it takes. Nor the revision,
             # which would tell when something changes there.
@@ -89,14 +89,14 @@ class Authorizer:
             key = self._held(subject)
         if key is None:
             # What is not known to be unknown must be loaded.
-            known = subject is None or subject in self._cache.unknown
+            known = subject is None or subject in self._cache.negative
             return self._not_visible(subject, confirmed=confirmed) if known else None
         workspace = key.workspace
         if caller.workspace and caller.workspace != workspace.id:
             # To this caller the key must look as one that does not exist, at any speed.
             return self._not_visible(subject, confirmed=confirmed)
-        history = self._follower.histories[workspace.shard]
-        if self._steady() > history.valid_until and not self._outlives_lease(
+        progress = self._follower.progress[workspace.shard]
+        if self._steady() > progress.valid_until and not self._outlives_lease(
             workspace.shard, confirmed=confirmed
         ):
             return None
@@ -106,7 +106,7 @@ class Authorizer:
         try:
             now = 0 if key.expire_time is None else self._now()
             # As Verdict(…), in half the time.
-            return _tuple(Verdict, (decide(key, workspace, address, now), key.name, history.token))
+            return _tuple(Verdict, (decide(key, workspace, address, now), key.name, progress.token))
         except NotCompiled:
             return None
 
@@ -119,11 +119,11 @@ class Authorizer:
         if isinstance(subject, str):
             parse_child("api_key", subject, API_KEYS)
         if revision is not None and not self._follower.includes(revision):
-            wait = LONGEST_WAIT if timeout is None else min(timeout * 0.9, UTMOST_WAIT)
+            wait = DEFAULT_WAIT if timeout is None else min(timeout * 0.9, MAX_WAIT)
             with self._waits.waiting(caller):
-                await self._follower.wait_for(revision, wait)
+                await self._follower.wait_for_revision(revision, wait)
         confirmed = False
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ATTEMPTS):
             verdict = self.try_decide(caller, question, confirmed=confirmed)
             if verdict is not None:
                 return verdict
@@ -140,7 +140,7 @@ class Authorizer:
             raise self._stale()
         return confirmed
 
-    def _held(self, subject: Subject) -> HeldKey | None:
+    def _held(self, subject: Subject) -> CachedKey | None:
         if isinstance(subject, bytes):
             return self._cache.digests.get(subject)
         return None if subject is None else self._cache.keys.get(subject)
@@ -153,7 +153,7 @@ class Authorizer:
         if not isinstance(subject, str):
             return _UNKNOWN
         shard = shard_of(parse_child("api_key", subject, API_KEYS).workspace)
-        return Verdict(KEY_UNKNOWN, "", self._follower.histories[shard].token)
+        return Verdict(KEY_UNKNOWN, "", self._follower.progress[shard].token)
 
     async def _load(self, subject: Subject) -> None:
         """Loads the next thing that is missing for the verdict."""
@@ -161,11 +161,11 @@ class Authorizer:
             raise self._stale()
         key = self._held(subject)
         if key is not None:
-            await self._loading.rules_of(key)
+            await self._loader.load_policy(key)
         elif isinstance(subject, str):
-            await self._loading.key(*parse_child("api_key", subject, API_KEYS))
+            await self._loader.key(*parse_child("api_key", subject, API_KEYS))
         elif subject is not None:
-            await self._loading.credential(subject)
+            await self._loader.credential(subject)
 
     def _stale(self) -> Unavailable:
         return Unavailable(

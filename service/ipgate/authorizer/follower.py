@@ -1,8 +1,8 @@
-"""Follows the changes of the store, so that what is held stays true.
+"""Follows the changes of the store, so that cached policies stay valid.
 
-For each shard the follower knows the change it applied last, by number and tip. Every change names
-the tip it was made upon, so the follower notices whatever breaks the chain: a trimmed stream, an
-emptied or restored store, a failover to a replica that lacks what was seen. Then all is dropped.
+For each shard the follower knows the position that it has reached. Every change names the change before it,
+so the follower notices whatever breaks the chain: a trimmed stream, an emptied or restored store, a failover
+to a replica that lacks changes. It drops all cached policies then.
 """
 
 import asyncio
@@ -10,72 +10,72 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 
-from ipgate.authorizer.cache import PolicyCache
-from ipgate.authorizer.flights import Flights
-from ipgate.authorizer.history import History
+from ipgate.authorizer.shard_progress import ShardProgress
+from ipgate.authorizer.single_flight import SingleFlight
 from ipgate.clock import Clock
+from ipgate.domain.changes import Change, Position
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import Revision
+from ipgate.policy.cache import PolicyCache
 from ipgate.store.connection import UnusableStore, cause, unavailable
-from ipgate.store.feed import COUNT, Change, Feed
-from ipgate.store.rules import Head
+from ipgate.store.feed import COUNT, Feed
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 2000
+_BATCH = 2000
 """Keys that changes touch without a pause: some milliseconds."""
 
-_SLOWEST_RETRY = 0.5
-_AFTER_RESET = 0.05
+_MAX_RETRY_DELAY = 0.5
+_DELAY_AFTER_RESET = 0.05
 
-_FAR = 1000
+_MAX_AHEAD = 1000
 """Changes by which a worker is hardly ever behind the store."""
 
 _CONFIRM_TIMEOUT = 3.0
-"""Seconds that a question waits for a look at the store, where the worker has no lease."""
+"""Seconds that a question waits for a read of the store, where the worker has no lease."""
 
 
 class Follower:
-    """Applies the changes of the feed's shards to the cache, and knows how fresh that makes it."""
+    """Applies the changes of the feeds' shards to the cache, and knows how fresh the cache is."""
 
     def __init__(
         self,
         feeds: Sequence[Feed],
         scripts: Scripts,
         cache: PolicyCache,
-        flights: Flights,
+        single_flight: SingleFlight,
         clock: Clock,
         *,
         max_staleness: float,
         check_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`max_staleness`: seconds without an answer of the store after which nothing is answered.
-        `check_store` is awaited before a store is followed again that was out of reach, and raises
-        UnusableStore for one that must not be."""
+        `check_store` runs before a store that was out of reach is followed again, and raises UnusableStore
+        for one that must not be used."""
         self._check_store = check_store
         self.max_staleness = max_staleness
         self._feeds = feeds
         self._scripts = scripts
         self._cache = cache
-        self._flights = flights
+        self._single_flight = single_flight
         self._clock = clock
-        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
-        self._broke_at = -inf
+        self._reset_at = -inf
         self._leased_until = inf
         self._confirming = asyncio.Lock()
         self._confirmation: asyncio.Task[None] | None = None
-        self.histories: dict[int, History] = {}
+        self.progress: dict[int, ShardProgress] = {}
 
     async def start(self) -> None:
-        """Takes up the history where it stands. Raises what redis-py raises."""
+        """Take the store's positions as the beginning. Raises what redis-py raises."""
         for feed in self._feeds:
-            await self._begin(feed)
+            await self._resync(feed)
 
     async def run(self) -> None:
-        """Follows until stopped; a store that cannot be reached is tried again and again."""
+        """Follow until stopped; retry while the store is out of reach."""
         await asyncio.gather(*(self._keep_following(feed) for feed in self._feeds))
 
     async def _keep_following(self, feed: Feed) -> None:
@@ -85,16 +85,16 @@ class Follower:
                 if delay and self._check_store is not None:
                     await self._check_store()
                 await self._follow(feed)
-            except Exception as fault:
-                # Nothing may end the following; until it works, what is held grows stale.
-                expected = isinstance(fault, (*FAULTS, Unavailable, UnusableStore))
-                kind = f"{type(fault).__name__} {fault}" if isinstance(fault, UnusableStore) else ""
+            except Exception as error:
+                # Nothing may end the following; until it works again, the cache grows stale.
+                expected = isinstance(error, (*FAULTS, Unavailable, UnusableStore))
+                kind = f"{type(error).__name__} {error}" if isinstance(error, UnusableStore) else ""
                 if not delay or kind != reported:
                     log.warning(
-                        "changes cannot be followed: %s", cause(fault), exc_info=not expected
+                        "changes cannot be followed: %s", cause(error), exc_info=not expected
                     )
                 reported = kind
-                delay = min(max(delay * 2, 0.02), _SLOWEST_RETRY)
+                delay = min(max(delay * 2, 0.02), _MAX_RETRY_DELAY)
                 await asyncio.sleep(delay)
             else:
                 if delay:
@@ -102,109 +102,135 @@ class Follower:
                 delay = 0.0
 
     def stop(self) -> None:
-        """Ends `run` with its present read. Cancelling it cuts that short, but may be taken for a
-        failure of the read. Nothing is answered from then on: nobody waits any more until this
-        worker has applied a change."""
+        """Let `run` end with its current read, and answer nothing from now on.
+
+        Nobody waits any longer until this worker has applied a change. Cancelling `run` interrupts the
+        read, but the read may report that as a failure.
+        """
         self._stopped = True
-        for history in self.histories.values():
-            self._refresh(history, -inf)
+        for progress in self.progress.values():
+            self._refresh(progress, -inf)
 
     def lease(self, until: float) -> None:
-        """Takes note of the steady time until which WaitForRevision counts this worker."""
+        """Record the steady time until which WaitForRevision counts this worker."""
         self._leased_until = until
-        for history in self.histories.values():
-            self._refresh(history, history.fresh_at)
+        for progress in self.progress.values():
+            self._refresh(progress, progress.fresh_at)
 
     def is_leased(self) -> bool:
         return self._clock.steady() <= self._leased_until
 
     async def confirm(self) -> None:
-        """Waits until all is applied that the store has after this call, which makes up for a lease:
-        WaitForRevision need not know a worker that looks at the store for each question. One read
-        serves all who wait for its beginning. Raises Unavailable."""
+        """Wait until everything is applied that the store had after this call.
+
+        This replaces a lease: WaitForRevision need not know a worker that reads the store's positions for
+        each question. One read serves all questions that wait for its beginning.
+
+        Raises:
+            Unavailable: the store cannot be read or followed.
+        """
         confirmation = self._confirmation
         if confirmation is None:
             confirmation = self._confirmation = asyncio.create_task(self._confirm())
-        # Shielded: a caller that gives up must not take the read away from the others.
+        # Shielded: a caller that gives up must not cancel the read of the others.
         await asyncio.shield(confirmation)
 
     async def _confirm(self) -> None:
         async with self._confirming:
-            self._confirmation = None  # whoever comes from now on waits for another read
+            self._confirmation = None  # later questions wait for another read
             try:
                 async with asyncio.timeout(_CONFIRM_TIMEOUT):
-                    read = await asyncio.gather(*(feed.heads() for feed in self._feeds))
-                    heads = {shard: head for found in read for shard, head in found.items()}
-                    reached = [await self.reached(shard, head) for shard, head in heads.items()]
+                    reads = await asyncio.gather(*(feed.positions() for feed in self._feeds))
+                    positions = {
+                        shard: position for read in reads for shard, position in read.items()
+                    }
+                    reached = [
+                        await self.wait_for_position(shard, position)
+                        for shard, position in positions.items()
+                    ]
             except TimeoutError:
                 raise Unavailable("changes cannot be followed now; try again") from None
             except FAULTS as error:
                 raise unavailable(error, writing=False) from error
             if not all(reached):
-                raise Unavailable("the history of changes is being taken up again; try again")
+                raise Unavailable("the history of changes is being read again; try again")
 
     def is_stale(self, shard: int | None = None) -> bool:
-        """Whether nothing may be answered of a shard, or of one of them."""
-        age = self.oldest() if shard is None else self.age(shard)
-        return age > self.max_staleness
+        """Whether nothing may be answered about a shard, or about at least one shard for None."""
+        staleness = self.max_staleness_now() if shard is None else self.staleness(shard)
+        return staleness > self.max_staleness
 
-    def age(self, shard: int) -> float:
-        """Seconds since what is held of a shard was known to be the present."""
-        return self._clock.steady() - self.histories[shard].fresh_at
+    def staleness(self, shard: int) -> float:
+        """Return the seconds since the cached policies of a shard were known to be up to date."""
+        return self._clock.steady() - self.progress[shard].fresh_at
 
-    def oldest(self) -> float:
-        """The greatest age of all shards."""
-        return self._clock.steady() - min(history.fresh_at for history in self.histories.values())
+    def max_staleness_now(self) -> float:
+        """Return the staleness of the shard that is least up to date."""
+        return self._clock.steady() - min(progress.fresh_at for progress in self.progress.values())
 
-    def youngest(self) -> float:
-        """The least age of all shards."""
-        return self._clock.steady() - max(history.fresh_at for history in self.histories.values())
+    def min_staleness_now(self) -> float:
+        """Return the staleness of the shard that is most up to date."""
+        return self._clock.steady() - max(progress.fresh_at for progress in self.progress.values())
 
-    async def reached(self, shard: int, head: Head) -> bool:
-        """Waits until the changes up to `head` are applied. False if `head` is not, or not any
-        more known to be, of the history that the follower follows."""
+    async def wait_for_position(self, shard: int, position: Position) -> bool:
+        """Wait until the changes up to `position` are applied.
+
+        Returns False if the position is not part of the history that the follower follows, or if that is
+        not known any more.
+        """
         while True:
-            history = self.histories[shard]
-            if history.head.epoch == head.epoch and history.head.number >= head.number:
-                return history.recent.get(head.number) == head.tip
-            await asyncio.shield(self._moved)
+            progress = self.progress[shard]
+            if (
+                progress.position.epoch == position.epoch
+                and progress.position.sequence >= position.sequence
+            ):
+                return progress.recent.get(position.sequence) == position.change_id
+            await asyncio.shield(self._changed)
 
-    def steady_for(self) -> float:
-        """Seconds since a history broke off, if ever one did."""
-        return self._clock.steady() - self._broke_at
+    def seconds_since_reset(self) -> float:
+        """Return the seconds since a history broke off, infinity if none ever did."""
+        return self._clock.steady() - self._reset_at
 
-    async def moved(self, timeout: float) -> None:
-        """Waits until something is applied, but for no more than `timeout` seconds."""
-        await asyncio.wait([self._moved], timeout=timeout)
+    async def wait_for_change(self, timeout: float) -> None:
+        """Wait until a change is applied, at most `timeout` seconds."""
+        await asyncio.wait([self._changed], timeout=timeout)
 
     def includes(self, revision: Revision) -> bool:
         """Whether a revision is applied."""
-        return self.histories[revision.shard].includes(revision)
+        return self.progress[revision.shard].includes(revision)
 
-    async def applied(self, revision: Revision) -> None:
-        """Waits until a revision is applied. Raises Unavailable for one that a fresh look at the store
-        shows to be none of its history: it may be made up."""
-        if not self.includes(revision) and self._is_far(revision, _FAR):
+    async def wait_until_applied(self, revision: Revision) -> None:
+        """Wait until a revision is applied.
+
+        Raises:
+            Unavailable: a fresh read of the store shows that the revision is not part of its history. It
+                may be made up.
+        """
+        if not self.includes(revision) and self._is_ahead(revision, _MAX_AHEAD):
             await self.confirm()
-            if not self.includes(revision) and self._is_far(revision, 0):
+            if not self.includes(revision) and self._is_ahead(revision, 0):
                 raise Unavailable(
                     "the store does not have the revision: it is of a store that was restored or "
                     "emptied, or of another one; read the resource again",
                     reason="REVISION_NOT_REACHED",
                 )
         while not self.includes(revision):
-            await asyncio.shield(self._moved)
+            await asyncio.shield(self._changed)
 
-    def _is_far(self, revision: Revision, margin: int) -> bool:
+    def _is_ahead(self, revision: Revision, margin: int) -> bool:
         """Whether a revision is of another history, or more than so many changes ahead."""
-        head = self.histories[revision.shard].head
-        return head.epoch != revision.epoch or revision.number > head.number + margin
+        position = self.progress[revision.shard].position
+        return position.epoch != revision.epoch or revision.sequence > position.sequence + margin
 
-    async def wait_for(self, revision: Revision, timeout: float) -> None:
-        """Waits until a revision is applied. Raises Unavailable after `timeout` seconds."""
+    async def wait_for_revision(self, revision: Revision, timeout: float) -> None:
+        """Wait until a revision is applied.
+
+        Raises:
+            Unavailable: `timeout` seconds passed first.
+        """
         try:
             async with asyncio.timeout(timeout):
-                await self.applied(revision)
+                await self.wait_until_applied(revision)
         except TimeoutError:
             raise Unavailable(
                 "min_revision has not reached this server yet; try again",
@@ -212,85 +238,93 @@ class Follower:
             ) from None
 
     async def _follow(self, feed: Feed) -> None:
-        """Reads once, and applies what came."""
+        """Read once, and apply the changes."""
         began = self._clock.steady()
-        heads, found = await feed.wait(
-            {shard: self.histories[shard].head.number for shard in feed.shards}
+        positions, changes_by_shard = await feed.wait(
+            {shard: self.progress[shard].position.sequence for shard in feed.shards}
         )
-        if any(not head.epoch for head in heads.values()):
-            if self._distrust(feed):
+        if any(not position.epoch for position in positions.values()):
+            if self._invalidate(feed):
                 log.error("the store was emptied, or an import into it is under way")
             await self._scripts.initialize()
             return
-        for shard, head in heads.items():
-            changes = found.get(shard, [])
-            if not self._continues(self.histories[shard].head, head, changes):
+        for shard, position in positions.items():
+            changes = changes_by_shard.get(shard, [])
+            if not _continues(self.progress[shard].position, position, changes):
                 log.error("shard %d has another history than before; all is loaded anew", shard)
-                self._distrust(feed)
-                await self._begin(feed)
-                # Should the history never become one that can be followed, this must not spin.
-                await asyncio.sleep(_AFTER_RESET)
+                self._invalidate(feed)
+                await self._resync(feed)
+                # If the history never becomes one that can be followed, this must not spin.
+                await asyncio.sleep(_DELAY_AFTER_RESET)
                 return
-        for shard in heads:
-            await self._apply(shard, found.get(shard, []), began)
-        if found:
-            self._wake()
-
-    def _continues(self, mine: Head, head: Head, changes: Sequence[Change]) -> bool:
-        """Whether the store's head and changes carry on from where the follower stands."""
-        if head.epoch != mine.epoch or head.number < mine.number:
-            return False
-        if head.number == mine.number and head.tip != mine.tip:
-            return False
-        if head.number > mine.number and not changes:
-            return False
-        number, tip = mine.number, mine.tip
-        for change in changes:
-            if change.number != number + 1 or change.prev != tip:
-                return False
-            number, tip = change.number, change.tip
-        return True
+        for shard in positions:
+            await self._apply(shard, changes_by_shard.get(shard, []), began)
+        if changes_by_shard:
+            self._notify()
 
     async def _apply(self, shard: int, changes: Sequence[Change], began: float) -> None:
-        history = self.histories[shard]
-        touched = 0
+        progress = self.progress[shard]
+        count = 0
         for change in changes:
-            touched += 1 + len(change.ids)
-            if touched > _AT_ONCE:
-                # What is held is true after each change, so others may decide from it in between.
-                touched = 0
+            count += 1 + len(change.ids)
+            if count > _BATCH:
+                # The cache is valid after each change, so questions may be decided in between.
+                count = 0
                 await asyncio.sleep(0)
-            self._flights.touch(change)
-            self._cache.apply(change)
-            history.advance(Head(history.head.epoch, change.number, change.tip), shard)
+            touched = change.touched()
+            self._single_flight.invalidate(touched, change.sequence)
+            self._cache.apply(touched)
+            progress.advance(
+                Position(progress.position.epoch, change.sequence, change.change_id), shard
+            )
         if len(changes) < COUNT and not self._stopped:
-            self._refresh(history, began)
+            self._refresh(progress, began)
 
-    async def _begin(self, feed: Feed) -> None:
-        """Takes up the history of a feed's shards where it stands; all that is held goes."""
+    async def _resync(self, feed: Feed) -> None:
+        """Drop all cached policies, and continue from the store's positions."""
         began = self._clock.steady()
-        found = await feed.histories()
-        self._flights.touch_all()
+        histories = await feed.histories()
+        self._single_flight.invalidate_all()
         self._cache.clear()
-        for shard, (head, tips) in found.items():
-            self.histories[shard] = History(head, tips, shard)
-            self._refresh(self.histories[shard], -inf if self._stopped else began)
-        self._wake()
+        for shard, (position, change_ids) in histories.items():
+            self.progress[shard] = ShardProgress(position, change_ids, shard)
+            self._refresh(self.progress[shard], -inf if self._stopped else began)
+        self._notify()
 
-    def _distrust(self, feed: Feed) -> bool:
-        """Nothing held decides any more, nor is anything answered until the history is taken up. False
-        if that was so before."""
-        trusted = any(self.histories[shard].fresh_at > -inf for shard in feed.shards)
-        self._broke_at = self._clock.steady()
-        self._flights.touch_all()
+    def _invalidate(self, feed: Feed) -> bool:
+        """Drop all cached policies, and answer nothing until the next resync.
+
+        Returns False if that was so before.
+        """
+        was_valid = any(self.progress[shard].fresh_at > -inf for shard in feed.shards)
+        self._reset_at = self._clock.steady()
+        self._single_flight.invalidate_all()
         self._cache.clear()
         for shard in feed.shards:
-            self._refresh(self.histories[shard], -inf)
-        return trusted
+            self._refresh(self.progress[shard], -inf)
+        return was_valid
 
-    def _refresh(self, history: History, fresh_at: float) -> None:
-        history.refresh(fresh_at, max_staleness=self.max_staleness, leased_until=self._leased_until)
+    def _refresh(self, progress: ShardProgress, fresh_at: float) -> None:
+        progress.refresh(
+            fresh_at, max_staleness=self.max_staleness, leased_until=self._leased_until
+        )
 
-    def _wake(self) -> None:
-        moved, self._moved = self._moved, asyncio.get_running_loop().create_future()
-        moved.set_result(None)
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
+        changed.set_result(None)
+
+
+def _continues(mine: Position, theirs: Position, changes: Sequence[Change]) -> bool:
+    """Whether the store's position and changes continue from the follower's position."""
+    if theirs.epoch != mine.epoch or theirs.sequence < mine.sequence:
+        return False
+    if theirs.sequence == mine.sequence and theirs.change_id != mine.change_id:
+        return False
+    if theirs.sequence > mine.sequence and not changes:
+        return False
+    sequence, change_id = mine.sequence, mine.change_id
+    for change in changes:
+        if change.sequence != sequence + 1 or change.previous_id != change_id:
+            return False
+        sequence, change_id = change.sequence, change.change_id
+    return True

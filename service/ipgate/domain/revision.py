@@ -7,9 +7,7 @@ from binascii import Error as NotBase64
 from dataclasses import dataclass
 
 from ipgate.domain.errors import InvalidArgument
-
-SHARDS = 16
-"""Workspaces are spread over this many shards, each with a history of its own."""
+from ipgate.domain.shards import SHARDS
 
 _CHECK_BYTES = 6
 _MAX_TOKEN = 512
@@ -18,16 +16,15 @@ _TOKEN = re.compile(r"r1\.([0-9]{1,2})\.([0-9a-f]{16})\.([0-9]{1,15})\.([0-9a-f]
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The change number `number` of shard `shard` in the life of the store that `epoch` names.
-    `tip` is unique to the change: after a failover that lost it, another one may have its number."""
+    """A position in the history of `shard` (`changes.Position`), as clients see it."""
 
     shard: int
     epoch: str
-    number: int
-    tip: str
+    sequence: int
+    change_id: str
 
     def token(self) -> str:
-        return seal(f"r1.{self.shard}.{self.epoch}.{self.number}.{self.tip}")
+        return seal(f"r1.{self.shard}.{self.epoch}.{self.sequence}.{self.change_id}")
 
 
 def parse_revision(field: str, token: str) -> Revision:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method
 
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 """Messages of one call that may wait for the store at a time; the next ones are not read."""
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -26,7 +26,7 @@ async def converse(
 async def _converse(
     method: Method, info: CallInfo, messages: AsyncIterator[bytes], write: Write
 ) -> None:
-    writing, places = asyncio.Lock(), asyncio.Semaphore(AT_ONCE)
+    writing, places = asyncio.Lock(), asyncio.Semaphore(MAX_CONCURRENT)
 
     async def tell(answer: bytes) -> None:
         async with writing:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines.health import Health
 from ipgate.engines.place import Place
 from ipgate.engines.tls import TlsFiles
@@ -33,6 +33,6 @@ class Engine(Protocol):
         """Returns when the server has ended, by `stop` or by itself."""
 
 
-Build = Callable[[Settings, Place, Mapping[str, Method], Identity, TlsFiles | None], Engine]
+Build = Callable[[Settings, Place, Mapping[str, Method], Authenticator, TlsFiles | None], Engine]
 """Builds an engine for settings, a place to listen, the methods by their paths, who calls, and TLS. Raises
 RuntimeError if it cannot listen there."""

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, text_format
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, RequestSizes
 
@@ -19,7 +19,7 @@ LONGEST_STREAM = 60.0
 SERVICES = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
 
-def reflecting(services: Sequence[str], identity: Identity) -> dict[str, Method]:
+def reflecting(services: Sequence[str], authenticator: Authenticator) -> dict[str, Method]:
     """The methods by their paths, telling about `services`."""
     _add_version_1()
     servicer = _Servicer((*services, *SERVICES))
@@ -27,7 +27,7 @@ def reflecting(services: Sequence[str], identity: Identity) -> dict[str, Method]
     for service in SERVICES:
         method = Method(
             f"{service}/ServerReflectionInfo",
-            identity,
+            authenticator,
             reflection_pb2.ServerReflectionRequest,
             servicer.answer,
             sizes=RequestSizes(),

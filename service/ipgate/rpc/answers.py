@@ -7,13 +7,14 @@ from typing import Any
 from google.rpc.status_pb2 import Status
 
 from ipgate.authorizer.authorizer import Question, Subject, Verdict
-from ipgate.authorizer.counting import leave_to_counting
 from ipgate.domain.addresses import format_range, parse_address
 from ipgate.domain.credential import presented_digest
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import MAX_NAME
-from ipgate.domain.revision import SHARDS, parse_revision
+from ipgate.domain.revision import parse_revision
+from ipgate.domain.shards import SHARDS
+from ipgate.gc_untrack import untrack
 from ipgate.v1 import authorize_pb2 as authorize
 
 _tuple = tuple.__new__
@@ -135,7 +136,7 @@ def _decision_out(decision: Decision) -> bytes:
     if len(_DECISIONS) >= _REMEMBERED:
         _DECISIONS.clear()
     _DECISIONS[decision] = encoded
-    leave_to_counting(decision, _DECISIONS)
+    untrack(decision, _DECISIONS)
     return encoded
 
 

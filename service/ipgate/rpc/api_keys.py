@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ipgate import cooperative
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.domain.names import (
     ALLOW_LISTS,
@@ -12,7 +13,6 @@ from ipgate.domain.names import (
 )
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import WriteOptions
-from ipgate.pacing import in_steps
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, key_out, time_in
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
@@ -61,7 +61,7 @@ class ApiKeyServicer:
             workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )
         return admin.ListApiKeysResponse(
-            api_keys=await in_steps(all_in_steps(page.items, key_out)),
+            api_keys=await cooperative.run(all_in_steps(page.items, key_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 

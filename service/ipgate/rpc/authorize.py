@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 
 from google.rpc.status_pb2 import Status
 
-from ipgate.authorizer.authorizer import LONGEST_WAIT, Authorizer, Question, Verdict
+from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
@@ -21,7 +21,7 @@ MAX_ERRORS_IN_A_ROW = 16
 """Errors of a batch that are made without letting others run in between: an error takes ten times as
 long as an answer."""
 
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 """Requests of a batch that are worked on at a time, where something must be loaded."""
 
 _Result: TypeAlias = Verdict | Status
@@ -108,9 +108,9 @@ class AuthorizeServicer:
         """The results of those questions of a batch for which something must be loaded, in order."""
         time = asyncio.get_running_loop().time
         timeout = info.time_remaining()
-        deadline = time() + (LONGEST_WAIT if timeout is None else timeout)
+        deadline = time() + (DEFAULT_WAIT if timeout is None else timeout)
         results: list[_Result] = []
-        for start in range(0, len(questions), AT_ONCE):
+        for start in range(0, len(questions), MAX_CONCURRENT):
             # Not all together: others would wait for them, here and at the store.
             left = deadline - time()
             if left <= 0:
@@ -119,7 +119,7 @@ class AuthorizeServicer:
             results += await asyncio.gather(
                 *(
                     self._resolve(question, info.caller, left)
-                    for question in questions[start : start + AT_ONCE]
+                    for question in questions[start : start + MAX_CONCURRENT]
                 )
             )
         return results

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ipgate import cooperative
 from ipgate.admin.lists import Lists
 from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.names import (
@@ -14,7 +15,6 @@ from ipgate.domain.names import (
 )
 from ipgate.domain.resources import AllowList
 from ipgate.domain.writing import WriteOptions
-from ipgate.pacing import in_steps
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, key_out, list_in_steps, list_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
@@ -52,7 +52,7 @@ class ListServicer:
         self, request: admin.GetAllowListRequest, _info: CallInfo
     ) -> resources.AllowList:
         found = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
-        return await in_steps(list_in_steps(found))
+        return await cooperative.run(list_in_steps(found))
 
     async def ListAllowLists(
         self, request: admin.ListAllowListsRequest, _info: CallInfo
@@ -63,7 +63,7 @@ class ListServicer:
             workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )
         return admin.ListAllowListsResponse(
-            allow_lists=await in_steps(all_in_steps(page.items, list_out)),
+            allow_lists=await cooperative.run(all_in_steps(page.items, list_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 
@@ -128,7 +128,7 @@ class ListServicer:
             page_size(request.page_size),
         )
         return admin.ListLinkedApiKeysResponse(
-            api_keys=await in_steps(all_in_steps(page.items, key_out)),
+            api_keys=await cooperative.run(all_in_steps(page.items, key_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 

@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
-from ipgate.authorizer.identity import Identity
+from ipgate import cooperative
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.domain.errors import InvalidArgument, IpgateError, shown
-from ipgate.pacing import in_steps
 from ipgate.rpc.access import RULES, Size, check_role, confine, named
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.status import internal, to_status
@@ -77,7 +77,7 @@ class Method:
     def __init__(
         self,
         name: str,
-        identity: Identity,
+        authenticator: Authenticator,
         request_type: type[Message],
         implementation: Implementation,
         *,
@@ -92,8 +92,8 @@ class Method:
         self.longest = longest
         self._rule = RULES[name]
         self.max_bytes, self._max_fields = sizes.of(self._rule.size)
-        self._identity = identity
-        self._known = identity.at_once
+        self._authenticator = authenticator
+        self._known = authenticator.try_authenticate
         self._roles = self._rule.roles
         self._confined = bool(self._rule.resource)
         self._request_type = request_type
@@ -139,7 +139,7 @@ class Method:
             raise self._refusal(error) from None
 
     async def _authenticate(self, info: CallInfo) -> None:
-        info.caller = await self._identity.caller(info.authorization)
+        info.caller = await self._authenticator.authenticate(info.authorization)
         check_role(self._rule, info.caller, self.name)
 
     async def _authenticated(self, info: CallInfo, raw: bytes) -> Response:
@@ -150,7 +150,9 @@ class Method:
         """The response to a request whose fields are counted before it is decoded."""
         check_bytes(raw, self.max_bytes)
         if len(raw) > UNCOUNTED_BYTES:
-            await in_steps(check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields))
+            await cooperative.run(
+                check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields)
+            )
         request = self.decode(raw)
         confine(self._rule, info.caller, request)
         answer = self._respond(request, info)
@@ -186,7 +188,7 @@ class Method:
 def all_methods(
     admin: Sequence[object],
     authorize: Sequence[object],
-    identity: Identity,
+    authenticator: Authenticator,
     sizes: RequestSizes,
 ) -> dict[str, Method]:
     """All methods of ipgate's services by their paths, each found by its name on one of the
@@ -204,7 +206,7 @@ def all_methods(
             found = [servicer for servicer in servicers if hasattr(servicer, method.name)]
             if len(found) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
-            methods[f"/{name}"] = _method(name, method, found[0], identity, sizes)
+            methods[f"/{name}"] = _method(name, method, found[0], authenticator, sizes)
     return methods
 
 
@@ -212,12 +214,12 @@ def _method(
     name: str,
     method: MethodDescriptor,
     servicer: object,
-    identity: Identity,
+    authenticator: Authenticator,
     sizes: RequestSizes,
 ) -> Method:
     return Method(
         name,
-        identity,
+        authenticator,
         GetMessageClass(method.input_type),
         getattr(servicer, method.name),
         sizes=sizes,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ipgate.authorizer.presence import LONGEST_WAIT, Presence
 from ipgate.authorizer.revision_waits import RevisionWaits
+from ipgate.authorizer.worker_lease import DEFAULT_WAIT, WorkerLease
 from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.revision import parse_revision
 from ipgate.rpc.call_info import CallInfo
@@ -12,7 +12,7 @@ from ipgate.v1 import admin_pb2 as admin
 
 @dataclass(frozen=True, slots=True)
 class RevisionServicer:
-    presence: Presence
+    lease: WorkerLease
     waits: RevisionWaits
 
     async def WaitForRevision(
@@ -22,7 +22,7 @@ class RevisionServicer:
             raise InvalidArgument.of("revision", "is required; send one as a change returned it")
         revision = parse_revision("revision", request.revision)
         left = info.time_remaining()
-        timeout = LONGEST_WAIT if left is None else min(left * 0.9, LONGEST_WAIT)
+        timeout = DEFAULT_WAIT if left is None else min(left * 0.9, DEFAULT_WAIT)
         with self.waits.waiting(info.caller):
-            count = await self.presence.everywhere(revision, timeout)
+            count = await self.lease.wait_until_applied_everywhere(revision, timeout)
         return admin.WaitForRevisionResponse(worker_count=count)

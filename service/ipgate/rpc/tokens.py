@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from ipgate import cooperative
 from ipgate.admin.tokens import Tokens, check_role
 from ipgate.domain.names import parse_token, parse_workspace
 from ipgate.domain.resources import AccessToken
 from ipgate.domain.writing import WriteOptions
-from ipgate.pacing import in_steps
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, role_in, time_in, token_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
@@ -50,7 +50,7 @@ class TokenServicer:
             page_size(request.page_size),
         )
         return admin.ListAccessTokensResponse(
-            access_tokens=await in_steps(all_in_steps(page.items, token_out)),
+            access_tokens=await cooperative.run(all_in_steps(page.items, token_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 

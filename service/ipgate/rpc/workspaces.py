@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ipgate import cooperative
 from ipgate.admin.workspaces import Workspaces
 from ipgate.domain.errors import InvalidArgument, shown
 from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
-from ipgate.pacing import in_steps
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import all_in_steps, changes_in, workspace_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
@@ -52,7 +52,7 @@ class WorkspaceServicer:
             confined_to=info.caller.workspace,
         )
         return admin.ListWorkspacesResponse(
-            workspaces=await in_steps(all_in_steps(page.items, workspace_out)),
+            workspaces=await cooperative.run(all_in_steps(page.items, workspace_out)),
             next_page_token=page_token(listing, page.next_after),
         )
 

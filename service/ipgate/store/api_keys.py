@@ -17,11 +17,12 @@ from typing import Any
 from ipgate.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound, Unavailable
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
+from ipgate.domain.shards import shard_of
 from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
-from ipgate.store import keys
+from ipgate.store import key_names
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
-from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.key_names import shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 from ipgate.store.topology import FAULTS
 
@@ -191,7 +192,7 @@ class ApiKeyStore:
         """The entry of `digest` that no key stands behind, None if it has no entry. Raises
         AlreadyExists if it belongs to a key, or to one that is being created."""
         try:
-            former = await self.scripts.store.get(keys.digest(digest))
+            former = await self.scripts.store.get(key_names.digest(digest))
         except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
         if former is None:
@@ -215,7 +216,7 @@ class ApiKeyStore:
 
     async def _replace(self, digest: str, former: str, entry: str) -> bool:
         """Replaces the index entry `former` by `entry`, "" for none; False if another one is there."""
-        return bool(await self.scripts.write(keys.digest(digest), _REPLACE, former, entry))
+        return bool(await self.scripts.write(key_names.digest(digest), _REPLACE, former, entry))
 
     async def _change(
         self,

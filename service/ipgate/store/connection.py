@@ -154,6 +154,12 @@ def unusable(error: Exception) -> UnusableStore:
     return UnusableStore(f"the store refuses what ipgate needs: {cause(error)}")
 
 
+def misconfigured(error: Exception) -> UnusableStore | None:
+    """Return what the operator must change if waiting cannot help after `error`, else None."""
+    cause = error.__cause__
+    return unusable(cause) if isinstance(cause, errors.MovedError) else None
+
+
 async def _infos(store: Store) -> list[dict[str, Any]]:
     """INFO of the primaries."""
     if isinstance(store, RedisCluster):

@@ -1,14 +1,13 @@
 """Reads the change streams, by one blocking read for all the shards of a feed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import RedisCluster
 
-from ipgate.domain.revision import SHARDS
-from ipgate.store import keys
-from ipgate.store.rules import Head
+from ipgate.domain.changes import Change, ChangeKind, Position
+from ipgate.domain.shards import SHARDS
+from ipgate.store import key_names
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.topology import Store, primary_of
 
@@ -42,24 +41,8 @@ return { heads, tips }
 """
 
 REMEMBERED = 500
-"""So many of a shard's last changes are known by their tips from the start. A failover loses some of
-the last; a revision of one that was lost must not be taken for the one that has its number now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change: what it made, and the `prev` tip it was made upon. `kind` tells what `ids` are:
-    ids of keys (`keys`) or of one list (`list`, `list_text`, `list_deleted`). `ranges`: how those of
-    the `list` change, as `parse_amendments` reads it; "" for a list to be read anew."""
-
-    number: int
-    prev: str
-    tip: str
-    kind: str
-    workspace: str
-    ids: tuple[str, ...]
-    digest: str
-    ranges: str
+"""Last changes of a shard whose ids are known from the start. A failover loses some of the last changes;
+a revision of a lost change must not pass for the change that has its sequence number now."""
 
 
 class Feed:
@@ -70,32 +53,38 @@ class Feed:
         self.shards = tuple(shards)
         self._store = store
         self._store_clock = store_clock
-        self._metas = [keys.meta(shard) for shard in self.shards]
-        self._names = [keys.changes(shard) for shard in self.shards]
+        self._metas = [key_names.meta(shard) for shard in self.shards]
+        self._names = [key_names.changes(shard) for shard in self.shards]
         self._streams = dict(zip(self._names, self.shards, strict=True))
 
-    async def histories(self) -> dict[int, tuple[Head, dict[int, str]]]:
-        """Where each shard's history stands, and the tips of its last changes by their numbers. An
-        epoch of "" means that the shard is not set up."""
+    async def histories(self) -> dict[int, tuple[Position, dict[int, str]]]:
+        """Read the last position of each shard, and the ids of its last changes by sequence number.
+
+        An epoch of "" means that the shard is not set up.
+        """
         count = len(self.shards)
         answer = await self._store.eval(
             _HISTORIES, 2 * count, *self._metas, *self._names, str(REMEMBERED)
         )
-        heads = _heads(self.shards, answer[0])
+        heads = _positions(self.shards, answer[0])
         return {
-            shard: (heads[shard], {_number(identifier): tip for identifier, tip in tips})
+            shard: (heads[shard], {_sequence(identifier): tip for identifier, tip in tips})
             for shard, tips in zip(self.shards, answer[1], strict=True)
         }
 
-    async def heads(self) -> dict[int, Head]:
-        """Where each shard stands now."""
+    async def positions(self) -> dict[int, Position]:
+        """Read the last position of each shard."""
         asked = self._store_clock.steady()
         answer = await self._store.eval(_HEADS, len(self._metas), *self._metas)
-        return self._heads(answer, asked)
+        return self._positions(answer, asked)
 
-    async def wait(self, after: dict[int, int]) -> tuple[dict[int, Head], dict[int, list[Change]]]:
-        """Where each shard stood when the read began, and its changes after the numbers given:
-        at once if there are any, else when the first comes or BLOCK has passed."""
+    async def wait(
+        self, after: dict[int, int]
+    ) -> tuple[dict[int, Position], dict[int, list[Change]]]:
+        """Read the position of each shard at the beginning of the read, and its changes `after` a sequence number.
+
+        Returns immediately if there are changes, otherwise with the first one or after BLOCK seconds.
+        """
         positions = [f"{after[shard]}-0" for shard in self.shards]
         heads: list[str | int] = ["EVAL", _HEADS, len(self._metas), *self._metas]
         block = ("BLOCK", int(BLOCK * 1000), "COUNT", COUNT)
@@ -111,16 +100,18 @@ class Feed:
             pipe.execute_command(*heads)
             pipe.execute_command(*changes)
             answer, streams = await pipe.execute()
-        found = {
-            self._streams[name]: [_change(identifier, fields) for identifier, fields in entries]
+        changes_by_shard = {
+            self._streams[name]: [
+                parse_change(identifier, fields) for identifier, fields in entries
+            ]
             for name, entries in streams or ()
         }
-        return self._heads(answer, asked), found
+        return self._positions(answer, asked), changes_by_shard
 
-    def _heads(self, answer: Any, asked: float) -> dict[int, Head]:
+    def _positions(self, answer: Any, asked: float) -> dict[int, Position]:
         heads, (seconds, micros) = answer
         self._store_clock.observe(self.shards, int(seconds) + int(micros) / 1e6, asked=asked)
-        return _heads(self.shards, heads)
+        return _positions(self.shards, heads)
 
 
 def open_feeds(store: Store, store_clock: StoreClock) -> list[Feed]:
@@ -130,25 +121,26 @@ def open_feeds(store: Store, store_clock: StoreClock) -> list[Feed]:
     return [Feed(store, range(SHARDS), store_clock)]
 
 
-def _heads(shards: Sequence[int], answer: Any) -> dict[int, Head]:
+def _positions(shards: Sequence[int], answer: Any) -> dict[int, Position]:
     return {
-        shard: Head(epoch or "", int(number or 0), tip or "")
-        for shard, (epoch, number, tip) in zip(shards, answer, strict=True)
+        shard: Position(epoch or "", int(sequence or 0), change_id or "")
+        for shard, (epoch, sequence, change_id) in zip(shards, answer, strict=True)
     }
 
 
-def _number(identifier: str) -> int:
+def _sequence(identifier: str) -> int:
     return int(identifier.partition("-")[0])
 
 
-def _change(identifier: str, fields: dict[str, str]) -> Change:
+def parse_change(identifier: str, fields: dict[str, str]) -> Change:
+    """Return the change of an entry of a stream. Raises KeyError and ValueError for a damaged one."""
     return Change(
-        number=_number(identifier),
-        prev=fields["prev"],
-        tip=fields["tip"],
-        kind=fields["kind"],
+        sequence=_sequence(identifier),
+        previous_id=fields["prev"],
+        change_id=fields["tip"],
+        kind=ChangeKind(fields["kind"]),
         workspace=fields["workspace"],
         ids=tuple(fields["ids"].split()),
         digest=fields["digest"],
-        ranges=fields.get("ranges", ""),  # former versions did not write it
+        ranges=fields.get("ranges", ""),  # older versions did not write it
     )

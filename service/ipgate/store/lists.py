@@ -6,11 +6,12 @@ from typing import Any
 
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import AllowList, ApiKey, Page
+from ipgate.domain.shards import shard_of
 from ipgate.domain.texts import folded
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.api_keys import read_key
 from ipgate.store.broken import reading
-from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.key_names import shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
 MOST_UNLINKED = 50_000

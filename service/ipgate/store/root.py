@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ipgate.domain.shards import TOKEN_SHARD
 from ipgate.domain.writing import MAINTENANCE
-from ipgate.store.keys import TOKEN_SHARD
 from ipgate.store.scripts import Scripts
 
 

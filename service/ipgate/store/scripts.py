@@ -11,9 +11,10 @@ from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
 from ipgate.domain.resources import Access, Page, Stamps
-from ipgate.domain.revision import SHARDS, Revision
+from ipgate.domain.revision import Revision
+from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
-from ipgate.store import keys
+from ipgate.store import key_names
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.refusals import refusal
 from ipgate.store.store_clock import Deadline, StoreClock
@@ -72,7 +73,9 @@ class Outcome:
             create_time=int(fields["created"]),
             update_time=int(fields["updated"]),
             etag=fields["etag"],
-            revision=replace(self.revision, number=int(fields["rev"]), tip=fields["etag"]).token(),
+            revision=replace(
+                self.revision, sequence=int(fields["rev"]), change_id=fields["etag"]
+            ).token(),
         )
 
 
@@ -133,7 +136,7 @@ class Scripts:
     async def rules(self, shard: int, **args: Any) -> Any:
         """Reads what a decision needs; `rules.lua` tells the shape. Raises Unavailable."""
         arguments = json.dumps(
-            _present(args) | {"prefix": keys.shard_prefix(shard), "initial": True}
+            _present(args) | {"prefix": key_names.shard_prefix(shard), "initial": True}
         )
         return await self._run("rules", shard, arguments, "")
 
@@ -165,7 +168,7 @@ class Scripts:
             read = shard or 0
             asked = self.store_clock.steady()
             try:
-                seconds, micros = await self.store.eval(_TIME, 1, keys.meta(read))
+                seconds, micros = await self.store.eval(_TIME, 1, key_names.meta(read))
             except FAULTS as fault:
                 raise unavailable(fault, writing=False) from fault
             self.store_clock.observe([read], int(seconds) + int(micros) / 1e6, asked=asked)
@@ -178,7 +181,7 @@ class Scripts:
         for shard in range(SHARDS):
             arguments = json.dumps(
                 {
-                    "prefix": keys.shard_prefix(shard),
+                    "prefix": key_names.shard_prefix(shard),
                     "initial": True,
                     "schema": SCHEMA,
                     "epoch": secrets.token_hex(8),
@@ -198,7 +201,7 @@ class Scripts:
         self, script: str, shard: int, words: str, args: dict[str, Any], *, writing: bool
     ) -> Outcome:
         fixed = {
-            "prefix": keys.shard_prefix(shard),
+            "prefix": key_names.shard_prefix(shard),
             "now": str(self._clock.now()),
             "history": HISTORY,
         }
@@ -215,7 +218,7 @@ class Scripts:
         self, script: str, shard: int, arguments: str, words: str, deadline: Deadline | None = None
     ) -> Any:
         """What a script answers, which changes something if it has a deadline."""
-        where = [keys.meta(shard), keys.changes(shard)]
+        where = [key_names.meta(shard), key_names.changes(shard)]
         found = self._scripts[script]
         if deadline:
             command: list[str | int] = [

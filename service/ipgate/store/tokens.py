@@ -5,9 +5,10 @@ from typing import Any
 
 from ipgate.domain.names import token_name
 from ipgate.domain.resources import AccessToken, Page, stored_role
+from ipgate.domain.shards import TOKEN_SHARD
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.broken import reading
-from ipgate.store.keys import TOKEN_SHARD, shard_prefix
+from ipgate.store.key_names import shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
 

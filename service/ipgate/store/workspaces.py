@@ -7,10 +7,10 @@ from typing import Any
 
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import Page, Workspace
-from ipgate.domain.revision import SHARDS
+from ipgate.domain.shards import SHARDS, shard_of
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.broken import reading
-from ipgate.store.keys import shard_of, shard_prefix
+from ipgate.store.key_names import shard_prefix
 from ipgate.store.scripts import Outcome, Scripts
 
 

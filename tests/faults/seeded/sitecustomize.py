@@ -6,35 +6,35 @@ from typing import Any
 
 def drop_fence() -> None:
     """What was read is held at once, wherever the follower is."""
-    from ipgate.authorizer.loading import Loading
+    from ipgate.authorizer.loader import PolicyLoader
 
     async def unfenced(_self: Any, _shard: int, flight: Any, read: Any) -> Any:
         _, facts = await read()
-        flight.touched = -1
+        flight.invalidated_at = -1
         return facts
 
-    Loading._fenced = unfenced
+    PolicyLoader._read_consistently = unfenced
 
 
 def skip_invalidation() -> None:
     """Changes of the ranges of a list are not applied."""
-    from ipgate.authorizer.cache import PolicyCache
+    from ipgate.policy.cache import PolicyCache
 
     apply = PolicyCache.apply
 
-    def skipping(self: Any, change: Any) -> None:
-        if change.kind != "list":
-            apply(self, change)
+    def skipping(self: Any, touched: Any) -> None:
+        if not touched.list_ranges:
+            apply(self, touched)
 
     PolicyCache.apply = skipping
 
 
 def ignore_epoch() -> None:
     """Whatever the store says of its history, what is held stays."""
-    from ipgate.authorizer.follower import Follower
+    from ipgate.authorizer import follower
 
-    Follower._continues = lambda *_: True
-    Follower._distrust = lambda *_: None
+    follower._continues = lambda *_: True
+    follower.Follower._invalidate = lambda *_: None
 
 
 BUGS = {bug.__name__: bug for bug in (drop_fence, skip_invalidation, ignore_epoch)}

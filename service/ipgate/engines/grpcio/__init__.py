@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import bounds
 from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.grpcio.handlers import Handlers
@@ -71,7 +71,7 @@ def build(
     settings: Settings,
     place: Place,
     methods: Mapping[str, Method],
-    identity: Identity,
+    authenticator: Authenticator,
     tls: TlsFiles | None = None,
 ) -> GrpcioEngine:
     """The server for `settings`, at a place. Raises RuntimeError if it cannot listen there."""
@@ -79,7 +79,7 @@ def build(
     # A name is not left to the core: it counts connections for each address apart.
     hosts = [] if place.path else settings.addresses()
     most = bounds.most_connections(settings.max_connections) // max(1, len(hosts))
-    server, health = _server(settings, methods, identity, max(1, most))
+    server, health = _server(settings, methods, authenticator, max(1, most))
     addresses = [
         f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}" for host in hosts
     ]
@@ -96,7 +96,10 @@ def build(
 
 
 def _server(
-    settings: Settings, methods: Mapping[str, Method], identity: Identity, connections: int
+    settings: Settings,
+    methods: Mapping[str, Method],
+    authenticator: Authenticator,
+    connections: int,
 ) -> tuple[grpc.aio.Server, Health]:
     """The server, which listens nowhere yet."""
     harden()
@@ -115,7 +118,7 @@ def _server(
         path: handlers.of(method)
         for path, method in {
             **methods,
-            **reflecting((ADMIN, AUTHORIZE, HEALTH), identity),
+            **reflecting((ADMIN, AUTHORIZE, HEALTH), authenticator),
         }.items()
     }
     by_path |= {path: handlers.check(path) for path in (CHECK, LIST)}

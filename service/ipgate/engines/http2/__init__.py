@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import bounds
 from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.health import SERVICE as HEALTH
@@ -100,13 +100,13 @@ def build(
     settings: Settings,
     place: Place,
     methods: Mapping[str, Method],
-    identity: Identity,
+    authenticator: Authenticator,
     tls: TlsFiles | None = None,
 ) -> Http2Engine:
     """The server for `settings`, which will listen at `place`."""
     server = Http2Server(
-        {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), identity)},
-        identity,
+        {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), authenticator)},
+        authenticator,
         most_calls=settings.max_concurrent_calls,
         most_connections=bounds.most_connections(settings.max_connections),
     )

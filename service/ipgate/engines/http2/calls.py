@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from ipgate.domain.errors import LimitExceeded
-from ipgate.engines.conversing import AT_ONCE
+from ipgate.engines.conversing import MAX_CONCURRENT
 from ipgate.engines.http2.call import MESSAGE_WINDOW, Call
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.framing import PREFIX
@@ -163,7 +163,7 @@ class Conversation(MethodCall):
         """Answers what has come, as far as there is room for answers."""
         frames = self._frames
         try:
-            while frames is not None and self._in_flight < AT_ONCE:
+            while frames is not None and self._in_flight < MAX_CONCURRENT:
                 if self.connection.codec.queued(self.stream) > MOST_QUEUED:
                     self.connection.stalled.add(self)
                     return

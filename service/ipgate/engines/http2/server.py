@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from ipgate.authorizer.identity import Identity
+from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import bounds
 from ipgate.engines.health import CHECK, LIST, MOST_CHECKS, WATCH, Health, too_many_checks
 from ipgate.engines.http2.call import Call
@@ -25,7 +25,7 @@ class Http2Server:
     def __init__(
         self,
         methods: Mapping[str, Method],
-        identity: Identity,
+        authenticator: Authenticator,
         *,
         most_calls: int,
         most_connections: int,
@@ -36,7 +36,7 @@ class Http2Server:
         self.health_paths = frozenset(path.encode() for path in (CHECK, LIST, WATCH))
         self.room = Room(most_calls, too_many_calls)
         self.checks = Room(MOST_CHECKS, too_many_checks)
-        self._identity = identity
+        self._authenticator = authenticator
         self._most = most_connections
         self._connections: dict[Connection, None] = {}
         self._strangers: dict[Connection, None] = {}
@@ -96,7 +96,7 @@ class Http2Server:
 
     def knows(self, call: Call) -> bool:
         """Whether the token of a call is good."""
-        return self._identity.at_once(call.authorization) is not None
+        return self._authenticator.try_authenticate(call.authorization) is not None
 
     def enter(self, method: Method) -> bool:
         """Whether there is room for one more conversation of a method, which then counts."""

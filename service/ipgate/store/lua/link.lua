@@ -1,4 +1,4 @@
--- Links (`link`) or unlinks the keys `ids`. Nothing to change is no change.
+-- UnplannedLists (`link`) or unlinks the keys `ids`. Nothing to change is no change.
 local key = list_key(args.id)
 if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end

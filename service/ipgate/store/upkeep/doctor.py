@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from redis.exceptions import ResponseError
 
 from ipgate.clock import Clock
-from ipgate.domain.revision import SHARDS
-from ipgate.store import keys
+from ipgate.domain.shards import SHARDS
+from ipgate.store import key_names
 from ipgate.store.connection import evicting_policies
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import Store
@@ -47,7 +47,7 @@ async def examine(redis: Store, *, mend: bool, progress: Progress) -> Report:
     examined = api_keys = ranges = 0
     suspected: dict[Finding, None] = {}
     for shard in range(SHARDS):  # a meta that is missing is not among the keys
-        suspected |= dict.fromkeys(await checks.look(keys.meta(shard)))
+        suspected |= dict.fromkeys(await checks.look(key_names.meta(shard)))
     cut_off = [each for each in suspected if each.problem is Problem.IMPORT_CUT_OFF]
     if cut_off:
         return Report(SHARDS, (), cut_off, Stock(0, 0))  # the rest is half written
@@ -92,7 +92,7 @@ async def _confirmed(reading: Reading, suspected: list[Finding]) -> list[Finding
 async def _again(reading: Reading, checks: Checks, finding: Finding) -> bool:
     """Looks until no change came in between, or the finding is gone."""
     place = place_of(finding.key)
-    meta = keys.meta(max(place.shard, 0) if place else 0)
+    meta = key_names.meta(max(place.shard, 0) if place else 0)
     for _ in range(_ATTEMPTS):
         before = await reading.ask("HMGET", meta, "epoch", "rev")
         if finding not in await checks.look(finding.key, finding.member):
@@ -104,5 +104,5 @@ async def _again(reading: Reading, checks: Checks, finding: Finding) -> bool:
 
 async def _seconds(reading: Reading) -> int:
     """The store's clock."""
-    answer = await reading.ask("EVAL", "return redis.call('TIME')", 1, keys.meta(0))
+    answer = await reading.ask("EVAL", "return redis.call('TIME')", 1, key_names.meta(0))
     return int(answer[0])

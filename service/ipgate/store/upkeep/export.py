@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from ipgate.clock import Clock
-from ipgate.domain.revision import SHARDS
-from ipgate.store.rules import Head
+from ipgate.domain.changes import Position
+from ipgate.domain.shards import SHARDS
 from ipgate.store.topology import Store
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.reading import Reading
@@ -54,7 +54,7 @@ async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[st
 
 async def _write_body(
     redis: Store, body: IO[bytes], progress: Progress
-) -> tuple[list[Head], Counter[str]]:
+) -> tuple[list[Position], Counter[str]]:
     """The lines of all resources, the tokens last."""
     reading = Reading(redis)
     total, done = int(await redis.dbsize()), 0
@@ -69,7 +69,7 @@ async def _write_body(
     for shard in range(SHARDS):
         snapshot = Snapshot(reading, shard, count)
         await snapshot.take()
-        heads.append(snapshot.head)
+        heads.append(snapshot.position)
         for name in sorted(snapshot.lines):
             text = snapshot.lines[name]
             kind = records.KINDS[name.rank]
@@ -88,5 +88,5 @@ async def _write_body(
     return heads, counts
 
 
-def _parts(head: Head) -> tuple[Any, ...]:
-    return head.epoch, head.number, head.tip
+def _parts(head: Position) -> tuple[Any, ...]:
+    return head.epoch, head.sequence, head.change_id

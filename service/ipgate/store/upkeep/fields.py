@@ -8,7 +8,7 @@ from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import Violation, shown
 from ipgate.domain.names import id_faults
 from ipgate.domain.resources import MAX_TIME, MIN_TIME, Role
-from ipgate.domain.revision import SHARDS
+from ipgate.domain.shards import SHARDS
 from ipgate.domain.texts import check_description, check_display_name
 
 Check = Callable[[str, Any], list[Violation]]

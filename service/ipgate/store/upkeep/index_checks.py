@@ -4,7 +4,8 @@ import re
 from collections.abc import AsyncIterator
 
 from ipgate.domain.errors import shown
-from ipgate.store import keys
+from ipgate.domain.shards import shard_of
+from ipgate.store import key_names
 from ipgate.store.upkeep.findings import Finding, Problem
 from ipgate.store.upkeep.places import Place
 from ipgate.store.upkeep.reading import Reading
@@ -31,7 +32,7 @@ class IndexChecks:
             yield Finding(at.key, Problem.ORPHAN_ENTRY, detail, facts=(at.id, value))
 
     async def _held(self, digest: str, workspace: str, key: str, tip: str) -> bool:
-        name = f"{keys.shard_prefix(keys.shard_of(workspace))}ws:{workspace}:key:{key}"
+        name = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
         fields = ("etag", "digest", "indexed", "reserved", "reserved_at")
         etag, held, indexed, reserved, at = await self._reading.ask("HMGET", name, *fields)
         coming = reserved == tip and self._now - int(at or 0) < ABANDONED

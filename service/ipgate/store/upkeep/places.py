@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from ipgate.domain.revision import SHARDS
-from ipgate.store.keys import TOKEN_SHARD, WORKERS, shard_of, shard_prefix
+from ipgate.domain.shards import SHARDS, TOKEN_SHARD, shard_of
+from ipgate.store.key_names import WORKERS, shard_prefix
 
 _ID = "[a-z][a-z0-9-]{0,62}"
 _SHA256 = "[0-9a-f]{64}"

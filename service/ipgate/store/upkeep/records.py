@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from ipgate.domain.addresses import format_range, parse_range
 from ipgate.domain.intervals import Steps, coverage, in_order
+from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.texts import folded
-from ipgate.store.keys import TOKEN_SHARD, shard_of, shard_prefix
+from ipgate.store.key_names import shard_prefix
 
 FORMAT = "ipgate-export"
 VERSION = 1

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import shown
 from ipgate.domain.resources import Role
+from ipgate.domain.shards import shard_of
 from ipgate.domain.texts import check_description, check_display_name, folded
-from ipgate.store import keys
+from ipgate.store import key_names
 from ipgate.store.upkeep.findings import Finding, Problem
 from ipgate.store.upkeep.places import Place
 from ipgate.store.upkeep.reading import Reading
@@ -117,7 +118,7 @@ class ResourceChecks:
         if await self._missing(at.owner + ":keys", at.id):
             yield _not_indexed(at, "keys", "key", at.id)
         digest, indexed = fields.get("digest", ""), fields.get("indexed", "")
-        entry = await self._reading.ask("GET", keys.digest(digest))
+        entry = await self._reading.ask("GET", key_names.digest(digest))
         if entry == f"{at.workspace}/{at.id}/{indexed}":
             return
         other = await self._holder(str(entry), digest) if entry else None
@@ -132,7 +133,7 @@ class ResourceChecks:
         """The API key that an index entry names, if that is live and has the digest."""
         workspace, _, rest = entry.partition("/")
         key, _, indexed = rest.partition("/")
-        name = f"{keys.shard_prefix(keys.shard_of(workspace))}ws:{workspace}:key:{key}"
+        name = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
         held = await self._reading.ask("HMGET", name, "etag", "digest", "indexed")
         return f"{workspace}/{key}" if held[0] and held[1:] == [digest, indexed] else None
 
@@ -152,7 +153,7 @@ class ResourceChecks:
             yield _not_indexed(at, "the tokens", "token", at.id)
         elif held != at.id:
             yield Finding(at.key, Problem.DANGLING, f"the id {token} leads to another token")
-        owner = f"{keys.shard_prefix(keys.shard_of(workspace))}ws:{workspace}"
+        owner = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}"
         if workspace and not await self._live(owner):
             detail = f"works for the workspace {workspace}, which is missing"
             yield Finding(at.key, Problem.STRAY_TOKEN, detail, facts=(token, workspace))

@@ -14,8 +14,8 @@ from typing import IO, Any
 
 from ipgate.clock import Clock
 from ipgate.domain.errors import shown
-from ipgate.domain.revision import SHARDS
-from ipgate.store import keys
+from ipgate.domain.shards import SHARDS
+from ipgate.store import key_names
 from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA, Scripts
 from ipgate.store.topology import Store
 from ipgate.store.upkeep import records
@@ -96,7 +96,7 @@ class Restore:
             await self._clear()
         await self._write_all(file)
         for shard in range(SHARDS):
-            await self._write(shard, [["HSET", keys.meta(shard), "schema", IMPORTED]])
+            await self._write(shard, [["HSET", key_names.meta(shard), "schema", IMPORTED]])
         for shard in range(SHARDS):
             await self._open(shard)
 
@@ -112,7 +112,7 @@ class Restore:
 
     async def _state(self, shard: int) -> tuple[str | None, str]:
         """The schema and the mark of a shard."""
-        schema, mark = await self._reading.ask("HMGET", keys.meta(shard), "schema", "import")
+        schema, mark = await self._reading.ask("HMGET", key_names.meta(shard), "schema", "import")
         return schema, mark or ""
 
     async def _check_empty(self) -> None:
@@ -127,7 +127,7 @@ class Restore:
         marked: list[tuple[int, list[str | None]]] = []
         for shard in range(SHARDS):
             former = await self._write_in_time(
-                keys.meta(shard), _MARK, self._mark, keys.shard_prefix(shard), shard=shard
+                key_names.meta(shard), _MARK, self._mark, key_names.shard_prefix(shard), shard=shard
             )
             if former is not None:
                 marked.append((shard, former))
@@ -135,7 +135,7 @@ class Restore:
             for done, meta in marked:
                 fields = zip(("schema", "epoch", "rev", "tip", "import"), meta, strict=True)
                 back = [word for name, value in fields if value for word in (name, value)]
-                key = keys.meta(done)
+                key = key_names.meta(done)
                 again = [["HSET", key, *back]] if back else []
                 await self._write(done, [["DEL", key], *again])
             raise Refused("the store is not empty: somebody writes to it")
@@ -184,7 +184,7 @@ class Restore:
     async def _write(self, shard: int, commands: list[records.Command]) -> None:
         words = json.dumps(commands)
         if commands and not await self._write_in_time(
-            keys.meta(shard), _WRITE, self._mark, words, shard=shard
+            key_names.meta(shard), _WRITE, self._mark, words, shard=shard
         ):
             raise Refused("another import has taken over")
 
@@ -197,18 +197,18 @@ class Restore:
     async def _index(self, entries: list[records.Record]) -> None:
         await asyncio.gather(
             *(
-                self._write_in_time(keys.digest(each["digest"]), _INDEX, records.entry(each))
+                self._write_in_time(key_names.digest(each["digest"]), _INDEX, records.entry(each))
                 for each in entries
             )
         )
 
     async def _open(self, shard: int) -> None:
         """Lets a shard be served, as a new history that begins after the latest `rev` in it."""
-        meta = keys.meta(shard)
+        meta = key_names.meta(shard)
         fields = ("schema", SCHEMA, "epoch", secrets.token_hex(8), "tip", secrets.token_hex(8))
         rev = str(self._header["shards"][shard]["rev"] + 1)
         commands = [
-            ["DEL", keys.changes(shard)],
+            ["DEL", key_names.changes(shard)],
             ["DEL", meta],
             ["HSET", meta, *fields, "rev", rev],
         ]

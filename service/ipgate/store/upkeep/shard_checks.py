@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
-from ipgate.store import keys
+from ipgate.store import key_names
 from ipgate.store.scripts import IMPORTS, SCHEMA
 from ipgate.store.upkeep.findings import Finding, Problem
 from ipgate.store.upkeep.places import Place
@@ -41,7 +41,7 @@ class ShardChecks:
 
     async def changes(self, at: Place) -> AsyncIterator[Finding]:
         """The chain of the entries that are there, and whether it ends where the meta says."""
-        meta = keys.meta(at.shard)
+        meta = key_names.meta(at.shard)
         rev, tip, last = await self._reading.ask("EVAL", _END, 2, meta, at.key)
         if last is not None:
             identifier, flat = last

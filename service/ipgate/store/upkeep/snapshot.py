@@ -6,12 +6,14 @@ again and again, until nothing was.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ipgate.domain.changes import Change, Position, Touched
 from ipgate.domain.errors import Unavailable
-from ipgate.store import keys
+from ipgate.domain.shards import TOKEN_SHARD
+from ipgate.store import key_names
 from ipgate.store.connection import cause
-from ipgate.store.rules import Head
+from ipgate.store.feed import parse_change
 from ipgate.store.scripts import IMPORTS, SCHEMA
 from ipgate.store.upkeep import records
 from ipgate.store.upkeep.reading import PAGE, Reading
@@ -20,7 +22,7 @@ from ipgate.store.upkeep.refused import Refused
 _ROUNDS = 200
 _COUNT = 500
 
-# Where the shard stands, and the changes after ARGV[1], as of the same moment.
+# The shard's position, and the changes after ARGV[1], at the same moment.
 _SINCE = """
 local meta = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip')
 return { meta, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2]) }
@@ -39,15 +41,15 @@ _WORKSPACE, _LIST, _KEY, _TOKEN = range(4)
 
 
 class Snapshot:
-    """One shard: `head`, `lines` of its workspaces in order, `tokens` by digest. `progress` is
-    called with the number of resources read."""
+    """One shard as of `position`; `lines`: the export's lines by resource. `progress` is called with the number
+    of resources that were read."""
 
     def __init__(self, reading: Reading, shard: int, progress: Callable[[int], None]) -> None:
         self.shard = shard
-        self.head = Head("", 0, "")
+        self.position = Position("", 0, "")
         self.lines: dict[Name, str] = {}
         self._reading = reading
-        self._prefix = keys.shard_prefix(shard)
+        self._prefix = key_names.shard_prefix(shard)
         self._progress = progress
 
     async def take(self) -> None:
@@ -59,56 +61,68 @@ class Snapshot:
             raise Refused(text) from fault
 
     async def _take(self) -> None:
-        self.head, _ = await self._since(0, 1)
-        await self._read_all()
+        await self._start()
         for _ in range(_ROUNDS):
-            head, changes = await self._since(self.head.number, _COUNT)
-            if head == self.head:
+            position, changes = await self._since(self.position.sequence, _COUNT)
+            if position == self.position:
                 return
-            if not changes or head.epoch != self.head.epoch or not self._follows(changes):
-                # The stream was trimmed past us, or the store is another one than before.
-                self.head, _ = await self._since(0, 1)
-                self.lines.clear()
-                await self._read_all()
+            touched = [change.touched() for change in changes]
+            if (
+                not changes
+                or position.epoch != self.position.epoch
+                or changes[0].previous_id != self.position.change_id
+                or any(change.everything for change in touched)
+            ):
+                # The stream was trimmed beyond this position, or the history is another one than before.
+                await self._start()
                 continue
-            touched = {name for _, fields in changes for name in self._touched(fields)}
-            await self._read(sorted(touched))
-            number, fields = changes[-1]
-            self.head = Head(head.epoch, int(number.partition("-")[0]), fields["tip"])
+            await self._read(sorted({name for change in touched for name in self._names(change)}))
+            last = changes[-1]
+            self.position = Position(position.epoch, last.sequence, last.change_id)
         raise Unavailable("the store changes faster than it can be read; try again")
 
-    async def _since(self, number: int, count: int) -> tuple[Head, list[Any]]:
-        where = (keys.meta(self.shard), keys.changes(self.shard))
-        (schema, *meta), entries = await self._reading.ask("EVAL", _SINCE, 2, *where, number, count)
+    async def _start(self) -> None:
+        """Read everything, from the current position on."""
+        self.position, _ = await self._since(0, 1)
+        self.lines.clear()
+        await self._read_all()
+
+    async def _since(self, sequence: int, count: int) -> tuple[Position, list[Change]]:
+        """Return the shard's position, and up to `count` changes after a sequence number."""
+        where = (key_names.meta(self.shard), key_names.changes(self.shard))
+        (schema, *meta), entries = await self._reading.ask(
+            "EVAL", _SINCE, 2, *where, sequence, count
+        )
         if schema in IMPORTS:
             raise Refused("an import into the store was cut off; finish it with --restart first")
         if schema not in (None, SCHEMA):
             raise Refused(f"the store holds data of schema {schema}, and not {SCHEMA}")
-        head = Head(meta[0] or "", int(meta[1] or 0), meta[2] or "")
-        pairs = [(each, dict(zip(flat[::2], flat[1::2], strict=True))) for each, flat in entries]
-        return head, pairs
+        position = Position(meta[0] or "", int(meta[1] or 0), meta[2] or "")
+        changes = [
+            parse_change(identifier, dict(zip(flat[::2], flat[1::2], strict=True)))
+            for identifier, flat in entries
+        ]
+        return position, changes
 
-    def _follows(self, changes: list[Any]) -> bool:
-        return bool(changes[0][1]["prev"] == self.head.tip)
-
-    def _touched(self, fields: dict[str, str]) -> set[Name]:
-        """What a change touched."""
-        kind, owner, ids = fields["kind"], fields["workspace"], fields["ids"].split()
-        if kind == "token":
-            return {Name("", _TOKEN, fields["digest"])}
-        found = {Name(owner, _WORKSPACE, "")}
-        if kind == "keys":
-            return found | {Name(owner, _KEY, each) for each in ids}
-        found |= {Name(owner, _LIST, each) for each in ids}
-        if kind == "list_deleted":
-            # Its links went in the same change.
-            quoted = [f'"{each}"' for each in ids]
-            found |= {
+    def _names(self, touched: Touched) -> set[Name]:
+        """Return the resources that a change touched."""
+        if touched.token:
+            return {Name("", _TOKEN, touched.token)}
+        owner = touched.workspace
+        names = {Name(owner, _WORKSPACE, "")}
+        names |= {Name(owner, _KEY, key) for key in touched.api_keys}
+        for allow_list in (touched.list_ranges, touched.list_text, touched.deleted_list):
+            if allow_list:
+                names.add(Name(owner, _LIST, allow_list))
+        if touched.deleted_list:
+            # The same change unlinked the keys of the list.
+            quoted = f'"{touched.deleted_list}"'
+            names |= {
                 name
                 for name, text in self.lines.items()
-                if name[:2] == (owner, _KEY) and any(each in text for each in quoted)
+                if name[:2] == (owner, _KEY) and quoted in text
             }
-        return found
+        return names
 
     async def _read_all(self) -> None:
         async for page in self._reading.members(self._prefix + "workspaces", "zset"):
@@ -118,7 +132,7 @@ class Snapshot:
                     ids = self._reading.members(f"{self._prefix}ws:{owner}:{kind}", "zset")
                     async for part in ids:
                         await self._read([Name(owner, rank, each) for each in part])
-        if self.shard == keys.TOKEN_SHARD:
+        if self.shard == TOKEN_SHARD:
             index = self._prefix + "token-ids"
             async for part in self._reading.members(index, "hash"):
                 digests = await asyncio.gather(

@@ -1,17 +1,19 @@
-"""What decisions are made of, read from the store: each fact with the point in history it is true at."""
+"""Reads what decisions depend on from the store, each with the position in history at which it was valid."""
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ipgate import cooperative
 from ipgate.domain.addresses import parse_range
+from ipgate.domain.changes import Position
 from ipgate.domain.errors import Unavailable
+from ipgate.domain.facts import KeyFacts, ListFacts, TokenFacts, WorkspaceFacts
 from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name
 from ipgate.domain.resources import ROOT, Caller, stored_role
-from ipgate.pacing import in_steps
-from ipgate.store import keys
+from ipgate.domain.shards import TOKEN_SHARD, shard_of
+from ipgate.store import key_names
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
 from ipgate.store.scripts import Scripts
@@ -33,49 +35,7 @@ _PORTION = 30_000
 """Characters of ranges that are parsed in one step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A point in a shard's history. `tip` is unique to the change: two histories that went
-    different ways after a failover have different tips at the same number."""
-
-    epoch: str
-    number: int
-    tip: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
-    digest: bytes
-    disabled: bool
-    expire_time: int | None
-    lists: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkspaceFacts:
-    require_allow_list: bool
-    default_list: str
-    """Id of the default allow list; "" when it is off."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListFacts:
-    etag: str
-    ranges: list[int]
-    """Packed, in no order, without duplicates."""
-    linked: int
-    """How many API keys are linked to the list."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
-    """`expire_time`: ns since 1970, None for never."""
-
-    caller: Caller
-    expire_time: int | None
-
-
-class RuleStore:
+class PolicyReader:
     """Reads for the authorizer. Every method raises Unavailable; None stands for "not there"."""
 
     def __init__(self, scripts: Scripts) -> None:
@@ -88,41 +48,43 @@ class RuleStore:
         next: else the time of the first answer would show a caller which of the two it is.
         """
         try:
-            entry = await self._scripts.store.get(keys.digest(digest))
+            entry = await self._scripts.store.get(key_names.digest(digest))
         except FAULTS as fault:
             raise unavailable(fault, writing=False) from fault
         parts = str(entry or "").split("/")
         if len(parts) != _ENTRY_PARTS:
             if entry:
                 log.error("index entry of a credential is damaged; run ipgate doctor")
-            shard = keys.shard_of(_NOBODY)
+            shard = shard_of(_NOBODY)
             await self._scripts.rules(shard, kind="key", workspace=_NOBODY, id=_NOBODY)
             return None
         return parts[0], parts[1]
 
-    async def key(self, workspace: str, key: str) -> tuple[Head, KeyFacts | None]:
-        shard = keys.shard_of(workspace)
+    async def key(self, workspace: str, key: str) -> tuple[Position, KeyFacts | None]:
+        shard = shard_of(workspace)
         head, fields, lists = await self._scripts.rules(
             shard, kind="key", workspace=workspace, id=key
         )
         etag, digest, disabled, expire = fields
         if etag is None:
-            return _head(head), None
+            return _position(head), None
         with reading(key_name(workspace, key)):
             known, expire_time = bytes.fromhex(digest), int(expire) if expire else None
-        return _head(head), KeyFacts(known, disabled == "1", expire_time, tuple(sorted(lists)))
+        return _position(head), KeyFacts(known, disabled == "1", expire_time, tuple(sorted(lists)))
 
-    async def workspace(self, workspace: str) -> tuple[Head, WorkspaceFacts | None]:
-        shard = keys.shard_of(workspace)
+    async def workspace(self, workspace: str) -> tuple[Position, WorkspaceFacts | None]:
+        shard = shard_of(workspace)
         head, fields = await self._scripts.rules(shard, kind="workspace", workspace=workspace)
         etag, require, default_on, default = fields
         if etag is None:
-            return _head(head), None
+            return _position(head), None
         # A default that is on without a list is no state that ipgate writes: it closes the keys.
         closed = require == "1" or (default_on == "1" and not default)
-        return _head(head), WorkspaceFacts(closed, default if default_on == "1" else "")
+        return _position(head), WorkspaceFacts(closed, default if default_on == "1" else "")
 
-    async def allow_list(self, workspace: str, allow_list: str) -> tuple[Head, ListFacts | None]:
+    async def allow_list(
+        self, workspace: str, allow_list: str
+    ) -> tuple[Position, ListFacts | None]:
         """A large list is scanned, and scanned again if it changed meanwhile; one that never
         stands still is read at once in the end."""
         for attempt in range(_SCANS + 1):
@@ -132,31 +94,31 @@ class RuleStore:
                 return head, None
             with reading(list_name(workspace, allow_list)):
                 if text is not None:
-                    return head, ListFacts(etag, await in_steps(_parse_text(text)), linked)
+                    return head, ListFacts(etag, await cooperative.run(_parse_text(text)), linked)
                 ranges = await self._scan(workspace, allow_list)
             head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
             if etag is not None and tip == tip_after:
                 return head, ListFacts(etag, ranges, linked)
         raise AssertionError("the last attempt reads the ranges at once")
 
-    async def token(self, digest: str) -> tuple[Head, TokenFacts | None]:
-        head, fields = await self._scripts.rules(keys.TOKEN_SHARD, kind="token", digest=digest)
+    async def token(self, digest: str) -> tuple[Position, TokenFacts | None]:
+        head, fields = await self._scripts.rules(TOKEN_SHARD, kind="token", digest=digest)
         etag, token, role, workspace, expire = fields
         if etag is None:
-            return _head(head), None
+            return _position(head), None
         with reading("an access token"):
             held = ROOT.role if token == ROOT.token else stored_role(role)
             expire_time = int(expire) if expire else None
-        return _head(head), TokenFacts(Caller(token, held, workspace), expire_time)
+        return _position(head), TokenFacts(Caller(token, held, workspace), expire_time)
 
     async def _list_head(
         self, workspace: str, allow_list: str, few: int
-    ) -> tuple[Head, str | None, str | None, int, str | None]:
-        shard = keys.shard_of(workspace)
+    ) -> tuple[Position, str | None, str | None, int, str | None]:
+        shard = shard_of(workspace)
         head, (etag, tip), linked, text = await self._scripts.rules(
             shard, kind="list", workspace=workspace, id=allow_list, few=few
         )
-        return _head(head), tip, etag, linked, text
+        return _position(head), tip, etag, linked, text
 
     async def _scan(self, workspace: str, allow_list: str) -> list[int]:
         found: set[int] = set()
@@ -164,11 +126,11 @@ class RuleStore:
         while True:
             try:
                 cursor, members = await self._scripts.store.sscan(
-                    keys.ranges(workspace, allow_list), cursor, count=FEW
+                    key_names.ranges(workspace, allow_list), cursor, count=FEW
                 )
             except FAULTS as fault:
                 raise unavailable(fault, writing=False) from fault
-            found.update(await in_steps(_parse(members)))
+            found.update(await cooperative.run(_parse(members)))
             if not cursor:
                 return list(found)
 
@@ -194,9 +156,9 @@ def _parse_text(text: str) -> Steps[list[int]]:
     return ranges
 
 
-def _head(head: Iterable[str | None]) -> Head:
-    epoch, number, tip = head
+def _position(head: Iterable[str | None]) -> Position:
+    epoch, sequence, change_id = head
     if not epoch:
         # What is read from a shard that was emptied, or is being imported, must not be used.
         raise Unavailable("the store is being set up; try again")
-    return Head(epoch, int(number or 0), tip or "")
+    return Position(epoch, int(sequence or 0), change_id or "")

@@ -1,49 +1,49 @@
-"""Who calls: from the bearer token of a call to the caller."""
+"""Authenticates callers by the bearer token of a call."""
 
 import hmac
 
-from ipgate.authorizer.cache import MAX_TOKENS, PolicyCache
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.loading import Loading
+from ipgate.authorizer.loader import PolicyLoader
 from ipgate.clock import Clock
 from ipgate.domain.credential import digest, is_damaged
 from ipgate.domain.errors import Unauthenticated, Unavailable
 from ipgate.domain.resources import ROOT, Caller
-from ipgate.store.keys import TOKEN_SHARD
+from ipgate.domain.shards import TOKEN_SHARD
+from ipgate.policy.cache import MAX_TOKENS, PolicyCache
 
 _BEARER = "Bearer "
-_ROUNDS = 50
+_MAX_ATTEMPTS = 50
 
 
-class Identity:
-    """Knows the root token that this server is given by its digest, and all other tokens from the cache."""
+class Authenticator:
+    """Knows the configured root token by its digest, and all other tokens from the cache."""
 
     def __init__(
         self,
         cache: PolicyCache,
-        loading: Loading,
+        loader: PolicyLoader,
         follower: Follower,
         clock: Clock,
         *,
         root_digest: bytes,
     ) -> None:
-        """`root_digest`: of a root token that is valid here whatever the store has, b"" for none."""
+        """`root_digest`: of a root token that is valid on this server whatever the store says, b"" for none."""
         self._cache = cache
-        self._loading = loading
+        self._loader = loader
         self._follower = follower
         self._now, self._steady = clock.now, clock.steady
         self._root_digest = root_digest
         self._digests: dict[str, bytes] = {}
 
     def replace_root(self, digest: bytes) -> None:
-        """Takes another root token for the one that this server was given."""
+        """Replace the configured root token."""
         self._root_digest = digest
 
-    def at_once(self, authorization: str) -> Caller | None:
-        """The caller if its token was checked before and still holds; None if `caller` must tell.
+    def try_authenticate(self, authorization: str) -> Caller | None:
+        """Return the caller if its token was checked before and is still valid, None if `authenticate` must decide.
 
-        Tokens are looked up as they are here: a dictionary compares two strings only when their
-        keyed hashes are equal, so the time it takes tells nothing about the tokens in it.
+        Tokens are looked up in clear text. A dictionary compares two strings only if their keyed hashes are
+        equal, so the time it takes reveals nothing about the tokens in it.
         """
         presented = self._digests.get(authorization)
         if presented is None:
@@ -53,15 +53,19 @@ class Identity:
         token = self._cache.tokens.get(presented)
         if token is None:
             return None
-        if self._steady() > self._follower.histories[TOKEN_SHARD].valid_until:
+        if self._steady() > self._follower.progress[TOKEN_SHARD].valid_until:
             return None
         if token.expire_time is not None and self._now() >= token.expire_time:
             return None
         return token.caller
 
-    async def caller(self, authorization: str) -> Caller:
-        """The caller of a call with that `authorization` metadata. Raises Unauthenticated, and
-        Unavailable when a token cannot be checked."""
+    async def authenticate(self, authorization: str) -> Caller:
+        """Return the caller of a call with that `authorization` metadata.
+
+        Raises:
+            Unauthenticated: the token is missing, unknown, revoked or expired.
+            Unavailable: the token cannot be checked.
+        """
         if authorization[: len(_BEARER)].lower() != _BEARER.lower():
             raise Unauthenticated(
                 "send the metadata authorization: Bearer <token>", reason="TOKEN_MISSING"
@@ -75,7 +79,7 @@ class Identity:
             return ROOT
         if not self._follower.is_leased():
             await self._follower.confirm()
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ATTEMPTS):
             if self._follower.is_stale(TOKEN_SHARD):
                 raise Unavailable("access tokens cannot be checked now; try again", reason="STALE")
             token = self._cache.tokens.get(presented)
@@ -86,9 +90,9 @@ class Identity:
                     )
                 self._remember(authorization, presented)
                 return token.caller
-            if presented in self._cache.unknown_tokens or is_damaged(secret):
+            if presented in self._cache.negative_tokens or is_damaged(secret):
                 raise _invalid()
-            await self._loading.token(presented)
+            await self._loader.token(presented)
         raise Unavailable("access tokens cannot be checked now; try again")
 
     def _remember(self, authorization: str, digest: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ipgate.authorizer.recent_tips import CAPACITY, RecentTips
+from ipgate.authorizer.recent_changes import CAPACITY, RecentChanges
 
 TIPS = st.integers(0, (1 << 64) - 1).map(lambda tip: f"{tip:016x}")
 
@@ -12,7 +12,7 @@ def test_the_last_tips_are_known_by_their_numbers(tips: list[str], first: int, g
     """Each change is found by its number, and none by a number that no change had."""
     numbered = {first + index: tip for index, tip in enumerate(tips)}
     begin = dict(list(numbered.items())[:given_])
-    recent = RecentTips(begin)
+    recent = RecentChanges(begin)
     for number, tip in list(numbered.items())[given_:]:
         recent.add(number, tip)
     for number in (*numbered, first - 1, first + len(tips), first + CAPACITY, 0):
@@ -21,8 +21,8 @@ def test_the_last_tips_are_known_by_their_numbers(tips: list[str], first: int, g
 
 def test_what_is_older_than_the_capacity_is_forgotten() -> None:
     """A newer change takes the place of an older one, never its number."""
-    recent = RecentTips({number: f"{number:016x}" for number in range(CAPACITY + 5)})
+    recent = RecentChanges({number: f"{number:016x}" for number in range(CAPACITY + 5)})
     assert recent.get(4) is None
     assert recent.get(5) == f"{5:016x}"
     assert recent.get(CAPACITY + 4) == f"{CAPACITY + 4:016x}"
-    assert RecentTips({}).get(0) is None
+    assert RecentChanges({}).get(0) is None
