@@ -15,7 +15,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from bench.figures import Figure, latencies
 from bench.processes import memory
-from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.servers import Client, RpcFailed, Server, serving
 
 _BATCH = 1000
 _SINGLE = 10
@@ -53,7 +53,7 @@ def measure(count: int) -> list[Figure]:
 
 def beside(server: Server, token: str, credential: str, count: int) -> tuple[list[float], int]:
     """Milliseconds of each question about a known key while the flood runs, and how many of the
-    flood's questions were refused."""
+    flood's questions failed."""
     client, times = server.client(), list[float]()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         flooding = pool.submit(flood, server.address, token, count)
@@ -70,7 +70,7 @@ def ask(client: Client, token: str, credential: str) -> float:
 
 
 def flood(address: str, token: str, count: int) -> int:
-    """Asks for `count` made-up credentials from several connections; how many were refused."""
+    """Asks for `count` made-up credentials from several connections; how many failed."""
     with ThreadPoolExecutor(_CALLERS) as pool:
         batches = pool.map(lambda _: batch(Client(address, token)), range(count // _BATCH))
         return sum(batches)
@@ -86,13 +86,13 @@ def batch(client: Client) -> int:
     for each in questions[:alone]:
         try:
             client.call("Authorize", each)
-        except Refused:
+        except RpcFailed:
             refused += 1
     try:
         request = authorize.BatchAuthorizeRequest(requests=questions[alone:])
         results = client.call("BatchAuthorize", request).results
         refused += sum(each.WhichOneof("result") == "error" for each in results)
-    except Refused:
+    except RpcFailed:
         refused += _BATCH - alone
     client.channel.close()
     return refused

@@ -8,7 +8,7 @@ import yaml
 from google.protobuf.timestamp_pb2 import Timestamp
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 CASES = sorted(Path(__file__).parent.glob("*.yaml"))
 
@@ -60,8 +60,8 @@ def answer(
     """What the server says, of the things that the case names."""
     try:
         said = client.ask(ip, **subject)
-    except Refused as refused:
-        return {"error": refused.code}
+    except RpcFailed as failed:
+        return {"error": failed.code}
     found = {
         "allowed": said.allowed,
         "reason": authorize.Reason.Name(said.reason).removeprefix("REASON_"),

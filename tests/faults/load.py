@@ -13,7 +13,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.faults.history import Answer, Change, History, TokenUse, Workspace, now, revision
 from tests.faults.model import Key, Policy
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 LISTS = ["a", "b", "c"]
 KEYS = ["k", "m"]
@@ -161,11 +161,11 @@ class Writer:
         began = now()
         try:
             answer = self._random.choice(self._clients).call(method, request, timeout=_TIMEOUT)
-        except Refused as refused:
-            self._history.refused(f"{method}: {refused.code} {_reason(refused)}")
-            if _reason(refused) in WITHOUT_EFFECT:
+        except RpcFailed as failed:
+            self._history.refused(f"{method}: {failed.code} {_reason(failed)}")
+            if _reason(failed) in WITHOUT_EFFECT:
                 return False
-            assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), refused
+            assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), failed
             workspace.changes.append(Change(began, now(), after, None))
             workspace.given_up = True
             return False
@@ -207,9 +207,9 @@ class Reader:
             answer = client.ask(
                 ip, timeout=_READ_TIMEOUT, min_revision=wanted.token() if wanted else "", **subject
             )
-        except Refused as refused:
-            self._history.refused(f"Authorize: {refused.code} {_reason(refused)}")
-            assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), refused
+        except RpcFailed as failed:
+            self._history.refused(f"Authorize: {failed.code} {_reason(failed)}")
+            assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), failed
             return
         reason = authorize.Reason.Name(answer.reason).removeprefix("REASON_")
         said = (reason, answer.allow_list.rpartition("/")[2], answer.range)
@@ -250,22 +250,22 @@ class TokenUser:
                     name, user = live.pop(0)
                     client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name))
                     revoked = [*revoked[-20:], (now(), user)]
-            except Refused as refused:
-                self._history.refused(f"tokens: {refused.code} {_reason(refused)}")
+            except RpcFailed as failed:
+                self._history.refused(f"tokens: {failed.code} {_reason(failed)}")
             for at, user in [(None, user) for _, user in live] + revoked[-3:]:
                 began = now()
                 # Its token was made known at one server; here it is used at any of them.
                 other = self._random.choice(self._clients).as_(user.token)
                 try:
                     other.ask("10.0.0.1", key="nobody", timeout=_TIMEOUT)
-                except Refused:
+                except RpcFailed:
                     continue
                 self._history.token_uses.append(TokenUse(began, at))
             stop.wait(0.02)
 
 
-def _reason(refused: Refused) -> str:
-    return refused.reason if refused.status.details else ""
+def _reason(failed: RpcFailed) -> str:
+    return failed.reason if failed.status.details else ""
 
 
 def _sha256(text: str) -> str:

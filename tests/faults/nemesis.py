@@ -12,7 +12,7 @@ from functools import partial
 from tests.faults.history import History, now
 from tests.faults.proxy import Proxy
 from tests.harness.groups import freeze, thaw
-from tests.harness.servers import Client, Refused, Server
+from tests.harness.servers import Client, RpcFailed, Server
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
@@ -115,6 +115,6 @@ def _works(client: Client) -> bool:
         workspace = client.workspace()
         key = client.key(workspace, "k")
         asked = client.ask("192.0.2.1", key=key.credential, min_revision=key.api_key.revision)
-    except Refused:
+    except RpcFailed:
         return False
     return bool(asked.allowed)

@@ -124,41 +124,43 @@ def _homeless(store: Any) -> None:
     store.zrem(SHARD + "workspaces", W)
 
 
-MENDABLE = [
+REPAIRABLE = [
     Damage("no-entry", lambda s: s.delete(f"ipgate:digest:{SHA256}"), {"NO_ENTRY"}),
     Damage(
         "entry-of-no-key",
         lambda s: s.set(f"ipgate:digest:{'b' * 64}", f"{W}/nobody/{TIP}"),
-        {"ORPHAN_ENTRY"},
+        {"ORPHANED_ENTRY"},
     ),
     Damage(
         "entry-of-another-creation",
         lambda s: s.set(f"ipgate:digest:{SHA256}", f"{W}/linked/{TIP}"),
-        {"ORPHAN_ENTRY", "NO_ENTRY"},
+        {"ORPHANED_ENTRY", "NO_ENTRY"},
     ),
     Damage(
         "entry-of-nonsense",
         lambda s: s.set(f"ipgate:digest:{SHA256}", "nonsense"),
-        {"ORPHAN_ENTRY", "NO_ENTRY"},
+        {"ORPHANED_ENTRY", "NO_ENTRY"},
     ),
-    Damage("cut-off-creation", _reserve, {"CUT_OFF_CREATION", "ORPHAN_ENTRY"}),
-    Damage("cut-off-deletion", _delete, {"CUT_OFF_DELETION", "ORPHAN_ENTRY"}),
+    Damage("cut-off-creation", _reserve, {"INCOMPLETE_CREATION", "ORPHANED_ENTRY"}),
+    Damage("cut-off-deletion", _delete, {"INCOMPLETE_DELETION", "ORPHANED_ENTRY"}),
     Damage("no-workspace-index", lambda s: s.delete(SHARD + "workspaces"), {"NOT_INDEXED"}),
     Damage("no-list-index", lambda s: s.delete(f"{OWN}:lists"), {"NOT_INDEXED"}),
     Damage("no-key-index", lambda s: s.zrem(f"{OWN}:keys", "linked"), {"NOT_INDEXED"}),
     Damage("no-names", lambda s: s.delete(f"{OWN}:list-names"), {"NOT_INDEXED"}),
-    Damage("name-of-no-list", lambda s: s.hset(f"{OWN}:list-names", "x", "nobody"), {"STRAY_NAME"}),
+    Damage(
+        "name-of-no-list", lambda s: s.hset(f"{OWN}:list-names", "x", "nobody"), {"ORPHANED_NAME"}
+    ),
     Damage(
         "name-of-another",
         lambda s: s.hset(f"{OWN}:list-names", "office", "spare"),
-        {"NOT_INDEXED", "STRAY_NAME"},
+        {"NOT_INDEXED", "ORPHANED_NAME"},
     ),
     Damage("link-on-one-side", lambda s: s.delete(f"{OWN}:list:office:keys"), {"NOT_INDEXED"}),
     Damage("no-token-ids", lambda s: s.delete(TOKENS + "tokens"), {"NOT_INDEXED"}),
     Damage("no-ws-tokens", lambda s: s.delete(f"{TOKENS}ws-tokens:{W}"), {"NOT_INDEXED"}),
-    Damage("token-of-no-workspace", _homeless, {"STRAY_TOKEN"}),
+    Damage("token-of-no-workspace", _homeless, {"ORPHANED_TOKEN"}),
 ]
-BEYOND_MENDING = [
+BEYOND_REPAIR = [
     Damage("unknown-key", lambda s: s.set("ipgate:{s00}:nonsense", "1"), {"UNKNOWN_KEY"}),
     Damage("unknown-shard", lambda s: s.set("ipgate:{s16}:meta", "1"), {"UNKNOWN_KEY"}),
     Damage("short-digest", lambda s: s.set("ipgate:digest:abc", "1"), {"UNKNOWN_KEY"}),
@@ -170,7 +172,9 @@ BEYOND_MENDING = [
     Damage("rev-set-back", lambda s: s.hset(SHARD + "meta", "rev", "1"), {"BAD_HISTORY"}),
     Damage("other-tip", lambda s: s.hset(SHARD + "meta", "tip", TIP), {"BAD_HISTORY"}),
     Damage("missing-change", lambda s: s.xdel(SHARD + "changes", "3-0"), {"BAD_HISTORY"}),
-    Damage("import", lambda s: s.hset(SHARD + "meta", "schema", "importing"), {"IMPORT_CUT_OFF"}),
+    Damage(
+        "import", lambda s: s.hset(SHARD + "meta", "schema", "importing"), {"INCOMPLETE_IMPORT"}
+    ),
     Damage("may-evict", lambda s: s.config_set("maxmemory-policy", "allkeys-lru"), {"MAY_EVICT"}),
     Damage("bad-root", lambda s: s.set(TOKENS + "root", "nonsense"), {"BAD_ROOT"}),
     Damage("bad-flag", lambda s: s.hset(OWN, "require", "maybe"), {"BAD_FIELD"}),
@@ -182,19 +186,19 @@ BEYOND_MENDING = [
     Damage(
         "other-folded",
         lambda s: s.hset(f"{OWN}:list:office", "folded", "x"),
-        {"BAD_FIELD", "NOT_INDEXED", "STRAY_NAME"},
+        {"BAD_FIELD", "NOT_INDEXED", "ORPHANED_NAME"},
     ),
     Damage("name-twice", _namesake, {"NAME_TAKEN"}),
-    Damage("lost-workspace", lambda s: s.delete(OWN), {"DANGLING", "STRAY_TOKEN"}),
+    Damage("lost-workspace", lambda s: s.delete(OWN), {"DANGLING", "ORPHANED_TOKEN"}),
     Damage(
         "lost-list",
         lambda s: s.delete(f"{OWN}:list:office"),
-        {"DANGLING", "LOST_LIST", "STRAY_NAME"},
+        {"DANGLING", "MISSING_LIST", "ORPHANED_NAME"},
     ),
     Damage(
         "lost-key",
         lambda s: s.delete(f"{OWN}:key:linked"),
-        {"DANGLING", "ORPHAN_ENTRY", "HALF_LINKED"},
+        {"DANGLING", "ORPHANED_ENTRY", "ONE_SIDED_LINK"},
     ),
     Damage("lost-token", lambda s: s.delete(_token(s)), {"DANGLING"}),
     Damage("no-ranges", lambda s: s.delete(f"{OWN}:list:office:ranges"), {"BAD_RANGES"}),
@@ -206,6 +210,6 @@ BEYOND_MENDING = [
     ),
     Damage("lost-default", lambda s: s.hset(OWN, "default", "nobody"), {"BAD_DEFAULT"}),
     Damage("no-default", lambda s: s.hset(OWN, "default", ""), {"BAD_DEFAULT"}),
-    Damage("unlinked-key", lambda s: s.delete(f"{OWN}:key:linked:lists"), {"HALF_LINKED"}),
-    Damage("credential-twice", _twice, {"TAKEN_ENTRY"}),
+    Damage("unlinked-key", lambda s: s.delete(f"{OWN}:key:linked:lists"), {"ONE_SIDED_LINK"}),
+    Damage("credential-twice", _twice, {"DUPLICATE_CREDENTIAL"}),
 ]

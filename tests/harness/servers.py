@@ -30,7 +30,7 @@ IPGATE = Path(sys.executable).with_name("ipgate")
 _WORKER = re.compile(r"ipgate\.app\.worker")
 
 
-class Refused(Exception):
+class RpcFailed(Exception):
     """A call that failed: its code, its message, and the details of its status."""
 
     def __init__(self, error: Any) -> None:
@@ -70,7 +70,7 @@ class Refused(Exception):
 
 
 class Client:
-    """A plain gRPC client. Calls return the response or raise Refused."""
+    """A plain gRPC client. Calls return the response or raise RpcFailed."""
 
     def __init__(self, address: str, token: str = ROOT_TOKEN, channel: Any = None) -> None:
         self.address = address
@@ -95,7 +95,7 @@ class Client:
                 return next(answers)
             return getattr(stub, method)(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise Refused(error) from None
+            raise RpcFailed(error) from None
 
     def ask(self, ip: str, *, timeout: float = TIMEOUT, **subject: Any) -> Any:
         return self.call("Authorize", authorize.AuthorizeRequest(ip=ip, **subject), timeout=timeout)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 RACES = {"ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"}
 """What a random call may end with, when others change the same resources."""
@@ -50,8 +50,8 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
     )
     try:
         chance.choice(calls)()
-    except Refused as refused:
-        assert refused.code in RACES, refused
+    except RpcFailed as failed:
+        assert failed.code in RACES, failed
 
 
 @contextmanager
@@ -99,5 +99,5 @@ class KeyTraffic:
                     self.gone[name] = credential
                 else:
                     self.there[name] = credential
-            except Refused:
+            except RpcFailed:
                 self.open[name] = credential

@@ -10,7 +10,7 @@ from ipgate.rpc.access import RULES
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import ENGINE, Client, Refused
+from tests.harness.servers import ENGINE, Client, RpcFailed
 
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
@@ -45,8 +45,8 @@ def test_a_role_may_call_what_the_contract_says(client: Client, role: str, metho
     try:
         bearer.call(method, METHODS[method]())
         code = "OK"
-    except Refused as refused:
-        code = refused.code
+    except RpcFailed as failed:
+        code = failed.code
     if permitted(role, method):
         assert code in ("OK", "INVALID_ARGUMENT")
     else:
@@ -67,10 +67,10 @@ def test_without_a_valid_token_nothing_can_be_called(
     client: Client, method: str, token: str
 ) -> None:
     """Even a damaged request gets UNAUTHENTICATED, and no details."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.as_(token).call(method, METHODS[method]())
-    assert refused.value.code == "UNAUTHENTICATED"
-    assert not token or token not in str(refused.value.status)
+    assert failed.value.code == "UNAUTHENTICATED"
+    assert not token or token not in str(failed.value.status)
 
 
 @pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer  ", "bearer", "token"])
@@ -132,9 +132,9 @@ def test_another_workspace_looks_exactly_like_a_missing_one(client: Client) -> N
         "WaitForRevision",
     }
     for method, request in about(foreign).items():
-        with pytest.raises(Refused) as at_foreign:
+        with pytest.raises(RpcFailed) as at_foreign:
             bearer.call(method, request)
-        with pytest.raises(Refused) as at_missing:
+        with pytest.raises(RpcFailed) as at_missing:
             bearer.call(method, about(missing)[method])
         assert at_foreign.value.code == "NOT_FOUND", method
         said, wanted = str(at_foreign.value.status), str(at_missing.value.status)
@@ -148,9 +148,9 @@ def test_a_confined_caller_sees_missing_resources_of_its_own_the_same_way(client
     own = client.workspace()
     other = own[:-4] + "none"
     bearer = client.as_(client.access_token("WORKSPACE_ADMIN", own).token)
-    with pytest.raises(Refused) as here:
+    with pytest.raises(RpcFailed) as here:
         bearer.call("GetApiKey", admin.GetApiKeyRequest(name=f"{own}/apiKeys/k"))
-    with pytest.raises(Refused) as there:
+    with pytest.raises(RpcFailed) as there:
         bearer.call("GetApiKey", admin.GetApiKeyRequest(name=f"{other}/apiKeys/k"))
     assert str(here.value.status).replace(own, other) == str(there.value.status)
 
@@ -181,9 +181,9 @@ def test_tokens_of_another_workspace_are_out_of_reach(client: Client) -> None:
     listed = bearer.call("ListAccessTokens", admin.ListAccessTokensRequest()).access_tokens
     assert {each.workspace for each in listed} == {own}
     for token in (theirs, global_one):
-        with pytest.raises(Refused, match="NOT_FOUND"):
+        with pytest.raises(RpcFailed, match="NOT_FOUND"):
             bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.name))
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         bearer.access_token("AUTHORIZER")
     made = bearer.access_token("WORKSPACE_VIEWER", own)
     bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=made.access_token.name))

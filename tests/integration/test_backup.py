@@ -25,7 +25,7 @@ from tests.harness.backups import (
     write,
 )
 from tests.harness.damage import CREDENTIAL, OWN, W, fill, filled
-from tests.harness.servers import IPGATE, Client, Refused, serving
+from tests.harness.servers import IPGATE, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import disturbed
 from tests.harness.waiting import eventually
@@ -301,8 +301,8 @@ def test_servers_on_the_store_take_up_an_import_without_a_restart(
 def allowed(client: Client, ip: str, key: str) -> bool:
     try:
         return bool(client.ask(ip, key=key).allowed)
-    except Refused as refused:
-        assert refused.code == "UNAVAILABLE"
+    except RpcFailed as failed:
+        assert failed.code == "UNAVAILABLE"
         return False
 
 
@@ -311,7 +311,7 @@ def test_a_killed_import_never_serves_a_part(
     tmp_path: Path, empty: StoreServer, share: float
 ) -> None:
     """The server that runs goes on knowing nothing, none starts, changes are refused, and the
-    import is refused but for --restart, which makes it whole."""
+    import is rejected but for --restart, which makes it whole."""
     count = 6000
     write(tmp_path / "x", large(count, 10))
     url = ("--redis-url", empty.url)
@@ -325,12 +325,12 @@ def test_a_killed_import_never_serves_a_part(
         some = [credential(index) for index in (0, 1, 2, count // 2, count - 1)]
         with ThreadPoolExecutor(len(some)) as pool:
             assert not any(pool.map(lambda key: allowed(client, "10.0.0.1", key), some))
-        with pytest.raises(Refused, match="UNAVAILABLE"):
+        with pytest.raises(RpcFailed, match="UNAVAILABLE"):
             client.workspace()
         command = [str(IPGATE), "serve", "--data-dir", str(tmp_path / "e"), *url]
-        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert refused.returncode == 2
-        assert "an import into the store was cut off" in refused.stderr
+        failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert failed.returncode == 2
+        assert "an import into the store was cut off" in failed.stderr
         assert "was cut off" in ipgate("import", tmp_path / "x", *url, code=2)
         assert "cut off" in ipgate("export", tmp_path / "y", *url, code=2)
         ipgate("import", tmp_path / "x", "--restart", *url)
@@ -401,7 +401,7 @@ def test_an_import_that_was_all_written_is_only_opened(
 
 
 def test_an_export_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
-    """Private, without leftovers; a damaged store is refused and leaves a former export alone."""
+    """Private, without leftovers; a damaged store is rejected and leaves a former export alone."""
     target = tmp_path / "out"
     target.mkdir()
     with filled(tmp_path) as store, store.client() as plain:

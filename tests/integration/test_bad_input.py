@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import ROOT_TOKEN, Client, Refused, Server, serving
+from tests.harness.servers import ROOT_TOKEN, Client, RpcFailed, Server, serving
 from tests.integration.test_access import METHODS, about
 
 PROPER = {
@@ -71,7 +71,7 @@ def fill(message: Message, text: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_hostile_texts_in_all_fields_are_refused(client: Client, method: str) -> None:
-    """Every string of every request, filled with what breaks lesser parsers, is refused properly."""
+    """Every string of every request, filled with what breaks lesser parsers, is rejected properly."""
     for text in HOSTILE:
         request: Any = METHODS[method]()
         fill(request, text)
@@ -82,29 +82,29 @@ def test_hostile_texts_in_all_fields_are_refused(client: Client, method: str) ->
 
 def test_a_message_over_the_size_limit_is_refused(client: Client, workspace: str) -> None:
     """4 MiB are the limit; the connection and the server go on."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", ["1.2.3.4"], description="x" * (5 << 20))
-    assert refused.value.code == "RESOURCE_EXHAUSTED"
+    assert failed.value.code == "RESOURCE_EXHAUSTED"
     client.allow_list(workspace, "l", ["1.2.3.4"])
 
 
 def test_metadata_over_the_size_limit_is_refused(client: Client) -> None:
     """Huge metadata do not reach the service."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.as_("x" * 100_000).ask("1.2.3.4", key="x")
-    assert refused.value.code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL")
+    assert failed.value.code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL")
     client.ask("1.2.3.4", key="x")
 
 
 def test_authorize_needs_a_subject(client: Client) -> None:
     """Neither credential nor name is an error; an empty credential is one that nobody has."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.ask("1.2.3.4")
-    assert list(refused.value.fields) == ["subject"]
+    assert list(failed.value.fields) == ["subject"]
     assert client.ask("1.2.3.4", key="").reason == authorize.REASON_KEY_UNKNOWN
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.ask("1.2.3.4", api_key="nonsense")
-    assert list(refused.value.fields) == ["api_key"]
+    assert list(failed.value.fields) == ["api_key"]
 
 
 def test_a_public_name_is_no_credential(client: Client, workspace: str) -> None:
@@ -116,9 +116,9 @@ def test_a_public_name_is_no_credential(client: Client, workspace: str) -> None:
 @pytest.mark.parametrize("revision", ["x", "é", "A" * 600, "cjEuMS4w"])
 def test_a_tampered_revision_is_refused(client: Client, revision: str) -> None:
     """`min_revision` must be one that ipgate made."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.ask("1.2.3.4", key="x", min_revision=revision)
-    assert list(refused.value.fields) == ["min_revision"]
+    assert list(failed.value.fields) == ["min_revision"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_question_of_a_batch_fails_as_it_would_alone(
 ) -> None:
     """With the same code and the same words."""
     request = authorize.AuthorizeRequest(**fields)
-    with pytest.raises(Refused) as alone:
+    with pytest.raises(RpcFailed) as alone:
         client.call("Authorize", request)
     batch = authorize.BatchAuthorizeRequest(requests=[request])
     (result,) = client.call("BatchAuthorize", batch).results
@@ -157,8 +157,8 @@ def test_an_error_never_repeats_a_credential_or_token(
             for key in (credential, made_up):
                 try:
                     status = str(bearer.ask(ip, key=key))
-                except Refused as refused:
-                    status = f"{refused.message} {refused.status}"
+                except RpcFailed as failed:
+                    status = f"{failed.message} {failed.status}"
                 assert not any(secret in status for secret in (credential, token, made_up))
     log = server.log.read_text()
     assert not any(secret in log for secret in (credential, token, made_up, client.token))
@@ -170,7 +170,7 @@ def test_no_log_level_shows_secrets(tmp_path: Path) -> None:
         client = server.client()
         credential = client.key(client.workspace(), "k").credential
         assert client.ask("192.0.2.1", key=credential).allowed
-        with pytest.raises(Refused):
+        with pytest.raises(RpcFailed):
             server.client("wrong-but-somebodys").ask("192.0.2.1", key=credential)
     log = server.log.read_text()
     assert " DEBUG " in log
@@ -197,9 +197,9 @@ def test_every_change_is_logged_with_its_resource_and_its_caller(
 def test_a_name_cannot_forge_a_line_of_the_log(server: Server, client: Client) -> None:
     """Line breaks in names are shown escaped."""
     forged = f"workspaces/x\n2026-01-01T00:00:00.000Z INFO forged {secrets.token_hex(4)}"
-    with pytest.raises(Refused, match="INVALID_ARGUMENT") as refused:
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT") as failed:
         client.call("GetWorkspace", admin.GetWorkspaceRequest(name=forged))
-    assert refused.value.message.isprintable()
+    assert failed.value.message.isprintable()
     assert not any(line.startswith("2026-01-01T00") for line in server.log.read_text().splitlines())
 
 
@@ -257,9 +257,9 @@ def test_a_batch_keeps_its_order_when_some_answers_must_wait(
 def test_a_batch_has_1_to_1000_requests(client: Client, count: int) -> None:
     """Fewer or more are refused, naming the field."""
     requests = [authorize.AuthorizeRequest(ip="1.2.3.4", key="x")] * count
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=requests))
-    assert list(refused.value.fields) == ["requests"]
+    assert list(failed.value.fields) == ["requests"]
 
 
 def test_a_batch_of_1000_is_answered(client: Client, workspace: str) -> None:

@@ -10,7 +10,7 @@ from ipgate.domain.revision import Revision, parse_revision
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
 
@@ -134,7 +134,7 @@ def test_a_revoked_access_token_is_refused_by_the_other_server(
     def refused() -> bool:
         try:
             bearer.ask("1.2.3.4", key="x")
-        except Refused as failure:
+        except RpcFailed as failure:
             return failure.code == "UNAUTHENTICATED"
         return False
 
@@ -154,10 +154,10 @@ def test_a_revision_of_the_future_is_unavailable_by_the_deadline(
     lost = Revision(present.shard, present.epoch, present.sequence, "0" * 16).token()
     other_store = Revision(present.shard, "0" * 16, 1, "0" * 16).token()
     for revision in (near, far, lost, other_store):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.ask("1.2.3.4", api_key=key.name, min_revision=revision, timeout=1)
-        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
-        assert refused.value.retry_after > 0
+        assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
+        assert failed.value.retry_after > 0
 
 
 def test_all_workers_of_a_server_follow(shared_url: str, tmp_path: Path) -> None:

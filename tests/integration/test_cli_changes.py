@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ipgate.store.upkeep.validation import validate
+from ipgate.backup.validation import validate
 
 from tests.harness.servers import Client
 

@@ -14,37 +14,37 @@ from typing import Any
 
 import pytest
 from ipgate.clock import Clock
+from ipgate.doctor import examination
+from ipgate.doctor.findings import Problem
+from ipgate.doctor.repair import Repair
 from ipgate.store.connection import connect
 from ipgate.store.key_names import WORKERS
 from ipgate.store.scripts import Scripts
-from ipgate.store.upkeep import doctor
-from ipgate.store.upkeep.findings import Problem
-from ipgate.store.upkeep.mending import Mending
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.damage import (
-    BEYOND_MENDING,
+    BEYOND_REPAIR,
     CREDENTIAL,
-    MENDABLE,
+    REPAIRABLE,
     SHA256,
     Damage,
     Sample,
     W,
     filled,
 )
-from tests.harness.servers import IPGATE, Refused, serving
+from tests.harness.servers import IPGATE, RpcFailed, serving
 from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import KeyTraffic, disturbed
 from tests.harness.waiting import eventually
 
 
-def examined(store: StoreServer | str, *, mend: bool = False) -> doctor.Report:
+def examined(store: StoreServer | str, *, fix: bool = False) -> examination.Report:
     url = store if isinstance(store, str) else store.url
 
-    async def run() -> doctor.Report:
+    async def run() -> examination.Report:
         client = connect(url, connections=4)
         try:
-            return await doctor.examine(client, mend=mend, progress=lambda *_: None)
+            return await examination.examine(client, fix=fix, progress=lambda *_: None)
         finally:
             await client.aclose()
 
@@ -77,7 +77,7 @@ def damaged(sample: Sample, request: pytest.FixtureRequest) -> StoreServer:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else writes, so the second look need not wait."""
-    monkeypatch.setattr(doctor, "_PAUSE", 0.0)
+    monkeypatch.setattr(examination, "_PAUSE", 0.0)
 
 
 def names(findings: Any) -> set[str]:
@@ -87,7 +87,7 @@ def names(findings: Any) -> set[str]:
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("damaged", "damage"),
-    [pytest.param(each, each, id=each.name) for each in MENDABLE],
+    [pytest.param(each, each, id=each.name) for each in REPAIRABLE],
     indirect=["damaged"],
 )
 def test_what_can_be_mended_is_found_and_mended(
@@ -96,9 +96,9 @@ def test_what_can_be_mended_is_found_and_mended(
     """Each such damage is named as what it is, is gone after mending, and all calls work again."""
     found = examined(damaged)
     assert names(found.remaining) == damage.found
-    assert all(each.problem.value.mend for each in found.remaining)
-    report = examined(damaged, mend=True)
-    assert set(report.mended) == set(found.remaining)
+    assert all(each.problem.value.is_automatic for each in found.remaining)
+    report = examined(damaged, fix=True)
+    assert set(report.repaired) == set(found.remaining)
     assert not report.remaining
     assert not examined(damaged).remaining
     if damage.name == "token-of-no-workspace":
@@ -121,7 +121,7 @@ def test_what_can_be_mended_is_found_and_mended(
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("damaged", "damage"),
-    [pytest.param(each, each, id=each.name) for each in BEYOND_MENDING],
+    [pytest.param(each, each, id=each.name) for each in BEYOND_REPAIR],
     indirect=["damaged"],
 )
 def test_what_cannot_be_mended_is_found_and_left_alone(
@@ -129,13 +129,13 @@ def test_what_cannot_be_mended_is_found_and_left_alone(
 ) -> None:
     """Each such damage is named as what it is, and mending does not touch what it cannot mend."""
     assert names(examined(damaged).remaining) == damage.found
-    after = names(examined(damaged, mend=True).remaining)
-    assert after >= {name for name in damage.found if not Problem[name].value.mend}
+    after = names(examined(damaged, fix=True).remaining)
+    assert after >= {name for name in damage.found if not Problem[name].value.is_automatic}
 
 
 def test_every_problem_is_provoked_and_documented() -> None:
     """No check goes untested, and `docs/operations.md` explains each problem."""
-    provoked = set().union(*(each.found for each in MENDABLE + BEYOND_MENDING))
+    provoked = set().union(*(each.found for each in REPAIRABLE + BEYOND_REPAIR))
     assert provoked == {each.name for each in Problem}
     text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     assert all(f"`{each.name}`" in text for each in Problem)
@@ -163,7 +163,7 @@ def test_a_refused_creation_leaves_nothing_behind(tmp_path: Path) -> None:
         before = set(plain.scan_iter())
         with serving(tmp_path / "d", "--redis-url", store.url, *options) as server:
             client = server.client()
-            with pytest.raises(Refused, match="registered already"):
+            with pytest.raises(RpcFailed, match="registered already"):
                 client.key(f"workspaces/{W}", "second", credential_sha256=SHA256)
             assert set(plain.scan_iter()) - {WORKERS} == before
             with ThreadPoolExecutor(8) as pool:
@@ -179,7 +179,7 @@ def test_a_mended_index_entry_is_announced(tmp_path: Path) -> None:
         with store.client() as plain:
             plain.delete(f"ipgate:digest:{SHA256}")
         assert not client.ask("198.51.100.73", key=CREDENTIAL).allowed
-        assert "mended" in called("--redis-url", store.url, "--mend")
+        assert "repaired" in called("--redis-url", store.url, "--fix")
         eventually(lambda: client.ask("198.51.100.73", key=CREDENTIAL).allowed, "it is known")
 
 
@@ -187,7 +187,7 @@ def test_mending_leaves_alone_what_changed_since_it_was_read(tmp_path: Path) -> 
     """An entry that was taken over, a key that was created anew, and a link that was taken off
     between the examination and the mending stay as they are."""
     with filled(tmp_path) as store, store.client() as plain:
-        for damage in MENDABLE[1], *MENDABLE[4:6]:
+        for damage in REPAIRABLE[1], *REPAIRABLE[4:6]:
             damage.make(plain)
         findings = list(examined(store).remaining)
         with serving(tmp_path / "d", "--redis-url", store.url) as server:
@@ -198,7 +198,7 @@ def test_mending_leaves_alone_what_changed_since_it_was_read(tmp_path: Path) -> 
 
             async def mend() -> None:
                 redis_client = connect(store.url, connections=2)
-                await Mending(Scripts(redis_client, Clock())).mend(findings)
+                await Repair(Scripts(redis_client, Clock())).run(findings)
                 await redis_client.aclose()
 
             asyncio.run(mend())
@@ -239,7 +239,7 @@ def test_kills_at_random_lose_nothing_that_was_acknowledged(tmp_path: Path, seed
             for name, credential in traffic.open.items():
                 answers = client.ask("8.8.8.8", key=credential), client.ask("8.8.8.8", api_key=name)
                 assert answers[0].reason == answers[1].reason
-        called("--data-dir", str(tmp_path), "--mend")
+        called("--data-dir", str(tmp_path), "--fix")
     called("--data-dir", str(tmp_path))
 
 
@@ -271,11 +271,11 @@ def test_the_command_tells_what_is_wrong_and_whether_it_was_mended(tmp_path: Pat
         plain.delete(f"ipgate:digest:{SHA256}")
         said = called(*url, code=1)
         assert "NO_ENTRY" in said
-        assert "can be mended" in said
+        assert "can be repaired" in said
         plain.set("ipgate:{s00}:nonsense", "1")
-        found = json.loads(called(*url, "--json", "--mend", code=1))["findings"]
+        found = json.loads(called(*url, "--json", "--fix", code=1))["findings"]
         assert {(each["problem"], each["state"]) for each in found} == {
-            ("NO_ENTRY", "mended"),
+            ("NO_ENTRY", "repaired"),
             ("UNKNOWN_KEY", "needs you"),
         }
         plain.delete("ipgate:{s00}:nonsense")

@@ -6,7 +6,7 @@ import pytest
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 UNRESTRICTED = resources.ApiKey.ACCESS_UNRESTRICTED
 CLOSED = resources.ApiKey.ACCESS_CLOSED
@@ -26,11 +26,11 @@ def loosening(client: Client, method: str, request: Any) -> Any:
     """The response to a change that is rejected without consent, also in a dry run."""
     for validate_only in (True, False):
         request.validate_only = validate_only
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.call(method, request)
-        assert refused.value.code == "FAILED_PRECONDITION"
-        assert refused.value.reason == "API_KEYS_UNRESTRICTED"
-        assert "allow_unrestricted" in refused.value.message
+        assert failed.value.code == "FAILED_PRECONDITION"
+        assert failed.value.reason == "API_KEYS_UNRESTRICTED"
+        assert "allow_unrestricted" in failed.value.message
     request.allow_unrestricted = request.validate_only = True
     foreseen = client.call(method, request)
     assert not foreseen.revision
@@ -223,11 +223,11 @@ def test_a_key_moves_between_lists_in_one_change(client: Client, workspace: str)
     assert counts == [0, 1]
     stale = setting(key, old)
     stale.etag = before.etag
-    with pytest.raises(Refused, match="ABORTED"):
+    with pytest.raises(RpcFailed, match="ABORTED"):
         client.call("SetApiKeyAllowLists", stale)
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         client.call("SetApiKeyAllowLists", setting(key, f"{workspace}/allowLists/missing"))
     foreign = client.allow_list(client.workspace(), "l", ["192.0.2.1"]).name
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("SetApiKeyAllowLists", setting(key, new, foreign))
-    assert list(refused.value.fields) == ["allow_lists[1]"]
+    assert list(failed.value.fields) == ["allow_lists[1]"]

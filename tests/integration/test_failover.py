@@ -12,7 +12,7 @@ from ipgate.store.key_names import changes, meta, shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import Cluster, SentinelGroup, freeze, thaw
-from tests.harness.servers import Client, Refused, serving
+from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.waiting import eventually
 
 
@@ -31,8 +31,8 @@ def works(client: Client, workspace: str, allow_list: str, ip: str) -> bool:
         client.call(
             "AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=[ip]), timeout=5
         )
-    except Refused as refused:
-        assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"), refused
+    except RpcFailed as failed:
+        assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"), failed
         return False
     return True
 
@@ -76,9 +76,9 @@ class Load:
             try:
                 inside = self._client.ask("10.255.0.0", api_key=self.key, timeout=5)
                 outside = self._client.ask("192.0.2.1", api_key=self.key, timeout=5)
-            except Refused as refused:
-                if refused.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
-                    self.wrong.append(str(refused))
+            except RpcFailed as failed:
+                if failed.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+                    self.wrong.append(str(failed))
             else:
                 if not inside.allowed or outside.allowed:
                     self.wrong.append(f"{inside} {outside}")
@@ -89,7 +89,7 @@ class Load:
     def answers(self) -> bool:
         try:
             return bool(self._client.ask("10.255.0.0", api_key=self.key, timeout=5).allowed)
-        except Refused:
+        except RpcFailed:
             return False
 
     def check(self) -> None:
@@ -140,17 +140,17 @@ def test_a_promoted_replica_without_the_last_changes_is_noticed(
         def denied() -> bool:
             try:
                 return not client.ask("10.0.0.1", key=key.credential, timeout=5).allowed
-            except Refused as refused:
-                assert refused.code == "UNAVAILABLE"
+            except RpcFailed as failed:
+                assert failed.code == "UNAVAILABLE"
                 return False
 
         eventually(denied, "the lost link decides no more")
-        with pytest.raises(Refused, match="UNAVAILABLE"):
+        with pytest.raises(RpcFailed, match="UNAVAILABLE"):
             client.ask("10.0.0.1", key=key.credential, min_revision=lost, timeout=2)
         assert not client.ask("10.0.0.1", key=key.credential, min_revision=revision).allowed
         # Another change takes the number of the lost one, and is not taken for it.
         eventually(lambda: works(client, workspace, allow_list, "10.9.9.9"), "changes are made")
-        with pytest.raises(Refused, match="UNAVAILABLE"):
+        with pytest.raises(RpcFailed, match="UNAVAILABLE"):
             client.ask("10.0.0.1", key=key.credential, min_revision=lost, timeout=2)
 
 
@@ -162,9 +162,9 @@ def test_a_change_that_no_replica_confirms_is_not_acknowledged(
         client = server.client()
         workspace = client.workspace()
         freeze(group.replica)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.allow_list(workspace, "l", ["10.0.0.1"])
-        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "NOT_REPLICATED")
+        assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", "NOT_REPLICATED")
         thaw(group.replica)
         eventually(
             lambda: works(client, workspace, f"{workspace}/allowLists/l", "10.0.0.2"),
@@ -231,7 +231,7 @@ def test_half_a_shard_decides_nothing(tmp_path: Path) -> None:
 
         def midway() -> None:
             for ip in ("192.0.2.1", "10.0.0.1"):
-                with pytest.raises(Refused, match="UNAVAILABLE"):
+                with pytest.raises(RpcFailed, match="UNAVAILABLE"):
                     fresh.ask(ip, api_key=key)
             assert not works(client, workspace, allow_list, "192.0.2.1")
 
@@ -265,6 +265,6 @@ def test_a_lost_primary_of_a_cluster_is_replaced(tmp_path: Path) -> None:
 def _reads(client: Client, load: Load) -> bool:
     try:
         client.call("GetAllowList", admin.GetAllowListRequest(name=load.list), timeout=5)
-    except Refused:
+    except RpcFailed:
         return False
     return True

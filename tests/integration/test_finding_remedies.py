@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.damage import BEYOND_MENDING, CREDENTIAL, Damage, Sample, W, filled
-from tests.harness.servers import IPGATE, Client, Refused, serving
+from tests.harness.damage import BEYOND_REPAIR, CREDENTIAL, Damage, Sample, W, filled
+from tests.harness.servers import IPGATE, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 
 Follow = Callable[[Client, Any], Any]
@@ -89,7 +89,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
 
 
 def damaged(sample: Sample, name: str) -> StoreServer:
-    sample.damage(next(each for each in BEYOND_MENDING if each.name == name))
+    sample.damage(next(each for each in BEYOND_REPAIR if each.name == name))
     return sample.store
 
 
@@ -134,20 +134,20 @@ def test_one_of_two_lists_of_a_name_is_renamed(
 ) -> None:
     """Whichever of them it is, both names are kept for their lists after it."""
     store = damaged(sample, "name-twice")
-    assert "another display name, and run doctor with --mend" in doctor(store, code=1)
+    assert "another display name, and run doctor with --fix" in doctor(store, code=1)
     with serving(tmp_path, "--redis-url", store.url) as server:
         update("UpdateAllowList", "allow_list", renamed, display_name="x")(server.client(), None)
-    doctor(store, "--mend", code=0)
+    doctor(store, "--fix", code=0)
 
 
 def test_a_lost_list_is_created_again(tmp_path: Path, sample: Sample) -> None:
     """It is linked as before, and has the ranges that are given: none of the lost one comes back."""
     store = damaged(sample, "lost-list")
-    assert "free its name with --mend and create the list again" in doctor(store, code=1)
-    doctor(store, "--mend", code=1)
+    assert "free its name with --fix and create the list again" in doctor(store, code=1)
+    doctor(store, "--fix", code=1)
     with serving(tmp_path, "--redis-url", store.url) as server:
         client = server.client()
-        with pytest.raises(Refused, match="UNAVAILABLE"):
+        with pytest.raises(RpcFailed, match="UNAVAILABLE"):
             client.ask("192.0.2.1", key=CREDENTIAL)
         client.allow_list(NAME, "office", ["198.51.100.0/24"], display_name="Office")
         assert client.ask("198.51.100.1", key=CREDENTIAL).allowed
@@ -161,10 +161,10 @@ def test_a_key_of_a_lost_list_is_deleted(tmp_path: Path, sample: Sample) -> None
     assert "or delete the key" in doctor(store, code=1)
     with serving(tmp_path, "--redis-url", store.url) as server:
         server.client().call("DeleteApiKey", admin.DeleteApiKeyRequest(name=LINKED))
-    assert "LOST_LIST" not in doctor(store, code=1)
+    assert "MISSING_LIST" not in doctor(store, code=1)
 
 
-@pytest.mark.parametrize("damage", BEYOND_MENDING, ids=lambda each: each.name)
+@pytest.mark.parametrize("damage", BEYOND_REPAIR, ids=lambda each: each.name)
 def test_damage_is_no_fault_of_ipgate(tmp_path: Path, sample: Sample, damage: Damage) -> None:
     """What is stored and cannot be read fails a call with STORE_BROKEN, never with INTERNAL, and lets
     nobody in whom the sound store refuses."""
@@ -186,11 +186,11 @@ def test_damage_is_no_fault_of_ipgate(tmp_path: Path, sample: Sample, damage: Da
         for method, fields in reads.items():
             try:
                 client.call(method, getattr(admin, f"{method}Request")(**fields))
-            except Refused as refused:
-                assert refused.reason in {"STORE_BROKEN", "RESOURCE_NOT_FOUND"}, method
+            except RpcFailed as failed:
+                assert failed.reason in {"STORE_BROKEN", "RESOURCE_NOT_FOUND"}, method
         for ip in ("8.8.8.8", "198.51.100.73"):
             try:
                 assert not client.ask(ip, key=CREDENTIAL).allowed or ip != "8.8.8.8"
-            except Refused as refused:
-                assert refused.reason in {"STORE_BROKEN", "STALE"}
+            except RpcFailed as failed:
+                assert failed.reason in {"STORE_BROKEN", "STALE"}
         assert "Traceback" not in server.log.read_text()

@@ -15,7 +15,7 @@ from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.parts import Parts, Root, parts
-from tests.harness.servers import Refused, serving
+from tests.harness.servers import RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_wire import resident
@@ -62,8 +62,8 @@ def test_a_flood_neither_grows_memory_nor_pushes_out_known_keys(
         def stranger() -> str:
             try:
                 client.ask("1.2.3.4", key=secrets.token_hex(8))
-            except Refused as refused:
-                return refused.code
+            except RpcFailed as failed:
+                return failed.code
             return "OK"
 
         eventually(lambda: stranger() == "UNAVAILABLE", "the store's end is noticed")
@@ -101,9 +101,9 @@ def test_what_too_many_wait_for_is_refused_at_once(store: StoreServer) -> None:
 
             asked = [ask() for _ in range(MAX_READS + MAX_WAITING)]
             await p.reader.gates["credential"].reached.wait()
-            with pytest.raises(Unavailable) as refused:
+            with pytest.raises(Unavailable) as failed:
                 await ask()
-            assert refused.value.reason == "OVERLOADED"
+            assert failed.value.reason == "OVERLOADED"
             p.reader.gates["credential"].open()
             assert set(await asyncio.gather(*asked)) == {"KEY_UNKNOWN"}
 

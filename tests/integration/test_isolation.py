@@ -17,7 +17,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.parts import ROOT, parts
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 from tests.harness.stores import StoreServer
 from tests.integration.test_access import about
 
@@ -42,7 +42,7 @@ def pages(client: Client, workspace: str) -> dict[str, Any]:
 
 
 def test_a_page_token_opens_no_other_listing(client: Client) -> None:
-    """One of another workspace, or of another listing of the own, is refused without a difference."""
+    """One of another workspace, or of another listing of the own, is rejected without a difference."""
     mine, theirs = client.workspace(), client.workspace()
     for workspace in (mine, theirs):
         for index in range(2):
@@ -58,9 +58,9 @@ def test_a_page_token_opens_no_other_listing(client: Client) -> None:
     for method, request in pages(client, mine).items():
         for token in (*foreign.values(), seal(f"p1 {method} k0"), seal("p1  k0")):
             request.page_token = token
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RpcFailed) as failed:
                 bearer.call(method, request)
-            assert list(refused.value.fields) == ["page_token"]
+            assert list(failed.value.fields) == ["page_token"]
 
 
 def test_a_made_up_page_token_shows_a_confined_caller_nothing_more(client: Client) -> None:
@@ -78,14 +78,14 @@ def test_an_etag_of_another_resource_permits_nothing(client: Client) -> None:
     mine, theirs = client.workspace(), client.workspace()
     here, there = (client.key(each, "k").api_key for each in (mine, theirs))
     bearer = client.as_(client.access_token("WORKSPACE_ADMIN", mine).token)
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         bearer.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=there.name, etag=there.etag))
-    with pytest.raises(Refused, match="ABORTED"):
+    with pytest.raises(RpcFailed, match="ABORTED"):
         bearer.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=here.name, etag=there.etag))
 
 
 def test_links_and_defaults_tell_nothing_of_foreign_resources(client: Client) -> None:
-    """Existing or not, a key or list of another workspace is refused in the same words."""
+    """Existing or not, a key or list of another workspace is rejected in the same words."""
     mine, theirs = client.workspace(), client.workspace()
     allow_list = client.allow_list(mine, "l", ["1.2.3.4"]).name
     client.allow_list(theirs, "yes", ["1.2.3.4"])
@@ -100,9 +100,9 @@ def test_links_and_defaults_tell_nothing_of_foreign_resources(client: Client) ->
         )
         found = []
         for attempt in attempts:
-            with pytest.raises(Refused, match="INVALID_ARGUMENT") as refused:
+            with pytest.raises(RpcFailed, match="INVALID_ARGUMENT") as failed:
                 attempt()
-            found.append(str(refused.value.status).replace(of, "ID"))
+            found.append(str(failed.value.status).replace(of, "ID"))
         return found
 
     assert said("yes") == said("nay")
@@ -115,12 +115,12 @@ def test_no_role_raises_itself(client: Client) -> None:
         bearer = client.as_(client.access_token(role, mine).token)
         for wanted in ("WORKSPACE_ADMIN", "WORKSPACE_VIEWER", "AUTHORIZER"):
             for workspace in (theirs, ""):
-                with pytest.raises(Refused) as refused:
+                with pytest.raises(RpcFailed) as failed:
                     bearer.access_token(wanted, workspace)
-                assert refused.value.code in ("NOT_FOUND", "INVALID_ARGUMENT", "PERMISSION_DENIED")
+                assert failed.value.code in ("NOT_FOUND", "INVALID_ARGUMENT", "PERMISSION_DENIED")
     for request in (about(mine)["UpdateWorkspace"],):
         request.update_mask.paths.append("name")
-        with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
             client.call("UpdateWorkspace", request)
 
 
@@ -131,7 +131,7 @@ def test_whose_credential_it_is_decides_not_who_registers_its_digest_again(clien
     sha256 = hashlib.sha256(secret.encode()).hexdigest()
     client.key(theirs, "k", credential_sha256=sha256)
     bearer = client.as_(client.access_token("WORKSPACE_ADMIN", mine).token)
-    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+    with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         bearer.key(mine, "k", credential_sha256=sha256)
     assert bearer.ask("1.2.3.4", key=secret).reason == authorize.REASON_KEY_UNKNOWN
     assert client.ask("1.2.3.4", key=secret).api_key == f"{theirs}/apiKeys/k"
@@ -172,9 +172,9 @@ def test_a_made_up_revision_is_not_waited_for_without_end(
         async with parts(store.url) as p:
             head = p.follower.progress[3].position
             future = Revision(3, head.epoch, head.sequence + 10**6, "0" * 16)
-            with pytest.raises(Unavailable) as refused:
+            with pytest.raises(Unavailable) as failed:
                 async with asyncio.timeout(20):
                     await p.authorizer.resolve(ROOT, Question(None, 0, future), timeout=86_400)
-            assert refused.value.reason == "REVISION_NOT_REACHED"
+            assert failed.value.reason == "REVISION_NOT_REACHED"
 
     asyncio.run(run())

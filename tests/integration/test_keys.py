@@ -11,7 +11,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.v1 import resources_pb2 as resources
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 
 def get(client: Client, name: str) -> Any:
@@ -58,22 +58,22 @@ def test_what_is_no_digest_is_refused_without_being_shown(
     client: Client, workspace: str, value: str
 ) -> None:
     """The message never repeats the value: it may be the credential itself."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.key(workspace, "k", credential_sha256=value)
-    assert list(refused.value.fields) == ["credential_sha256"]
-    assert value not in str(refused.value.status)
+    assert list(failed.value.fields) == ["credential_sha256"]
+    assert value not in str(failed.value.status)
 
 
 def test_a_credential_belongs_to_one_key(client: Client, workspace: str) -> None:
-    """The same digest is refused for a second key anywhere, until the first key is deleted."""
+    """The same digest is rejected for a second key anywhere, until the first key is deleted."""
     sha256 = hashlib.sha256(workspace.encode()).hexdigest()
     first = client.key(workspace, "one", credential_sha256=sha256).api_key
     other = client.workspace()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.key(other, "two", credential_sha256=sha256)
-    assert (refused.value.code, refused.value.reason) == ("ALREADY_EXISTS", "CREDENTIAL_TAKEN")
-    assert workspace not in str(refused.value.status)
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    assert (failed.value.code, failed.value.reason) == ("ALREADY_EXISTS", "CREDENTIAL_TAKEN")
+    assert workspace not in str(failed.value.status)
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         get(client, f"{other}/apiKeys/two")
     client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=first.name))
     second = client.key(other, "two", credential_sha256=sha256).api_key
@@ -90,8 +90,8 @@ def test_of_many_who_register_a_credential_at_once_exactly_one_succeeds(
     def create(index: int) -> str:
         try:
             return str(client.key(workspace, f"k{index}", credential_sha256=sha256).api_key.name)
-        except Refused as refused:
-            return refused.code
+        except RpcFailed as failed:
+            return failed.code
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(create, range(8)))
@@ -109,8 +109,8 @@ def test_of_many_who_take_an_id_at_once_exactly_one_succeeds(
     def create(_: int) -> str:
         try:
             return str(client.key(workspace, "k").credential)
-        except Refused as refused:
-            assert refused.code in ("ALREADY_EXISTS", "ABORTED")
+        except RpcFailed as failed:
+            assert failed.code in ("ALREADY_EXISTS", "ABORTED")
             return ""
 
     with ThreadPoolExecutor(8) as pool:
@@ -190,9 +190,9 @@ def test_an_instant_that_is_none_is_refused(
     client: Client, workspace: str, seconds: int, nanos: int
 ) -> None:
     """Timestamps outside of their range are refused by field."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.key(workspace, "k", expire_time=Timestamp(seconds=seconds, nanos=nanos))
-    assert list(refused.value.fields) == ["api_key.expire_time"]
+    assert list(failed.value.fields) == ["api_key.expire_time"]
 
 
 def test_a_key_is_changed_by_its_mask(client: Client, workspace: str) -> None:
@@ -204,7 +204,7 @@ def test_a_key_is_changed_by_its_mask(client: Client, workspace: str) -> None:
     request.update_mask.paths.append("disabled")
     changed = client.call("UpdateApiKey", request).api_key
     assert (changed.display_name, changed.disabled) == ("old", True)
-    with pytest.raises(Refused, match="ABORTED"):
+    with pytest.raises(RpcFailed, match="ABORTED"):
         client.call("UpdateApiKey", request)
     everything = admin.UpdateApiKeyRequest(api_key={"name": made.name})
     everything.update_mask.paths.append("*")
@@ -219,7 +219,7 @@ def test_validate_only_mints_nothing(client: Client, workspace: str) -> None:
     assert not answer.credential
     assert not answer.api_key.etag
     client.key(workspace, "k")
-    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+    with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         client.call("CreateApiKey", request)
     delete = admin.DeleteApiKeyRequest(name=f"{workspace}/apiKeys/k", validate_only=True)
     assert not client.call("DeleteApiKey", delete).revision

@@ -16,7 +16,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.faults.proxy import Proxy
-from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_presence import in_force
@@ -48,10 +48,10 @@ def change(key: str, *, disabled: bool) -> admin.UpdateApiKeyRequest:
 
 def in_doubt(client: Client, method: str, request: Any) -> int:
     """Makes a change whose answer is lost; returns `settled_after_ms`."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call(method, request, timeout=30)
-    assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "OUTCOME_UNKNOWN")
-    return int(refused.value.detail(ErrorInfo).metadata["settled_after_ms"])
+    assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", "OUTCOME_UNKNOWN")
+    return int(failed.value.detail(ErrorInfo).metadata["settled_after_ms"])
 
 
 @pytest.mark.parametrize("kind", ["enable", "link", "credential", "token"])
@@ -120,7 +120,7 @@ def works(client: Client, workspace: str) -> bool:
     try:
         client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace), timeout=2)
         return client.ask("192.0.2.1", api_key=f"{workspace}/apiKeys/k", timeout=2) is not None
-    except Refused:
+    except RpcFailed:
         return False
 
 

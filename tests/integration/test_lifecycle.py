@@ -21,7 +21,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
 from tests.harness.http2 import DATA, Wire, grpc_message
-from tests.harness.servers import IPGATE, Client, Refused, Server, serving
+from tests.harness.servers import IPGATE, Client, RpcFailed, Server, serving
 from tests.harness.stores import REDIS, StoreServer
 from tests.harness.waiting import eventually
 
@@ -42,8 +42,8 @@ def allowed(client: Client, key: str) -> bool:
     """Whether the key is allowed now; False while the server cannot say."""
     try:
         return bool(client.ask("8.8.8.8", api_key=key, timeout=5).allowed)
-    except Refused as refused:
-        assert refused.code == "UNAVAILABLE"
+    except RpcFailed as failed:
+        assert failed.code == "UNAVAILABLE"
         return False
 
 
@@ -147,9 +147,9 @@ def created(client: Client, workspace: str) -> bool:
     try:
         client.key(workspace, "another")
         return True
-    except Refused as refused:
-        assert refused.code in ("UNAVAILABLE", "ALREADY_EXISTS")
-        return refused.code == "ALREADY_EXISTS"
+    except RpcFailed as failed:
+        assert failed.code in ("UNAVAILABLE", "ALREADY_EXISTS")
+        return failed.code == "ALREADY_EXISTS"
 
 
 def test_a_caller_that_heeds_health_loses_no_call_to_a_stop(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_caller_that_heeds_health_loses_no_call_to_a_stop(tmp_path: Path) -> N
                 try:
                     client.ask("8.8.8.8", api_key=key)
                     outcomes.add("OK")
-                except Refused as refused:
-                    outcomes.add(refused.code)
+                except RpcFailed as failed:
+                    outcomes.add(failed.code)
 
         with ThreadPoolExecutor(4) as pool:
             for _ in range(4):

@@ -18,7 +18,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness import http2
 from tests.harness.http2 import AUTHORIZE, DATA, Wire, grpc_message
-from tests.harness.servers import IPGATE, Refused, Server, serving
+from tests.harness.servers import IPGATE, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
@@ -108,16 +108,16 @@ def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:
             ("Authorize", request),
             ("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=[request])),
         ):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RpcFailed) as failed:
                 client.call(method, message)
-            assert refused.value.code == "RESOURCE_EXHAUSTED"
+            assert failed.value.code == "RESOURCE_EXHAUSTED"
 
 
 def _code(server: Server) -> str:
     client = server.client()
     try:
         client.ask("1.2.3.4", key="x")
-    except Refused as failed:
+    except RpcFailed as failed:
         return failed.code
     finally:
         # Else it would count as one of the few connections that there may be, for a while.
@@ -188,7 +188,7 @@ def test_a_watcher_that_reads_does_not_hold_up_the_stop(tmp_path: Path) -> None:
 
 
 def test_watchers_and_reflection_streams_are_counted(server: Server) -> None:
-    """A stream over the limit is refused, and the streams of a connection that ended count no more."""
+    """A stream over the limit is rejected, and the streams of a connection that ended count no more."""
     for path, most in ((WATCH, health.MOST_WATCHERS), (REFLECT, reflection.MOST_STREAMS)):
         with ExitStack() as stack:
             wires = [stack.enter_context(Wire(server.address)) for _ in range(2)]
@@ -214,7 +214,7 @@ def _filled(stack: ExitStack, server: Server, path: str) -> bool:
 
 
 def _is_full(server: Server, path: str) -> bool:
-    """Whether a stream is refused with RESOURCE_EXHAUSTED."""
+    """Whether a stream is rejected with RESOURCE_EXHAUSTED."""
     with Wire(server.address) as wire:
         wire.settings()
         wire.call(1, path)
@@ -268,9 +268,9 @@ def test_the_lists_of_a_workspace_are_counted(tmp_path: Path) -> None:
         client = server.client()
         workspace = client.workspace()
         names = [client.allow_list(workspace, name, ["192.0.2.1"]).name for name in ("a", "b")]
-        with pytest.raises(Refused, match="max-lists-per-workspace") as refused:
+        with pytest.raises(RpcFailed, match="max-lists-per-workspace") as failed:
             client.allow_list(workspace, "c", ["192.0.2.1"])
-        assert (refused.value.code, refused.value.reason) == (
+        assert (failed.value.code, failed.value.reason) == (
             "RESOURCE_EXHAUSTED",
             "LIMIT_EXCEEDED",
         )

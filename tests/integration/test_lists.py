@@ -7,7 +7,7 @@ import pytest
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 
 def get(client: Client, name: str) -> Any:
@@ -33,52 +33,52 @@ def test_all_bad_ranges_are_reported_at_once_and_nothing_is_made(
 ) -> None:
     """Each bad entry has its violation, as many as a client can receive, and nothing is made."""
     bad = ["198.51.100.9/24", "::1", "1.2.3.0/08", "a"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", ["1.2.3.4", *bad], display_name="", description="")
-    assert refused.value.code == "INVALID_ARGUMENT"
-    assert set(refused.value.fields) == {
+    assert failed.value.code == "INVALID_ARGUMENT"
+    assert set(failed.value.fields) == {
         "allow_list.display_name",
         "allow_list.description",
         *(f"allow_list.ranges[{index}]" for index in range(1, 5)),
     }
-    assert "'198.51.100.0/24' for all 256 addresses" in refused.value.fields["allow_list.ranges[1]"]
-    with pytest.raises(Refused) as refused:
+    assert "'198.51.100.0/24' for all 256 addresses" in failed.value.fields["allow_list.ranges[1]"]
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", ["x"] * 5000)
-    assert len(refused.value.fields) >= 80
-    assert "more)" in refused.value.message
-    with pytest.raises(Refused) as refused:
+    assert len(failed.value.fields) >= 80
+    assert "more)" in failed.value.message
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", [f"{'x' * 200}{index}" for index in range(5000)])
-    assert refused.value.code == "INVALID_ARGUMENT"
-    assert len(refused.value.fields) > 20
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    assert failed.value.code == "INVALID_ARGUMENT"
+    assert len(failed.value.fields) > 20
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         get(client, f"{workspace}/allowLists/l")
 
 
 def test_a_list_needs_a_name_a_description_and_a_range(client: Client, workspace: str) -> None:
     """Each of the three is required, and none can be taken away later."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", [], display_name="", description="")
-    assert len(refused.value.fields) == 3
+    assert len(failed.value.fields) == 3
     made = client.allow_list(workspace, "l", ["1.2.3.4"])
     for path in ("display_name", "description", "ranges"):
         request = admin.UpdateAllowListRequest(allow_list={"name": made.name})
         request.update_mask.paths.append(path)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.call("UpdateAllowList", request)
-        assert list(refused.value.fields) == [f"allow_list.{path}"]
+        assert list(failed.value.fields) == [f"allow_list.{path}"]
 
 
 def test_display_names_are_unique_without_case(client: Client, workspace: str) -> None:
-    """A second list of a like name is refused at creation and at renaming; a freed name is free."""
+    """A second list of a like name is rejected at creation and at renaming; a freed name is free."""
     first = client.allow_list(workspace, "one", ["1.2.3.4"], display_name="Straße")
     second = client.allow_list(workspace, "two", ["1.2.3.4"], display_name="Two")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "three", ["1.2.3.4"], display_name="STRASSE")
-    assert (refused.value.code, refused.value.reason) == ("ALREADY_EXISTS", "DISPLAY_NAME_TAKEN")
+    assert (failed.value.code, failed.value.reason) == ("ALREADY_EXISTS", "DISPLAY_NAME_TAKEN")
     rename = admin.UpdateAllowListRequest(
         allow_list={"name": second.name, "display_name": "strasse"}
     )
-    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+    with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         client.call("UpdateAllowList", rename)
     own = admin.UpdateAllowListRequest(allow_list={"name": first.name, "display_name": "STRASSE"})
     assert client.call("UpdateAllowList", own).allow_list.display_name == "STRASSE"
@@ -94,10 +94,10 @@ def test_names_in_use_are_taken_and_told_apart(client: Client, workspace: str) -
     ):
         made = client.allow_list(workspace, f"l{index}", ["192.0.2.1"], display_name=name)
         assert get(client, made.name).display_name == name
-        with pytest.raises(Refused, match=f"the allow list l{index} of") as refused:
+        with pytest.raises(RpcFailed, match=f"the allow list l{index} of") as failed:
             client.allow_list(workspace, "other", ["192.0.2.1"], display_name=alike)
-        assert refused.value.reason == "DISPLAY_NAME_TAKEN"
-        assert alike in refused.value.message, "it is echoed readably"
+        assert failed.value.reason == "DISPLAY_NAME_TAKEN"
+        assert alike in failed.value.message, "it is echoed readably"
 
 
 def test_line_ends_of_a_description_become_those_of_unix(client: Client, workspace: str) -> None:
@@ -125,23 +125,23 @@ def test_a_range_that_is_not_in_the_list_cannot_be_removed(client: Client, works
     """A typing error is not taken for a revocation: nothing at all is removed."""
     made = client.allow_list(workspace, "l", ["1.2.3.0/24", "5.6.7.8"])
     request = admin.RemoveRangesRequest(allow_list=made.name, ranges=["5.6.7.8", "1.2.3.0/25"])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("RemoveRanges", request)
-    assert (refused.value.code, refused.value.reason) == (
+    assert (failed.value.code, failed.value.reason) == (
         "FAILED_PRECONDITION",
         "RANGE_NOT_IN_LIST",
     )
-    assert refused.value.subjects == ["1.2.3.0/25"]
+    assert failed.value.subjects == ["1.2.3.0/25"]
     assert get(client, made.name).range_count == 2
 
 
 def test_a_list_never_becomes_empty(client: Client, workspace: str) -> None:
-    """Removing the last range is refused."""
+    """Removing the last range is rejected."""
     made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
     request = admin.RemoveRangesRequest(allow_list=made.name, ranges=["1.2.3.4", "5.6.7.8"])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("RemoveRanges", request)
-    assert refused.value.reason == "ALLOW_LIST_EMPTY"
+    assert failed.value.reason == "ALLOW_LIST_EMPTY"
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_a_broad_list_needs_consent_whatever_it_is_made_of(
     client: Client, workspace: str, ranges: list[str]
 ) -> None:
     """The union counts: no way of splitting a broad range slips through, in no method."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", ranges)
-    assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "LIST_TOO_BROAD")
-    assert "allow_broad" in refused.value.message
+    assert (failed.value.code, failed.value.reason) == ("INVALID_ARGUMENT", "LIST_TOO_BROAD")
+    assert "allow_broad" in failed.value.message
     made = client.allow_list(workspace, "small", ["10.1.0.0/16"])
     add = admin.AddRangesRequest(allow_list=made.name, ranges=ranges)
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         client.call("AddRanges", add)
     replace = admin.UpdateAllowListRequest(allow_list={"name": made.name, "ranges": ranges})
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         client.call("UpdateAllowList", replace)
     add.allow_broad = True
     assert client.call("AddRanges", add).allow_list.range_count == 1 + len(ranges)
@@ -173,7 +173,7 @@ def test_overlapping_additions_are_not_counted_twice(client: Client, workspace: 
     made = client.allow_list(workspace, "l", ["10.0.0.0/8"])
     for part in ("10.0.0.0/9", "10.128.0.0/9", "10.0.0.0/10"):
         client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=[part]))
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["11.0.0.1"]))
     remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["10.0.0.0/8", "10.128.0.0/9"])
     client.call("RemoveRanges", remove)
@@ -183,15 +183,15 @@ def test_overlapping_additions_are_not_counted_twice(client: Client, workspace: 
 def test_two_admins_who_add_at_once_cannot_pass_the_guard_together(
     client: Client, workspace: str
 ) -> None:
-    """Of two additions that are too broad only together, one is refused."""
+    """Of two additions that are too broad only together, one is rejected."""
     made = client.allow_list(workspace, "l", ["192.0.2.1"])
     halves = ["10.0.0.0/9", "10.128.0.0/9", "11.0.0.0/9", "11.128.0.0/9"]
 
     def add(part: str) -> str:
         try:
             client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=[part]))
-        except Refused as refused:
-            return refused.code
+        except RpcFailed as failed:
+            return failed.code
         return "OK"
 
     with ThreadPoolExecutor(4) as pool:
@@ -206,13 +206,13 @@ def test_a_list_in_use_is_deleted_only_by_force(client: Client, workspace: str) 
     client.link(made.name, key.name)
     client.default(workspace, made.name)
     request = admin.DeleteAllowListRequest(name=made.name)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("DeleteAllowList", request)
-    assert (refused.value.code, refused.value.reason) == (
+    assert (failed.value.code, failed.value.reason) == (
         "FAILED_PRECONDITION",
         "ALLOW_LIST_IN_USE",
     )
-    assert refused.value.subjects == ["uses", "default", "k"]
+    assert failed.value.subjects == ["uses", "default", "k"]
     request.force = request.allow_unrestricted = True
     revision = client.call("DeleteAllowList", request).revision
     answer = client.ask("8.8.8.8", api_key=key.name, min_revision=revision)
@@ -249,10 +249,10 @@ def test_linking_is_idempotent_and_whole(client: Client, workspace: str) -> None
     """Linking again changes nothing; with one unknown key nothing is linked."""
     made = client.allow_list(workspace, "l", ["1.2.3.4"])
     keys = [client.key(workspace, f"k{index}").api_key.name for index in range(3)]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.link(made.name, keys[0], f"{workspace}/apiKeys/nobody")
-    assert refused.value.code == "NOT_FOUND"
-    assert "nobody" in refused.value.message
+    assert failed.value.code == "NOT_FOUND"
+    assert "nobody" in failed.value.message
     assert get(client, made.name).linked_api_key_count == 0
     first = client.link(made.name, *keys, keys[0])
     assert client.link(made.name, *keys) == first
@@ -269,17 +269,17 @@ def test_keys_of_another_workspace_cannot_be_linked(client: Client, workspace: s
     """Each foreign key is named by its violation."""
     made = client.allow_list(workspace, "l", ["1.2.3.4"])
     missing = [f"{workspace}/apiKeys/{'k' * 50}{index}" for index in range(1000)]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.link(made.name, *missing)
-    assert refused.value.code == "NOT_FOUND"
+    assert failed.value.code == "NOT_FOUND"
     foreign = client.key(client.workspace(), "k").api_key.name
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.link(made.name, foreign, "nonsense")
-    assert set(refused.value.fields) == {"api_keys[0]", "api_keys[1]"}
+    assert set(failed.value.fields) == {"api_keys[0]", "api_keys[1]"}
 
 
 def test_a_stale_etag_loses(client: Client, workspace: str) -> None:
-    """Every change of a list that carries an old etag is refused and changes nothing."""
+    """Every change of a list that carries an old etag is rejected and changes nothing."""
     made = client.allow_list(workspace, "l", ["1.2.3.4", "5.6.7.8"])
     changed = client.call(
         "AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["9.9.9.9"])
@@ -292,9 +292,9 @@ def test_a_stale_etag_loses(client: Client, workspace: str) -> None:
         ("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name, etag=made.etag)),
     ]  # fmt: skip
     for method, request in stale:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.call(method, request)
-        assert (refused.value.code, refused.value.reason) == ("ABORTED", "ETAG_MISMATCH")
+        assert (failed.value.code, failed.value.reason) == ("ABORTED", "ETAG_MISMATCH")
     assert get(client, made.name).etag == changed.etag
 
 
@@ -306,8 +306,8 @@ def test_of_many_admins_with_one_etag_exactly_one_wins(client: Client, workspace
         given = {"name": made.name, "display_name": f"n{index}", "etag": made.etag}
         try:
             client.call("UpdateAllowList", admin.UpdateAllowListRequest(allow_list=given))
-        except Refused as refused:
-            return refused.code
+        except RpcFailed as failed:
+            return failed.code
         return "OK"
 
     with ThreadPoolExecutor(8) as pool:
@@ -335,7 +335,7 @@ def test_validate_only_checks_and_changes_nothing(client: Client, workspace: str
     would_be = client.call("UpdateAllowList", update).allow_list
     assert (would_be.display_name, would_be.range_count) == ("new", 1)
     delete = admin.DeleteAllowListRequest(name=made.name, validate_only=True)
-    with pytest.raises(Refused, match="FAILED_PRECONDITION"):
+    with pytest.raises(RpcFailed, match="FAILED_PRECONDITION"):
         client.call("DeleteAllowList", delete)
     delete.force = delete.allow_unrestricted = True
     assert not client.call("DeleteAllowList", delete).revision
@@ -346,13 +346,13 @@ def test_validate_only_checks_and_changes_nothing(client: Client, workspace: str
     create = admin.CreateAllowListRequest(
         parent=workspace, allow_list_id="l", allow_list=before, validate_only=True
     )
-    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+    with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         client.call("CreateAllowList", create)
     assert get(client, made.name) == before
 
 
 def test_a_list_of_100_000_ranges_is_kept_and_decides(client: Client, workspace: str) -> None:
-    """The promised size works through one call, and one more range is refused with the limit."""
+    """The promised size works through one call, and one more range is rejected with the limit."""
     ranges = [f"10.{a}.{b}.{c}" for a in range(4) for b in range(250) for c in range(100)]
     made = client.allow_list(workspace, "big", ranges)
     assert made.range_count == 100_000
@@ -361,10 +361,10 @@ def test_a_list_of_100_000_ranges_is_kept_and_decides(client: Client, workspace:
     assert client.ask("10.3.249.99", api_key=key).allowed
     assert not client.ask("10.3.249.100", api_key=key).allowed
     assert len(get(client, made.name).ranges) == 100_000
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("AddRanges", admin.AddRangesRequest(allow_list=made.name, ranges=["11.0.0.1"]))
-    assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert "max-ranges-per-list" in refused.value.message
+    assert (failed.value.code, failed.value.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+    assert "max-ranges-per-list" in failed.value.message
     remove = admin.RemoveRangesRequest(allow_list=made.name, ranges=["10.3.249.99"])
     revision = client.call("RemoveRanges", remove).revision
     assert not client.ask("10.3.249.99", api_key=key, min_revision=revision).allowed

@@ -9,7 +9,7 @@ import pytest
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import free_ports, freeze, thaw
-from tests.harness.servers import Client, Refused, serving
+from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
@@ -42,9 +42,9 @@ def add(client: Client, allow_list: str, ip: str) -> str:
     """Adds a range; returns the reason of the failure, "" if it worked."""
     try:
         client.call("AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=[ip]))
-    except Refused as refused:
-        assert refused.code == "UNAVAILABLE"
-        return refused.reason
+    except RpcFailed as failed:
+        assert failed.code == "UNAVAILABLE"
+        return failed.reason
     return ""
 
 
@@ -66,7 +66,7 @@ def test_a_store_that_takes_no_writes_fails_changes_without_effect(
         else:
             direct.replicaof("127.0.0.1", free_ports(1)[0])
         assert add(client, allow_list, "192.0.2.2") == "STORE_UNAVAILABLE"
-        with pytest.raises(Refused, match="nothing was changed"):
+        with pytest.raises(RpcFailed, match="nothing was changed"):
             client.key(key.rpartition("/apiKeys/")[0], "third")
         assert ranges(client, allow_list) == ["192.0.2.1"]
         assert client.ask("192.0.2.1", api_key=key).allowed
@@ -80,9 +80,9 @@ def test_a_store_that_takes_no_writes_fails_changes_without_effect(
 def _stale(client: Client, key: str) -> bool:
     try:
         assert client.ask("192.0.2.1", api_key=key).allowed
-    except Refused as refused:
-        assert (refused.code, refused.reason) == ("UNAVAILABLE", "STALE")
-        assert refused.retry_after > 0
+    except RpcFailed as failed:
+        assert (failed.code, failed.reason) == ("UNAVAILABLE", "STALE")
+        assert failed.retry_after > 0
         return True
     return False
 
@@ -115,11 +115,11 @@ def test_a_store_that_comes_back_empty_decides_nothing_any_more(
         def gone() -> bool:
             try:
                 return not client.ask("192.0.2.1", api_key=key).allowed
-            except Refused as refused:
-                assert refused.code == "UNAVAILABLE"
+            except RpcFailed as failed:
+                assert failed.code == "UNAVAILABLE"
                 return False
 
         eventually(gone, "the key is unknown")
-        with pytest.raises(Refused, match="NOT_FOUND"):
+        with pytest.raises(RpcFailed, match="NOT_FOUND"):
             client.call("GetApiKey", admin.GetApiKeyRequest(name=key))
         assert client.workspace()

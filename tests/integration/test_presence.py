@@ -26,7 +26,7 @@ from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.parts import parts
-from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
@@ -43,8 +43,8 @@ def counts(client: Client, revision: str) -> int:
     """As `in_force`, 0 if it is not everywhere within a second."""
     try:
         return in_force(client, revision, timeout=2.5)
-    except Refused as refused:
-        assert (refused.code, refused.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
+    except RpcFailed as failed:
+        assert (failed.code, failed.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
         return 0
 
 
@@ -110,7 +110,7 @@ def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> No
             worker = _frozen(other)
             disable = admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True})
             revision = client.call("UpdateApiKey", disable).revision
-            with pytest.raises(Refused, match="1 of 2 workers"):
+            with pytest.raises(RpcFailed, match="1 of 2 workers"):
                 in_force(client, revision, timeout=2.5)
             eventually(lambda: counts(client, revision) == 1, "the lease runs out")
             os.kill(worker, signal.SIGCONT)
@@ -118,8 +118,8 @@ def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> No
             def answered() -> bool:
                 try:
                     assert not elsewhere.ask("8.8.8.8", api_key=key).allowed
-                except Refused as refused:
-                    assert refused.code == "UNAVAILABLE"
+                except RpcFailed as failed:
+                    assert failed.code == "UNAVAILABLE"
                     return False
                 return True
 
@@ -136,9 +136,9 @@ def _counted(client: Client, revision: str, count: int) -> bool:
 def test_a_revision_that_is_none_is_refused(client: Client) -> None:
     """The violation names the field."""
     for text in ("", "x", "r1.0.0"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             in_force(client, text)
-        assert list(refused.value.fields) == ["revision"]
+        assert list(failed.value.fields) == ["revision"]
 
 
 def made_up(revision: str, *, epoch: str = "", ahead: int = 0) -> str:
@@ -160,9 +160,9 @@ def test_a_revision_of_another_store_is_not_waited_for(
         lambda: in_force(client, foreign),
         lambda: client.ask("192.0.2.1", api_key=key, min_revision=foreign),
     ):
-        with pytest.raises(Refused, match="does not have the revision") as refused:
+        with pytest.raises(RpcFailed, match="does not have the revision") as failed:
             wait()
-        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
+        assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", "REVISION_NOT_REACHED")
 
 
 def test_waits_for_made_up_revisions_leave_room_for_others(client: Client, workspace: str) -> None:
@@ -174,8 +174,8 @@ def test_waits_for_made_up_revisions_leave_room_for_others(client: Client, works
     def wait(_: int) -> str:
         try:
             viewer.call("WaitForRevision", request, timeout=5)
-        except Refused as refused:
-            return refused.code
+        except RpcFailed as failed:
+            return failed.code
         return "OK"
 
     count = MAX_PER_TOKEN + 10

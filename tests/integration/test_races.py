@@ -203,9 +203,9 @@ def test_stale_memory_is_not_answered_from(url: str) -> None:
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             p.clock.ahead += 10
             for subject in ({"key": "k"}, {"key": "nobody"}, {"secret": "unheard of"}):
-                with pytest.raises(Unavailable) as refused:
+                with pytest.raises(Unavailable) as failed:
                     await p.ask("8.8.8.8", **subject)
-                assert refused.value.reason == "STALE"
+                assert failed.value.reason == "STALE"
             p.feed_gate.open()
             await _until(lambda: p.follower.max_staleness_now() < 30)
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
@@ -449,9 +449,9 @@ def test_a_store_that_refuses_writes_is_unavailable(own: StoreServer, state: str
                     client.config_set("maxmemory", 1)
                 else:
                     client.replicaof("127.0.0.1", 1)
-                with pytest.raises(Unavailable) as refused:
+                with pytest.raises(Unavailable) as failed:
                     await p.allow_list("l", "10.0.0.1")
-                assert refused.value.reason == "STORE_UNAVAILABLE"
+                assert failed.value.reason == "STORE_UNAVAILABLE"
                 assert await p.ask("8.8.8.8") == "UNRESTRICTED"
                 client.config_set("maxmemory", 0)
                 client.replicaof("NO", "ONE")

@@ -13,6 +13,8 @@ import grpc.aio
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub as StubOf1Alpha
+from ipgate.backup.errors import BackupError
+from ipgate.backup.restore import restore
 from ipgate.domain.errors import FailedPrecondition
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.domain.writing import MAINTENANCE
@@ -21,8 +23,6 @@ from ipgate.engines.place import Place
 from ipgate.settings import Settings
 from ipgate.store import lists
 from ipgate.store.connection import connect
-from ipgate.store.upkeep.refused import Refused
-from ipgate.store.upkeep.restore import restore
 
 from tests.harness.backups import exported
 from tests.harness.damage import filled
@@ -72,7 +72,7 @@ def test_a_file_that_changes_while_it_is_imported_is_noticed(
         finally:
             await client.aclose()
 
-    with pytest.raises(Refused, match="give --restart to begin again"):
+    with pytest.raises(BackupError, match="give --restart to begin again"):
         asyncio.run(run(Changing(data), restart=False))
     assert asyncio.run(run(BytesIO(data), restart=True))["key"] == 2
 
@@ -109,9 +109,9 @@ def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch, build
                 await stream.write(request)
                 names = [each.name for each in (await stream.read()).list_services_response.service]
                 assert "ipgate.v1.AuthorizeService" in names
-                with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as refused:
+                with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as failed:
                     await stream.read()
-                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
         await engine.stop(0)
 
     asyncio.run(run())

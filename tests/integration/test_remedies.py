@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 TESTS = Path(__file__).parents[1]
 GUIDE = TESTS.parent / "docs" / "errors.md"
 
 Failing = Callable[[], Any]
-Case = Callable[[Client, str], tuple[Failing, Callable[[Refused], Any]]]
+Case = Callable[[Client, str], tuple[Failing, Callable[[RpcFailed], Any]]]
 
 
 def invalid(client: Client, workspace: str) -> tuple[Failing, Any]:
-    def follow(refused: Refused) -> Any:
-        (violation,) = refused.fields.values()
+    def follow(failed: RpcFailed) -> Any:
+        (violation,) = failed.fields.values()
         ranges = re.findall(r"'([0-9./]+)'", violation.partition("; use ")[2])
         return client.allow_list(workspace, "l", ranges)
 
@@ -43,7 +43,7 @@ def no_token(client: Client, workspace: str) -> tuple[Failing, Any]:
 def bad_token(client: Client, workspace: str) -> tuple[Failing, Any]:
     read = admin.GetWorkspaceRequest(name=workspace)
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         asked_for = client.access_token("WORKSPACE_VIEWER", workspace).token
         return client.as_(asked_for).call("GetWorkspace", read)
 
@@ -59,7 +59,7 @@ def expired_token(client: Client, workspace: str) -> tuple[Failing, Any]:
 def wrong_role(client: Client, workspace: str) -> tuple[Failing, Any]:
     viewer = client.as_(client.access_token("WORKSPACE_VIEWER", workspace).token)
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         return client.as_(client.access_token("WORKSPACE_ADMIN", workspace).token).key(
             workspace, "k"
         )
@@ -84,8 +84,8 @@ def exists(client: Client, workspace: str) -> tuple[Failing, Any]:
 def name_taken(client: Client, workspace: str) -> tuple[Failing, Any]:
     client.allow_list(workspace, "first", ["192.0.2.1"], display_name="Office")
 
-    def follow(refused: Refused) -> Any:
-        assert "first" in refused.message, "it says which list has the name"
+    def follow(failed: RpcFailed) -> Any:
+        assert "first" in failed.message, "it says which list has the name"
         return client.allow_list(workspace, "l", ["192.0.2.1"], display_name="Office 2")
 
     return lambda: client.allow_list(workspace, "l", ["192.0.2.1"], display_name="OFFICE"), follow
@@ -117,7 +117,7 @@ def in_use(client: Client, workspace: str) -> tuple[Failing, Any]:
     allow_list, key = linked(client, workspace)
     delete = admin.DeleteAllowListRequest(name=allow_list)
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         client.unlink(allow_list, key)
         return client.call("DeleteAllowList", delete)
 
@@ -128,7 +128,7 @@ def unrestricted(client: Client, workspace: str) -> tuple[Failing, Any]:
     allow_list, key = linked(client, workspace)
     unlink = admin.UnlinkApiKeysRequest(allow_list=allow_list, api_keys=[key])
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         client.link(client.allow_list(workspace, "other", ["192.0.2.1"]).name, key)
         return client.call("UnlinkApiKeys", unlink)
 
@@ -152,7 +152,7 @@ def not_in_list(client: Client, workspace: str) -> tuple[Failing, Any]:
             "RemoveRanges", admin.RemoveRangesRequest(allow_list=name, ranges=ranges)
         )
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         found = client.call("GetAllowList", admin.GetAllowListRequest(name=name))
         return remove(found.ranges[0])
 
@@ -163,7 +163,7 @@ def not_empty(client: Client, workspace: str) -> tuple[Failing, Any]:
     key = client.key(workspace, "k").api_key.name
     delete = admin.DeleteWorkspaceRequest(name=workspace)
 
-    def follow(_: Refused) -> Any:
+    def follow(_: RpcFailed) -> Any:
         client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=key))
         return client.call("DeleteWorkspace", delete)
 
@@ -173,8 +173,8 @@ def not_empty(client: Client, workspace: str) -> tuple[Failing, Any]:
 def over_the_limit(client: Client, workspace: str) -> tuple[Failing, Any]:
     ranges = [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(100_001)]
 
-    def follow(refused: Refused) -> Any:
-        assert "max-ranges-per-list" in refused.message
+    def follow(failed: RpcFailed) -> Any:
+        assert "max-ranges-per-list" in failed.message
         return client.allow_list(workspace, "l", ranges[:100_000])
 
     return lambda: client.allow_list(workspace, "l", ranges), follow
@@ -222,10 +222,10 @@ GENERAL = {"UNAUTHENTICATED", "FAILED_PRECONDITION"}
 def test_the_remedy_of_an_error_works(client: Client, workspace: str, reason: str) -> None:
     """The call fails with the reason; what docs/errors.md and the message say to do makes it work."""
     fail, follow = CASES[reason](client, workspace)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         fail()
-    assert refused.value.reason == reason
-    assert follow(refused.value) is not None
+    assert failed.value.reason == reason
+    assert follow(failed.value) is not None
 
 
 def test_every_documented_reason_has_its_remedy_tested() -> None:

@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 LIST, KEY = "WS/allowLists/l", "WS/apiKeys/k"
 NEW_LIST = {"display_name": "N", "description": "d", "ranges": ["192.0.2.9"]}
@@ -181,8 +181,8 @@ def test_the_remedy_for_a_wrong_request_works(
         kind = getattr(admin, f"{method}Request", None) or getattr(authorize, f"{method}Request")
         return client.call(method, ParseDict(json.loads(text), kind()))
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         call(wrong)
-    said = " ".join([refused.value.message, *refused.value.fields.values()])
+    said = " ".join([failed.value.message, *failed.value.fields.values()])
     assert remedy.replace("WS", workspace) in said
     assert call(right) is not None

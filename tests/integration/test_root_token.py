@@ -19,7 +19,7 @@ from ipgate.store.scripts import Scripts
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import freeze, thaw
-from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Refused, Server, serving
+from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_lifecycle import refusal
@@ -37,8 +37,8 @@ def store(tmp_path: Path) -> Iterator[StoreServer]:
 def is_root(server: Server, token: str) -> bool:
     try:
         Client(server.address, token).call("ListWorkspaces", admin.ListWorkspacesRequest())
-    except Refused as refused:
-        assert refused.reason == "TOKEN_INVALID"
+    except RpcFailed as failed:
+        assert failed.reason == "TOKEN_INVALID"
         return False
     return True
 

@@ -9,7 +9,7 @@ from ipgate.rpc.pipeline import UNCOUNTED_BYTES, RequestSizes
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 SIZES = RequestSizes()
 METHODS = {
@@ -23,14 +23,14 @@ METHODS = {
 }
 
 
-def call(client: Client, method: str, raw: bytes) -> Refused:
+def call(client: Client, method: str, raw: bytes) -> RpcFailed:
     """How an encoded request fails."""
     path, _ = METHODS[method]
     sent = client.channel.unary_unary(path)
     metadata = [("authorization", f"Bearer {client.token}")]
     with pytest.raises(Exception, match="StatusCode") as failed:
         sent(raw, metadata=metadata, timeout=30)
-    return Refused(failed.value)
+    return RpcFailed(failed.value)
 
 
 def limits(method: str) -> tuple[int, int]:
@@ -45,9 +45,9 @@ def test_a_request_is_not_decoded_beyond_its_size(client: Client, method: str) -
     if max_bytes > 1 << 20:
         return  # the engine's own limit is as low
     unknown = b"\xfa\x3f" + _varint(max_bytes) + bytes(max_bytes)
-    refused = call(client, method, unknown)
-    assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert f"{max_bytes:,}" in refused.message
+    failed = call(client, method, unknown)
+    assert (failed.code, failed.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+    assert f"{max_bytes:,}" in failed.message
 
 
 def _varint(value: int) -> bytes:
@@ -66,9 +66,9 @@ def test_the_number_of_entries_is_looked_at_before_them(client: Client, method: 
         return  # decoding as many as fit takes a few milliseconds
     for entry in (b"\x0a\x00", b"\x12\x00", b"\x7a\x00"):
         count = min(max_bytes, (4 << 20) - 64) // len(entry)
-        refused = call(client, method, entry * count)
-        assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-        assert f"{max_fields:,}" in refused.message
+        failed = call(client, method, entry * count)
+        assert (failed.code, failed.reason) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
+        assert f"{max_fields:,}" in failed.message
 
 
 def test_names_are_counted_before_they_are_looked_at(client: Client, workspace: str) -> None:
@@ -80,34 +80,34 @@ def test_names_are_counted_before_they_are_looked_at(client: Client, workspace: 
         ("SetApiKeyAllowLists", admin.SetApiKeyAllowListsRequest(api_key=f"{workspace}/apiKeys/k", allow_lists=names)),
     ]  # fmt: skip
     for method, request in requests:
-        with pytest.raises(Refused, match="has 1001 names") as refused:
+        with pytest.raises(RpcFailed, match="has 1001 names") as failed:
             client.call(method, request)
-        assert len(refused.value.fields) == 1
+        assert len(failed.value.fields) == 1
 
 
 def test_paths_are_counted_before_they_are_looked_at(client: Client, workspace: str) -> None:
     """A mask of more paths than a resource has fields is named by its count alone."""
     request = admin.UpdateWorkspaceRequest(workspace={"name": workspace})
     request.update_mask.paths.extend(["x"] * 40)
-    with pytest.raises(Refused, match="has 40 paths"):
+    with pytest.raises(RpcFailed, match="has 40 paths"):
         client.call("UpdateWorkspace", request)
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 300, 5000])
 def test_the_number_of_bad_ranges_is_true(client: Client, workspace: str, count: int) -> None:
     """However many are bad, the message says how many, and nothing is made."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.allow_list(workspace, "l", ["192.0.2.1", *["x"] * count])
     more = f"(and {count - 1} more)" if count > 1 else ""
-    assert refused.value.message.endswith(more or "CIDR range")
-    assert len(refused.value.fields) <= min(count, 100)
+    assert failed.value.message.endswith(more or "CIDR range")
+    assert len(failed.value.fields) <= min(count, 100)
 
 
 def test_messages_that_are_refused_take_no_room_from_later_ones(client: Client) -> None:
     """However many a connection has sent of them, its next call is answered."""
     question = authorize.AuthorizeRequest(ip="1.2.3.4", key="x" * 70_000)
     for _ in range(120):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.call("Authorize", question)
-        assert refused.value.code == "RESOURCE_EXHAUSTED"
+        assert failed.value.code == "RESOURCE_EXHAUSTED"
     assert client.ask("1.2.3.4", key="x")

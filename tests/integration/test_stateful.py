@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Client, Refused, Server
+from tests.harness.servers import Client, RpcFailed, Server
 
 LISTS = st.sampled_from([f"l{index}" for index in range(7)])
 KEYS = st.sampled_from(["k0", "k1", "k2"])
@@ -52,8 +52,8 @@ class Model(RuleBasedStateMachine):
         """Makes a call that must end with `code`; remembers the revision of a change."""
         try:
             answer = self.client.call(method, request)
-        except Refused as refused:
-            assert refused.code == code, f"{method}: {refused}"
+        except RpcFailed as failed:
+            assert failed.code == code, f"{method}: {failed}"
             return None
         assert code == "OK", f"{method} should have failed with {code}"
         self.revision = getattr(answer, "revision", "") or self.revision

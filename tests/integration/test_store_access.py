@@ -19,7 +19,7 @@ from ipgate.store.connection import UnusableStore, connect
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.parts import parts
-from tests.harness.servers import Client, Refused, serving
+from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_lifecycle import refusal
@@ -40,8 +40,8 @@ def works(client: Client) -> bool:
     try:
         client.call("ListWorkspaces", admin.ListWorkspacesRequest(), timeout=2)
         client.workspace()
-    except Refused as refused:
-        assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+    except RpcFailed as failed:
+        assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
         return False
     return True
 
@@ -147,8 +147,8 @@ def test_a_policy_that_evicts_nothing_of_ipgates_is_fine(
 def is_stale(client: Client, key: str) -> bool:
     try:
         return not client.ask("192.0.2.1", api_key=key).allowed
-    except Refused as refused:
-        return refused.reason == "STALE"
+    except RpcFailed as failed:
+        return failed.reason == "STALE"
 
 
 def test_a_removed_socket_is_noticed_and_made_again(tmp_path: Path) -> None:
@@ -260,9 +260,9 @@ def test_a_missing_list_is_no_open_door(tmp_path: Path, store: StoreServer) -> N
                 direct.delete(found)
             (names,) = direct.keys("*:list-names")
             direct.delete(names, names.replace(":list-names", ":lists"))
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.ask("192.0.2.1", api_key=key)
-        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "STORE_BROKEN")
+        assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", "STORE_BROKEN")
         assert f"the allow list {name} of a key is missing" in server.log.read_text()
         again = client.allow_list(workspace, "l", ["192.0.2.1"])
         assert client.ask("192.0.2.1", api_key=key, min_revision=again.revision).allowed

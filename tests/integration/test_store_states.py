@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from tests.harness.groups import free_ports, freeze, thaw
 from tests.harness.parts import parts
-from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Refused, serving
+from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_presence import counts, in_force
@@ -77,8 +77,8 @@ def test_servers_and_workers_start_on_a_store_that_takes_no_writes(
 def answers(client: Client, key: str) -> bool:
     try:
         return bool(client.ask("8.8.8.8", api_key=key, timeout=2).allowed)
-    except Refused as refused:
-        assert refused.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+    except RpcFailed as failed:
+        assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
         return False
 
 

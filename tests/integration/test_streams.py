@@ -18,7 +18,7 @@ from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 from tests.harness import http2
 from tests.harness.http2 import DATA, Wire, grpc_message
-from tests.harness.servers import ROOT_TOKEN, TIMEOUT, Client, Refused, Server
+from tests.harness.servers import ROOT_TOKEN, TIMEOUT, Client, RpcFailed, Server
 from tests.harness.waiting import eventually
 
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
@@ -125,10 +125,10 @@ def test_a_revoked_token_ends_its_streams(client: Client, workspace: str) -> Non
     revision = client.call("RevokeAccessToken", revoke).revision
     client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
     stream.ask("2", "1.2.3.4", key="x")
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as failed:
         next(stream.answers)
-    assert Refused(refused.value).code == "UNAUTHENTICATED"
-    assert Refused(refused.value).reason == "TOKEN_INVALID"
+    assert RpcFailed(failed.value).code == "UNAUTHENTICATED"
+    assert RpcFailed(failed.value).reason == "TOKEN_INVALID"
     stream.end()
 
 
@@ -142,9 +142,9 @@ def test_a_stream_needs_a_token_with_the_role(
     if token:
         token = client.access_token("WORKSPACE_VIEWER", workspace).token
     stream = Stream(client.as_(token))
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as failed:
         next(stream.answers)
-    assert Refused(refused.value).code == code
+    assert RpcFailed(failed.value).code == code
     stream.end()
 
 

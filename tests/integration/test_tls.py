@@ -15,7 +15,7 @@ from ipgate.engines import tls
 from ipgate.settings import BadSetting, Settings
 
 from tests.harness.http2 import PREFACE
-from tests.harness.servers import Client, Refused, Server, serving
+from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
 
@@ -73,9 +73,9 @@ def test_a_client_without_a_trusted_certificate_does_not(server: Server, files: 
         server.client(),
     ]
     for stranger in strangers:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             stranger.workspace()
-        assert refused.value.code == "UNAVAILABLE"
+        assert failed.value.code == "UNAVAILABLE"
 
 
 def test_damaged_key_material_is_refused_at_the_start(files: Path, tmp_path: Path) -> None:
@@ -105,16 +105,16 @@ def test_files_that_do_not_work_are_refused_before_anything_starts(
         (Settings(tls_cert=cert, tls_key=junk), junk, "as PEM"),
         (Settings(tls_cert=cert, tls_key=key, tls_client_ca=junk), junk, "no certificate"),
     ):
-        with pytest.raises(BadSetting, match=reason) as refused:
+        with pytest.raises(BadSetting, match=reason) as failed:
             tls.read(wrong)
-        assert repr(named) in str(refused.value)
+        assert repr(named) in str(failed.value)
     assert tls.read(Settings(tls_cert=cert, tls_key=key, tls_client_ca=cert))
 
 
 def gets_in(client: Client) -> bool:
     try:
         client.workspace()
-    except Refused:
+    except RpcFailed:
         return False
     return True
 

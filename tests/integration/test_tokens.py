@@ -4,7 +4,7 @@ import pytest
 from ipgate.admin.tokens import RESERVED_IDS
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.servers import Client, Refused, Server
+from tests.harness.servers import Client, RpcFailed, Server
 
 
 @pytest.mark.parametrize("identifier", sorted(RESERVED_IDS))
@@ -16,9 +16,9 @@ def test_no_token_is_called_like_ipgate_itself(
         access_token_id=identifier,
         access_token={"role": "ROLE_WORKSPACE_ADMIN", "workspace": workspace},
     )
-    with pytest.raises(Refused, match="is reserved; choose another id") as refused:
+    with pytest.raises(RpcFailed, match="is reserved; choose another id") as failed:
         client.call("CreateAccessToken", request)
-    assert list(refused.value.fields) == ["access_token_id"]
+    assert list(failed.value.fields) == ["access_token_id"]
 
 
 def test_the_root_token_is_logged_as_no_id_can_be(server: Server, client: Client) -> None:

@@ -12,7 +12,7 @@ from ipgate.store.scripts import Scripts
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
-from tests.harness.servers import Client, Refused
+from tests.harness.servers import Client, RpcFailed
 
 
 def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
@@ -23,7 +23,7 @@ def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
     assert made == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=made.name))
     assert (made.display_name, made.require_allow_list) == ("Acme", True)
     again = admin.CreateWorkspaceRequest(workspace_id=made.name.rpartition("/")[2])
-    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+    with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         client.call("CreateWorkspace", again)
 
 
@@ -38,12 +38,12 @@ def test_only_an_empty_workspace_is_deleted(client: Client, workspace: str) -> N
         ("DeleteAllowList", admin.DeleteAllowListRequest(name=f"{workspace}/allowLists/l")),
         ("DeleteApiKey", admin.DeleteApiKeyRequest(name=f"{workspace}/apiKeys/k")),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RpcFailed) as failed:
             client.call("DeleteWorkspace", request)
-        assert refused.value.reason == "WORKSPACE_NOT_EMPTY"
+        assert failed.value.reason == "WORKSPACE_NOT_EMPTY"
         client.call(method, held)
     assert client.call("DeleteWorkspace", request).revision
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         client.call("DeleteWorkspace", request)
     client.call(
         "CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id=workspace.rpartition("/")[2])
@@ -51,7 +51,7 @@ def test_only_an_empty_workspace_is_deleted(client: Client, workspace: str) -> N
 
 
 def test_the_default_needs_a_list_of_the_workspace(client: Client, workspace: str) -> None:
-    """Switching on without a list, with a missing or with a foreign one is refused."""
+    """Switching on without a list, with a missing or with a foreign one is rejected."""
     foreign = client.allow_list(client.workspace(), "l", ["1.2.3.4"]).name
     for name, code in (
         ("", "INVALID_ARGUMENT"),
@@ -59,16 +59,16 @@ def test_the_default_needs_a_list_of_the_workspace(client: Client, workspace: st
         (f"{workspace}/apiKeys/x", "INVALID_ARGUMENT"),
         (f"{workspace}/allowLists/missing", "NOT_FOUND"),
     ):
-        with pytest.raises(Refused, match=code):
+        with pytest.raises(RpcFailed, match=code):
             client.default(workspace, name)
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         client.call(
             "UpdateDefaultAllowList", admin.UpdateDefaultAllowListRequest(workspace=workspace)
         )
 
 
 def test_the_default_is_switched_and_kept(client: Client, workspace: str) -> None:
-    """Off keeps the list if it is named, and forgets it if not; a stale etag is refused."""
+    """Off keeps the list if it is named, and forgets it if not; a stale etag is rejected."""
     made = client.allow_list(workspace, "l", ["1.2.3.4"]).name
     on = client.default(workspace, made)
     assert on.default_allow_list == resources.DefaultAllowList(enabled=True, allow_list=made)
@@ -80,7 +80,7 @@ def test_the_default_is_switched_and_kept(client: Client, workspace: str) -> Non
         default_allow_list=resources.DefaultAllowList(enabled=True, allow_list=made),
         etag=on.etag,
     )
-    with pytest.raises(Refused, match="ABORTED"):
+    with pytest.raises(RpcFailed, match="ABORTED"):
         client.call("UpdateDefaultAllowList", stale)
 
 
@@ -93,16 +93,16 @@ def test_a_mask_that_names_another_field_is_refused(
     """The violation names the path and what can be changed."""
     request = admin.UpdateWorkspaceRequest(workspace={"name": workspace, "display_name": "x"})
     request.update_mask.paths.extend(["display_name", path])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("UpdateWorkspace", request)
-    assert "require_allow_list" in refused.value.fields["update_mask"]
+    assert "require_allow_list" in failed.value.fields["update_mask"]
 
 
 def test_an_update_of_nothing_is_refused(client: Client, workspace: str) -> None:
     """Without a mask and without a field that is set, there is nothing to change."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace={"name": workspace}))
-    assert list(refused.value.fields) == ["update_mask"]
+    assert list(failed.value.fields) == ["update_mask"]
 
 
 def test_validate_only_makes_no_workspace(client: Client, workspace: str) -> None:
@@ -117,7 +117,7 @@ def test_validate_only_makes_no_workspace(client: Client, workspace: str) -> Non
     delete = admin.DeleteWorkspaceRequest(name=workspace, validate_only=True)
     assert not client.call("DeleteWorkspace", delete).revision
     assert before == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         client.call("GetWorkspace", admin.GetWorkspaceRequest(name="workspaces/never-made"))
 
 
@@ -188,20 +188,20 @@ def test_a_page_token_is_good_for_its_listing_only(client: Client, workspace: st
     request = admin.ListApiKeysRequest(parent=workspace, page_size=1)
     token = client.call("ListApiKeys", request).next_page_token
     lists = admin.ListAllowListsRequest(parent=workspace, page_token=token)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("ListAllowLists", lists)
-    assert list(refused.value.fields) == ["page_token"]
+    assert list(failed.value.fields) == ["page_token"]
     for tampered in (token[:-1], token + "A", "x", "é", "A" * 10_000):
         request.page_token = tampered
-        with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
             client.call("ListApiKeys", request)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace, page_size=-1))
-    assert list(refused.value.fields) == ["page_size"]
+    assert list(failed.value.fields) == ["page_size"]
 
 
 def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: str) -> None:
-    """A new token works at once; a revoked one is refused from then on; listing shows no secret."""
+    """A new token works at once; a revoked one is rejected from then on; listing shows no secret."""
     made = client.access_token("WORKSPACE_ADMIN", workspace, display_name="ops")
     bearer = client.as_(made.token)
     get = admin.GetWorkspaceRequest(name=workspace)
@@ -215,29 +215,29 @@ def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: st
     revoke.validate_only = False
     revision = client.call("RevokeAccessToken", revoke).revision
     client.ask("8.8.8.8", key="x", min_revision=revision)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         bearer.call("GetWorkspace", get)
-    assert (refused.value.code, refused.value.reason) == ("UNAUTHENTICATED", "TOKEN_INVALID")
+    assert (failed.value.code, failed.value.reason) == ("UNAUTHENTICATED", "TOKEN_INVALID")
 
 
 def test_an_expired_access_token_is_refused(client: Client, workspace: str) -> None:
     """The bearer learns that it expired."""
     past = Timestamp(seconds=1_000_000_000)
     made = client.access_token("WORKSPACE_VIEWER", workspace, expire_time=past)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RpcFailed) as failed:
         client.as_(made.token).call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
-    assert (refused.value.code, refused.value.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
+    assert (failed.value.code, failed.value.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 
 
 def test_an_access_token_needs_a_role_and_a_workspace(client: Client, workspace: str) -> None:
     """Only an authorizer's token may be for all workspaces; unknown workspaces are not found."""
     for role in ("UNSPECIFIED", "WORKSPACE_ADMIN", "WORKSPACE_VIEWER"):
-        with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
             client.access_token(role, "" if role != "UNSPECIFIED" else workspace)
     request = admin.CreateAccessTokenRequest()
     request.access_token.role = 99  # type: ignore[assignment]
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+    with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         client.call("CreateAccessToken", request)
-    with pytest.raises(Refused, match="NOT_FOUND"):
+    with pytest.raises(RpcFailed, match="NOT_FOUND"):
         client.access_token("AUTHORIZER", "workspaces/missing")
     assert client.access_token("AUTHORIZER").access_token.workspace == ""

@@ -106,11 +106,11 @@ def test_an_address_and_its_slash_32_are_the_same_range() -> None:
 )
 def test_a_bad_range_is_refused_with_its_value_and_reason(text: str, reason: str) -> None:
     """The message shows the value, on one line, and says what is wrong with it."""
-    with pytest.raises(BadRange) as refused:
+    with pytest.raises(BadRange) as failed:
         parse_range(text)
-    assert reason in str(refused.value)
-    assert str(refused.value).startswith("'")
-    assert str(refused.value).isprintable()
+    assert reason in str(failed.value)
+    assert str(failed.value).startswith("'")
+    assert str(failed.value).isprintable()
 
 
 def test_host_bits_are_refused_with_the_network_meant() -> None:
@@ -148,9 +148,9 @@ BAD_RANGES = [
 def test_every_remedy_works_when_followed_to_the_letter(text: str) -> None:
     """Each quoted remedy is a range in canonical form; the first, or all of a dash range together,
     covers no more than the text names, unless the remedy says how many addresses it covers."""
-    with pytest.raises(BadRange) as refused:
+    with pytest.raises(BadRange) as failed:
         parse_range(text)
-    reason, _, remedy = str(refused.value).partition("; use ")
+    reason, _, remedy = str(failed.value).partition("; use ")
     remedies = re.findall(r"'([^']*)'", remedy)
     assert remedies, reason
     for range_ in remedies:
@@ -165,11 +165,9 @@ def test_every_remedy_works_when_followed_to_the_letter(text: str) -> None:
 
 def test_a_dash_range_becomes_exactly_its_addresses() -> None:
     """The listed ranges together are the addresses from the first to the last, and no other."""
-    with pytest.raises(BadRange) as refused:
+    with pytest.raises(BadRange) as failed:
         parse_range("192.0.2.10-192.0.2.20")
-    listed = [
-        ipaddress.ip_network(text) for text in re.findall(r"'([0-9./]+)'", str(refused.value))
-    ]
+    listed = [ipaddress.ip_network(text) for text in re.findall(r"'([0-9./]+)'", str(failed.value))]
     addresses = sorted(int(address) for network in listed for address in network)
     first, last = (int(ipaddress.ip_address(f"192.0.2.{end}")) for end in (10, 20))
     assert addresses == list(range(first, last + 1))
@@ -204,8 +202,8 @@ def test_a_dash_range_becomes_exactly_its_addresses() -> None:
 )
 def test_what_is_wrong_is_called_by_its_name(text: str, said: str) -> None:
     """Ports and URLs are not taken for IPv6, and no secret is repeated."""
-    with pytest.raises(BadRange) as refused:
+    with pytest.raises(BadRange) as failed:
         parse_range(text)
-    assert said in str(refused.value)
-    assert "hunter2" not in str(refused.value)
-    assert "abcdef12" not in str(refused.value)
+    assert said in str(failed.value)
+    assert "hunter2" not in str(failed.value)
+    assert "abcdef12" not in str(failed.value)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from ipgate.store.upkeep.memory import BYTES_PER_KEY, BYTES_PER_RANGE
+from ipgate.doctor.memory import BYTES_PER_KEY, BYTES_PER_RANGE
 
 from bench import plot, report, thresholds
 from bench.figures import Figure, percentile

@@ -70,9 +70,9 @@ def test_what_is_no_message_is_refused(encoding: str, data: bytes, code: int) ->
     """Too large, also when unpacked; damaged; compressed in an unknown way."""
     frames = Frames(encoding, MOST)
     frames.feed(data)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Refusal) as failed:
         frames.take()
-    assert refused.value.status.code == code
+    assert failed.value.status.code == code
 
 
 def test_half_a_message_at_the_end_is_refused() -> None:

@@ -89,9 +89,9 @@ def test_every_error_ends_in_a_status(
     def fail(_request: Any, _info: Any) -> Any:
         raise error
 
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Refusal) as failed:
         answered(method(fail_later if late else fail, held=held))
-    assert refused.value.status.code == code
+    assert failed.value.status.code == code
     assert ("unexpected fault" in caplog.text) == (code == code_pb2.INTERNAL)
 
 
@@ -112,6 +112,6 @@ def test_what_may_not_be_answered_reaches_no_method(
         raise AssertionError
 
     for held in (False,) if authorization else (True, False):
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(Refusal) as failed:
             answered(method(never, held=held), raw, authorization)
-        assert refused.value.status.code == code
+        assert failed.value.status.code == code

@@ -191,7 +191,7 @@ FOLLOWED = {
         "link again, and then unlink if need be",
     },
     "test_a_lost_list_is_created_again": {
-        "free its name with --mend and create the list again with its ranges, or delete the key"
+        "free its name with --fix and create the list again with its ranges, or delete the key"
     },
     "test_an_import_of_an_export_is_the_same_store": {
         "restore it from a backup",

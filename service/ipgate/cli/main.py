@@ -9,7 +9,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ipgate import __version__
-from ipgate.cli import authorize, defaults, health, keys, links, lists, tokens, upkeep, workspaces
+from ipgate.cli import (
+    authorize,
+    defaults,
+    health,
+    keys,
+    links,
+    lists,
+    store_commands,
+    tokens,
+    workspaces,
+)
 from ipgate.cli.client import Connection, Failure
 from ipgate.cli.output import visible
 from ipgate.cli.serve import serve
@@ -26,16 +36,16 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(authorize.authorize)
 app.command()(health.health)
-app.command()(upkeep.doctor)
-app.command("export")(upkeep.export_store)
-app.command("import")(upkeep.import_store)
+app.command()(store_commands.doctor)
+app.command("export")(store_commands.export_store)
+app.command("import")(store_commands.import_store)
 app.add_typer(workspaces.app, name="workspace")
 for command in (links.link, links.unlink, links.keys):
     lists.app.command()(command)
 app.add_typer(lists.app, name="list")
 app.add_typer(keys.app, name="key")
 app.add_typer(defaults.app, name="default")
-tokens.app.command("reset-root")(upkeep.reset_root)
+tokens.app.command("reset-root")(store_commands.reset_root)
 app.add_typer(tokens.app, name="token")
 
 

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import IO, Any
 
+from ipgate.backup import records
+from ipgate.backup.errors import BackupError
+from ipgate.backup.snapshot import Snapshot
+from ipgate.backup.validation import validate
 from ipgate.clock import Clock
 from ipgate.domain.changes import Position
 from ipgate.domain.shards import SHARDS
+from ipgate.store.batch_reader import BatchReader
 from ipgate.store.topology import Store
-from ipgate.store.upkeep import records
-from ipgate.store.upkeep.reading import Reading
-from ipgate.store.upkeep.refused import Refused
-from ipgate.store.upkeep.snapshot import Snapshot
-from ipgate.store.upkeep.validation import validate
 
 Progress = Callable[[int, int], None]
 
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[str, int]:
     """Writes the export to `target`, a file that can be read back; returns how many there are of
     which kind. Raises redis's errors; Unavailable when the store changes too fast; and
-    Refused for a damaged store, the export of which could not be imported."""
+    BackupError for a damaged store, the export of which could not be imported."""
     with tempfile.TemporaryFile() as body:
         heads, counts = await _write_body(redis, body, progress)
         header = {
@@ -48,7 +48,7 @@ async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[st
     found = validate(target)
     if found.faults:
         text = "the store is damaged, so that its export could not be imported; see ipgate doctor"
-        raise Refused(text, found.lines())
+        raise BackupError(text, found.lines())
     return dict(counts)
 
 
@@ -56,7 +56,7 @@ async def _write_body(
     redis: Store, body: IO[bytes], progress: Progress
 ) -> tuple[list[Position], Counter[str]]:
     """The lines of all resources, the tokens last."""
-    reading = Reading(redis)
+    reader = BatchReader(redis)
     total, done = int(await redis.dbsize()), 0
     heads, counts, workspaces = [], Counter[str](), set()
     tokens: list[records.Record] = []
@@ -67,7 +67,7 @@ async def _write_body(
         progress(done, max(done, total))
 
     for shard in range(SHARDS):
-        snapshot = Snapshot(reading, shard, count)
+        snapshot = Snapshot(reader, shard, count)
         await snapshot.take()
         heads.append(snapshot.position)
         for name in sorted(snapshot.lines):

@@ -7,28 +7,26 @@ if a second look finds it again.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from redis.exceptions import ResponseError
-
-from ipgate.store.upkeep.findings import Finding, Problem
-from ipgate.store.upkeep.index_checks import IndexChecks
-from ipgate.store.upkeep.places import TYPES, Place, place_of
-from ipgate.store.upkeep.reading import Reading
-from ipgate.store.upkeep.resource_checks import ResourceChecks
-from ipgate.store.upkeep.shard_checks import ShardChecks
+from ipgate.doctor.findings import Finding, Problem
+from ipgate.doctor.index_checks import IndexChecks
+from ipgate.doctor.resource_checks import ResourceChecks
+from ipgate.doctor.shard_checks import ShardChecks
+from ipgate.store.batch_reader import BatchReader, WrongKeyType
+from ipgate.store.parsed_key import TYPES, ParsedKey, parse_key
 
 _PRESENCE = {"set": "SISMEMBER", "zset": "ZSCORE", "hash": "HEXISTS"}
 
-Whole = Callable[[Place], AsyncIterator[Finding]]
-Member = Callable[[Place, str], Awaitable[Finding | None]]
+Whole = Callable[[ParsedKey], AsyncIterator[Finding]]
+Member = Callable[[ParsedKey, str], Awaitable[Finding | None]]
 
 
 class Checks:
     """`now`: seconds of the store's clock, by which reservations are judged."""
 
-    def __init__(self, reading: Reading, now: int) -> None:
-        self._reading = reading
-        shards, indexes = ShardChecks(reading), IndexChecks(reading, now)
-        resources = ResourceChecks(reading, now)
+    def __init__(self, reader: BatchReader, now: int) -> None:
+        self._reader = reader
+        shards, indexes = ShardChecks(reader), IndexChecks(reader, now)
+        resources = ResourceChecks(reader, now)
         self._whole: dict[str, Whole] = {
             "meta": shards.meta,
             "changes": shards.changes,
@@ -52,10 +50,10 @@ class Checks:
             "ws-tokens": indexes.workspace_token,
         }
 
-    async def look(self, key: str, member: str = "") -> list[Finding]:
+    async def inspect(self, key: str, member: str = "") -> list[Finding]:
         """What is wrong with a key, or with one member of it. Raises redis's errors."""
-        at = place_of(key)
-        kind = await self._reading.ask("TYPE", key)
+        at = parse_key(key)
+        kind = await self._reader.execute("TYPE", key)
         if kind == "none" and (at is None or at.kind != "meta"):
             return []
         if at is None:
@@ -63,16 +61,14 @@ class Checks:
         if kind not in (TYPES[at.kind], "none"):
             detail = f"is a {kind}, and should be a {TYPES[at.kind]}"
             return [Finding(key, Problem.WRONG_TYPE, detail)]
-        if not at.rightly():
+        if not at.in_right_shard():
             return [Finding(key, Problem.WRONG_SHARD, "is in a shard where nobody looks for it")]
         try:
             return [each async for each in self._findings(at, member)]
-        except ResponseError as fault:
-            if "WRONGTYPE" in str(fault):
-                return []  # a key that it refers to, which has a finding of its own
-            raise
+        except WrongKeyType:
+            return []  # it refers to another key, which has a finding of its own
 
-    async def _findings(self, at: Place, member: str) -> AsyncIterator[Finding]:
+    async def _findings(self, at: ParsedKey, member: str) -> AsyncIterator[Finding]:
         if at.kind in self._whole:
             async for found in self._whole[at.kind](at):
                 yield found
@@ -81,7 +77,7 @@ class Checks:
             return  # what servers keep while they run
         check = self._members[at.kind]
         kind = TYPES[at.kind]
-        pages = self._one(at.key, kind, member) if member else self._reading.members(at.key, kind)
+        pages = self._one(at.key, kind, member) if member else self._reader.members(at.key, kind)
         async for page in pages:
             for each in await asyncio.gather(*(check(at, each) for each in page)):
                 if each is not None:
@@ -89,6 +85,6 @@ class Checks:
 
     async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
         """The member, if it is still there."""
-        found = await self._reading.ask(_PRESENCE[kind], key, member)
+        found = await self._reader.execute(_PRESENCE[kind], key, member)
         if found is not None if kind == "zset" else found:
             yield [member]

@@ -3,13 +3,13 @@
 import re
 from collections.abc import AsyncIterator
 
+from ipgate.doctor.findings import Finding, Problem
+from ipgate.doctor.resource_checks import ABANDONED
 from ipgate.domain.errors import shown
 from ipgate.domain.shards import shard_of
 from ipgate.store import key_names
-from ipgate.store.upkeep.findings import Finding, Problem
-from ipgate.store.upkeep.places import Place
-from ipgate.store.upkeep.reading import Reading
-from ipgate.store.upkeep.resource_checks import ABANDONED
+from ipgate.store.batch_reader import BatchReader
+from ipgate.store.parsed_key import ParsedKey
 
 _ENTRY = re.compile("([a-z][a-z0-9-]{0,62})/([a-z][a-z0-9-]{0,62})/([0-9a-f]{16})")
 
@@ -17,94 +17,94 @@ _ENTRY = re.compile("([a-z][a-z0-9-]{0,62})/([a-z][a-z0-9-]{0,62})/([0-9a-f]{16}
 class IndexChecks:
     """`now`: seconds of the store's clock."""
 
-    def __init__(self, reading: Reading, now: int) -> None:
-        self._reading = reading
+    def __init__(self, reader: BatchReader, now: int) -> None:
+        self._reader = reader
         self._now = now
 
-    async def entry(self, at: Place) -> AsyncIterator[Finding]:
+    async def entry(self, at: ParsedKey) -> AsyncIterator[Finding]:
         """An entry leads to a live key of that digest, or to one that is being created."""
-        value = await self._reading.ask("GET", at.key)
+        value = await self._reader.execute("GET", at.key)
         if value is None:
             return
         named = _ENTRY.fullmatch(value)
         if named is None or not await self._held(at.id, *named.groups()):
             detail = f"leads to {shown(value)}, where no key has this credential"
-            yield Finding(at.key, Problem.ORPHAN_ENTRY, detail, facts=(at.id, value))
+            yield Finding(at.key, Problem.ORPHANED_ENTRY, detail, facts=(at.id, value))
 
     async def _held(self, digest: str, workspace: str, key: str, tip: str) -> bool:
         name = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
         fields = ("etag", "digest", "indexed", "reserved", "reserved_at")
-        etag, held, indexed, reserved, at = await self._reading.ask("HMGET", name, *fields)
+        etag, held, indexed, reserved, at = await self._reader.execute("HMGET", name, *fields)
         coming = reserved == tip and self._now - int(at or 0) < ABANDONED
         return held == digest and (coming or bool(etag and indexed == tip))
 
-    async def workspace(self, at: Place, member: str) -> Finding | None:
+    async def workspace(self, at: ParsedKey, member: str) -> Finding | None:
         return await self._leads(at, member, f"{at.prefix}ws:{member}")
 
-    async def allow_list(self, at: Place, member: str) -> Finding | None:
+    async def allow_list(self, at: ParsedKey, member: str) -> Finding | None:
         return await self._leads(at, member, at.allow_list(member))
 
-    async def api_key(self, at: Place, member: str) -> Finding | None:
+    async def api_key(self, at: ParsedKey, member: str) -> Finding | None:
         return await self._leads(at, member, at.api_key(member))
 
-    async def list_name(self, at: Place, member: str) -> Finding | None:
-        holder = await self._reading.ask("HGET", at.key, member)
+    async def list_name(self, at: ParsedKey, member: str) -> Finding | None:
+        holder = await self._reader.execute("HGET", at.key, member)
         if holder is None:
             return None
-        if await self._reading.ask("HGET", at.allow_list(holder), "folded") == member:
+        if await self._reader.execute("HGET", at.allow_list(holder), "folded") == member:
             return None
         detail = f"the name {shown(member)} leads to the list {holder}, which does not have it"
-        return Finding(at.key, Problem.STRAY_NAME, detail, member, (member, holder))
+        return Finding(at.key, Problem.ORPHANED_NAME, detail, member, (member, holder))
 
-    async def list_key(self, at: Place, member: str) -> Finding | None:
+    async def list_key(self, at: ParsedKey, member: str) -> Finding | None:
         """A key that the list has as linked."""
         if not await self._live(at.allow_list(at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a list that is missing", member)
         lists = at.api_key(member) + ":lists"
-        if await self._live(at.api_key(member)) and await self._reading.ask(
+        if await self._live(at.api_key(member)) and await self._reader.execute(
             "SISMEMBER", lists, at.id
         ):
             return None
         detail = f"has the API key {member}, which is not linked to the list"
-        return Finding(at.key, Problem.HALF_LINKED, detail, member)
+        return Finding(at.key, Problem.ONE_SIDED_LINK, detail, member)
 
-    async def key_list(self, at: Place, member: str) -> Finding | None:
+    async def key_list(self, at: ParsedKey, member: str) -> Finding | None:
         """A list that the key has as linked, which is what decisions go by."""
         if not await self._live(at.api_key(at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a key that is missing", member)
         if not await self._live(at.allow_list(member)):
             detail = f"the key is linked to the list {member}, which is missing"
-            return Finding(at.key, Problem.LOST_LIST, detail, member)
-        if await self._reading.ask("ZSCORE", at.allow_list(member) + ":keys", at.id) is None:
+            return Finding(at.key, Problem.MISSING_LIST, detail, member)
+        if await self._reader.execute("ZSCORE", at.allow_list(member) + ":keys", at.id) is None:
             detail = f"the list {member} does not know of its link to the key"
             facts = ("link", at.id, member)
             return Finding(at.key, Problem.NOT_INDEXED, detail, member, facts)
         return None
 
-    async def token_id(self, at: Place, member: str) -> Finding | None:
-        digest = await self._reading.ask("HGET", at.key, member)
-        held = await self._reading.ask("HGET", f"{at.prefix}token:{digest}", "id")
+    async def token_id(self, at: ParsedKey, member: str) -> Finding | None:
+        digest = await self._reader.execute("HGET", at.key, member)
+        held = await self._reader.execute("HGET", f"{at.prefix}token:{digest}", "id")
         if digest is None or held == member:
             return None
         return Finding(at.key, Problem.DANGLING, f"the token {member} is missing", member)
 
-    async def token(self, at: Place, member: str) -> Finding | None:
-        if await self._reading.ask("HEXISTS", at.prefix + "token-ids", member):
+    async def token(self, at: ParsedKey, member: str) -> Finding | None:
+        if await self._reader.execute("HEXISTS", at.prefix + "token-ids", member):
             return None
         return Finding(at.key, Problem.DANGLING, f"the token {member} is missing", member)
 
-    async def workspace_token(self, at: Place, member: str) -> Finding | None:
-        digest = await self._reading.ask("HGET", at.prefix + "token-ids", member)
-        workspace = await self._reading.ask("HGET", f"{at.prefix}token:{digest}", "workspace")
+    async def workspace_token(self, at: ParsedKey, member: str) -> Finding | None:
+        digest = await self._reader.execute("HGET", at.prefix + "token-ids", member)
+        workspace = await self._reader.execute("HGET", f"{at.prefix}token:{digest}", "workspace")
         if workspace == at.workspace:
             return None
         detail = f"the token {member} does not work for this workspace, or is missing"
         return Finding(at.key, Problem.DANGLING, detail, member)
 
-    async def _leads(self, at: Place, member: str, key: str) -> Finding | None:
+    async def _leads(self, at: ParsedKey, member: str, key: str) -> Finding | None:
         if await self._live(key):
             return None
         return Finding(at.key, Problem.DANGLING, f"has {member}, which is missing", member)
 
     async def _live(self, key: str) -> bool:
-        return bool(await self._reading.ask("HEXISTS", key, "etag"))
+        return bool(await self._reader.execute("HEXISTS", key, "etag"))

@@ -1,4 +1,4 @@
-"""What a Redis key is, by its name: `docs/redis-keys.md` read the other way round."""
+"""Parses the names of Redis keys (docs/redis-keys.md)."""
 
 import re
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ _OF_TOKENS = ("token", "token-ids", "tokens", "ws-tokens", "root")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ParsedKey:
     """`kind`: one of TYPES. `id`: of the list or key, or the digest. `shard`: -1 for one outside of them."""
 
     key: str
@@ -77,26 +77,26 @@ class Place:
     def api_key(self, key: str) -> str:
         return f"{self.owner}:key:{key}"
 
-    def rightly(self) -> bool:
-        """Whether the key is in the shard where it is looked for."""
+    def in_right_shard(self) -> bool:
+        """Whether the key is in the shard in which readers look for it."""
         if self.kind in _OF_TOKENS:
             return self.shard == TOKEN_SHARD
         return not self.workspace or self.shard == shard_of(self.workspace)
 
 
-def place_of(key: str) -> Place | None:
-    """None for a key that no rule knows."""
+def parse_key(key: str) -> ParsedKey | None:
+    """Return what a key is, None if its name has no known form."""
     if key == WORKERS:
-        return Place(key, "workers")
+        return ParsedKey(key, "workers")
     if found := _DIGEST.fullmatch(key):
-        return Place(key, "digest", id=found[1])
+        return ParsedKey(key, "digest", id=found[1])
     parts = _KEY.fullmatch(key)
     if not parts or int(parts[1]) >= SHARDS:
         return None
     for form, kind in _FORMS:
         if found := form.fullmatch(parts[2]):
             named = found.groupdict()
-            return Place(
+            return ParsedKey(
                 key,
                 kind or str(found[found.re.groups]),
                 int(parts[1]),

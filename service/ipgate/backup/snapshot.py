@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ipgate.backup import records
+from ipgate.backup.errors import BackupError
 from ipgate.domain.changes import Change, Position, Touched
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.shards import TOKEN_SHARD
 from ipgate.store import key_names
+from ipgate.store.batch_reader import PAGE, BatchReader
 from ipgate.store.connection import cause
 from ipgate.store.feed import parse_change
 from ipgate.store.scripts import IMPORTS, SCHEMA
-from ipgate.store.upkeep import records
-from ipgate.store.upkeep.reading import PAGE, Reading
-from ipgate.store.upkeep.refused import Refused
 
 _ROUNDS = 200
 _COUNT = 500
@@ -44,21 +44,21 @@ class Snapshot:
     """One shard as of `position`; `lines`: the export's lines by resource. `progress` is called with the number
     of resources that were read."""
 
-    def __init__(self, reading: Reading, shard: int, progress: Callable[[int], None]) -> None:
+    def __init__(self, reader: BatchReader, shard: int, progress: Callable[[int], None]) -> None:
         self.shard = shard
         self.position = Position("", 0, "")
         self.lines: dict[Name, str] = {}
-        self._reading = reading
+        self._reader = reader
         self._prefix = key_names.shard_prefix(shard)
         self._progress = progress
 
     async def take(self) -> None:
-        """Raises Unavailable when the shard never stands still, and Refused when it is damaged."""
+        """Raises Unavailable when the shard never stands still, and BackupError when it is damaged."""
         try:
             await self._take()
         except (KeyError, ValueError) as fault:
             text = f"shard {self.shard} is damaged ({cause(fault)}); see ipgate doctor"
-            raise Refused(text) from fault
+            raise BackupError(text) from fault
 
     async def _take(self) -> None:
         await self._start()
@@ -90,13 +90,15 @@ class Snapshot:
     async def _since(self, sequence: int, count: int) -> tuple[Position, list[Change]]:
         """Return the shard's position, and up to `count` changes after a sequence number."""
         where = (key_names.meta(self.shard), key_names.changes(self.shard))
-        (schema, *meta), entries = await self._reading.ask(
+        (schema, *meta), entries = await self._reader.execute(
             "EVAL", _SINCE, 2, *where, sequence, count
         )
         if schema in IMPORTS:
-            raise Refused("an import into the store was cut off; finish it with --restart first")
+            raise BackupError(
+                "an import into the store was cut off; finish it with --restart first"
+            )
         if schema not in (None, SCHEMA):
-            raise Refused(f"the store holds data of schema {schema}, and not {SCHEMA}")
+            raise BackupError(f"the store holds data of schema {schema}, and not {SCHEMA}")
         position = Position(meta[0] or "", int(meta[1] or 0), meta[2] or "")
         changes = [
             parse_change(identifier, dict(zip(flat[::2], flat[1::2], strict=True)))
@@ -125,18 +127,18 @@ class Snapshot:
         return names
 
     async def _read_all(self) -> None:
-        async for page in self._reading.members(self._prefix + "workspaces", "zset"):
+        async for page in self._reader.members(self._prefix + "workspaces", "zset"):
             await self._read([Name(each, _WORKSPACE, "") for each in page])
             for owner in page:
                 for rank, kind in ((_LIST, "lists"), (_KEY, "keys")):
-                    ids = self._reading.members(f"{self._prefix}ws:{owner}:{kind}", "zset")
+                    ids = self._reader.members(f"{self._prefix}ws:{owner}:{kind}", "zset")
                     async for part in ids:
                         await self._read([Name(owner, rank, each) for each in part])
         if self.shard == TOKEN_SHARD:
             index = self._prefix + "token-ids"
-            async for part in self._reading.members(index, "hash"):
+            async for part in self._reader.members(index, "hash"):
                 digests = await asyncio.gather(
-                    *(self._reading.ask("HGET", index, each) for each in part)
+                    *(self._reader.execute("HGET", index, each) for each in part)
                 )
                 await self._read([Name("", _TOKEN, each) for each in digests if each])
 
@@ -161,7 +163,7 @@ class Snapshot:
             key += f":key:{identifier}"
         elif rank == _TOKEN:
             key = f"{self._prefix}token:{identifier}"
-        fields = await self._reading.ask("HGETALL", key)
+        fields = await self._reader.execute("HGETALL", key)
         if "etag" not in fields:
             return None
         if rank == _WORKSPACE:
@@ -169,7 +171,7 @@ class Snapshot:
         if rank == _TOKEN:
             return records.token(identifier, fields)
         members = key + (":ranges" if rank == _LIST else ":lists")
-        found = {each async for page in self._reading.members(members, "set") for each in page}
+        found = {each async for page in self._reader.members(members, "set") for each in page}
         if rank == _LIST:
             return records.allow_list(owner, identifier, fields, found)
         return records.api_key(owner, identifier, fields, found)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ipgate.store.upkeep import records
-from ipgate.store.upkeep.fields import line_faults
+from ipgate.backup import records
+from ipgate.backup.fields import line_faults
 
 Progress = Callable[[int, int], None]
 """Is told how many lines were read, and how many there are: each is read to check it, and to write it."""

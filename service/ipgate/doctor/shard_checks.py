@@ -3,11 +3,11 @@
 import re
 from collections.abc import AsyncIterator
 
+from ipgate.doctor.findings import Finding, Problem
 from ipgate.store import key_names
+from ipgate.store.batch_reader import BatchReader
+from ipgate.store.parsed_key import ParsedKey
 from ipgate.store.scripts import IMPORTS, SCHEMA
-from ipgate.store.upkeep.findings import Finding, Problem
-from ipgate.store.upkeep.places import Place
-from ipgate.store.upkeep.reading import Reading
 
 _FORMS = {"epoch": "[0-9a-f]{16}", "rev": "[0-9]{1,15}", "tip": "[0-9a-f]{16}"}
 _PAGE = 1000
@@ -20,17 +20,17 @@ return { redis.call('HGET', KEYS[1], 'rev'), redis.call('HGET', KEYS[1], 'tip'),
 
 
 class ShardChecks:
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, reader: BatchReader) -> None:
+        self._reader = reader
 
-    async def meta(self, at: Place) -> AsyncIterator[Finding]:
-        fields = await self._reading.ask("HGETALL", at.key)
+    async def meta(self, at: ParsedKey) -> AsyncIterator[Finding]:
+        fields = await self._reader.execute("HGETALL", at.key)
         if not fields:
-            if await self._reading.ask("EXISTS", at.prefix + "workspaces"):
+            if await self._reader.execute("EXISTS", at.prefix + "workspaces"):
                 yield Finding(at.key, Problem.BAD_META, "is missing, though the shard holds data")
             return
         if fields.get("schema") in IMPORTS:
-            yield Finding(at.key, Problem.IMPORT_CUT_OFF, "an import was begun and not finished")
+            yield Finding(at.key, Problem.INCOMPLETE_IMPORT, "an import was begun and not finished")
             return
         if fields.get("schema") != SCHEMA:
             detail = f"has schema {fields.get('schema')}, and should have {SCHEMA}"
@@ -39,10 +39,10 @@ class ShardChecks:
             if not re.fullmatch(form, fields.get(field, "")):
                 yield Finding(at.key, Problem.BAD_META, f"{field} is not one", field)
 
-    async def changes(self, at: Place) -> AsyncIterator[Finding]:
+    async def changes(self, at: ParsedKey) -> AsyncIterator[Finding]:
         """The chain of the entries that are there, and whether it ends where the meta says."""
         meta = key_names.meta(at.shard)
-        rev, tip, last = await self._reading.ask("EVAL", _END, 2, meta, at.key)
+        rev, tip, last = await self._reader.execute("EVAL", _END, 2, meta, at.key)
         if last is not None:
             identifier, flat = last
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -52,7 +52,7 @@ class ShardChecks:
                 )
                 yield Finding(at.key, Problem.BAD_HISTORY, detail)
         first, former = "-", ("", "")
-        while page := await self._reading.ask("XRANGE", at.key, first, "+", "COUNT", _PAGE):
+        while page := await self._reader.execute("XRANGE", at.key, first, "+", "COUNT", _PAGE):
             for identifier, fields in page:
                 number = int(identifier.partition("-")[0])
                 expected = (f"{number}-0", fields.get("prev"))

@@ -1,23 +1,25 @@
-"""The store that a command works on: one at a URL, or the embedded one under a data directory."""
+"""Opens the store for a command that works on it directly: one at a URL, or the embedded one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ipgate.store.batch_reader import MAX_CONNECTIONS
 from ipgate.store.connection import UnusableStore, check_server, connect
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.topology import FAULTS, Store
-from ipgate.store.upkeep.reading import CONNECTIONS
 
 
 @asynccontextmanager
-async def opened(
+async def open_for_command(
     redis_url: str, data_dir: Path, *, password_file: str = "", create: bool = False
 ) -> AsyncIterator[Store]:
-    """The store at `redis_url`; without one, the embedded store of `data_dir`, which is started for
-    the time if no server runs there, and made if it is not there and `create` says so.
+    """Yield the store at `redis_url`; for "", the embedded store of `data_dir`.
 
-    Raises UnusableStore.
+    The embedded store is started if no server runs there. With `create` it need not exist before.
+
+    Raises:
+        UnusableStore: it does not exist, does not answer, or is too old.
     """
     if redis_url:
         async with _connected(redis_url, password_file) as redis:
@@ -42,9 +44,9 @@ async def opened(
 
 @asynccontextmanager
 async def _connected(url: str, password_file: str = "") -> AsyncIterator[Store]:
-    redis = connect(url, connections=2 * CONNECTIONS, password_file=password_file)
+    redis = connect(url, connections=2 * MAX_CONNECTIONS, password_file=password_file)
     try:
-        # What may be evicted is not decided here: the servers refuse it.
+        # The servers check for eviction, not the commands.
         await check_server(redis, allow_eviction=True)
         yield redis
     finally:

@@ -12,17 +12,17 @@ import json
 import secrets
 from typing import IO, Any
 
+from ipgate.backup import records
+from ipgate.backup.errors import BackupError
+from ipgate.backup.validation import Progress, Validated, validate
 from ipgate.clock import Clock
 from ipgate.domain.errors import shown
 from ipgate.domain.shards import SHARDS
 from ipgate.store import key_names
+from ipgate.store.batch_reader import PAGE, BatchReader
+from ipgate.store.parsed_key import parse_key
 from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA, Scripts
 from ipgate.store.topology import Store
-from ipgate.store.upkeep import records
-from ipgate.store.upkeep.places import place_of
-from ipgate.store.upkeep.reading import PAGE, Reading
-from ipgate.store.upkeep.refused import Refused
-from ipgate.store.upkeep.validation import Progress, Validated, validate
 
 _KEPT = ("meta", "changes", "workers", "root")
 """What servers on a store that holds nothing yet write, and an import leaves alone."""
@@ -57,11 +57,11 @@ async def restore(
     redis: Store, file: IO[bytes], *, restart: bool, progress: Progress
 ) -> dict[str, int]:
     """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
-    written if any of it is wrong, or if the store is not empty: that is Refused. With
+    written if any of it is wrong, or if the store is not empty: that is BackupError. With
     `restart`, goes on after an import that was cut off. Raises redis's errors."""
     found = validate(file, progress)
     if found.faults:
-        raise Refused("the file cannot be imported; nothing was written", found.lines())
+        raise BackupError("the file cannot be imported; nothing was written", found.lines())
     await Restore(redis, found, progress).run(file, restart=restart)
     counts: dict[str, int] = found.header["counts"]
     return counts
@@ -72,7 +72,7 @@ class Restore:
 
     def __init__(self, redis: Store, found: Validated, progress: Progress) -> None:
         self._scripts = Scripts(redis, Clock())
-        self._reading = Reading(redis)
+        self._reader = BatchReader(redis)
         self._header = found.header
         self._sha256 = found.sha256
         self._mark = f"{found.sha256}.{secrets.token_hex(8)}"
@@ -83,9 +83,11 @@ class Restore:
         states = [await self._state(shard) for shard in range(SHARDS)]
         schemas = {schema for schema, _ in states}
         if not restart and schemas & set(IMPORTS):
-            raise Refused("an import into the store was cut off; give --restart to begin it again")
+            raise BackupError(
+                "an import into the store was cut off; give --restart to begin it again"
+            )
         if restart and not schemas & set(IMPORTS):
-            raise Refused("no import into the store was cut off; import without --restart")
+            raise BackupError("no import into the store was cut off; import without --restart")
         if IMPORTED in schemas and IMPORTING not in schemas:
             await self._open_rest(states)
             return
@@ -106,21 +108,23 @@ class Restore:
             if schema == IMPORTED:
                 if not mark.startswith(self._sha256):
                     text = "the import of another file was all but finished; restart that one"
-                    raise Refused(text)
+                    raise BackupError(text)
                 self._mark = mark
                 await self._open(shard)
 
     async def _state(self, shard: int) -> tuple[str | None, str]:
         """The schema and the mark of a shard."""
-        schema, mark = await self._reading.ask("HMGET", key_names.meta(shard), "schema", "import")
+        schema, mark = await self._reader.execute(
+            "HMGET", key_names.meta(shard), "schema", "import"
+        )
         return schema, mark or ""
 
     async def _check_empty(self) -> None:
-        async for page in self._reading.keys():
+        async for page in self._reader.keys():
             for key in page:
-                at = place_of(key)
+                at = parse_key(key)
                 if at is None or at.kind not in _KEPT:
-                    raise Refused(f"the store is not empty: it has the key {shown(key)}")
+                    raise BackupError(f"the store is not empty: it has the key {shown(key)}")
 
     async def _mark_all(self) -> None:
         """Marks all shards; if one is not empty, the others are as before."""
@@ -138,14 +142,14 @@ class Restore:
                 key = key_names.meta(done)
                 again = [["HSET", key, *back]] if back else []
                 await self._write(done, [["DEL", key], *again])
-            raise Refused("the store is not empty: somebody writes to it")
+            raise BackupError("the store is not empty: somebody writes to it")
 
     async def _clear(self) -> None:
         """Removes what an import wrote: it began with an empty store, which nobody else can write
         to while it is marked."""
-        async for page in self._reading.keys():
+        async for page in self._reader.keys():
             for key in page:
-                at = place_of(key)
+                at = parse_key(key)
                 if at is not None and at.kind not in _KEPT:
                     await self._write_in_time(key, _UNLINK)
 
@@ -179,20 +183,22 @@ class Restore:
             await self._write(shard, commands)
         await self._index(entries)
         if sha256.hexdigest() != self._sha256:
-            raise Refused("the file changed while it was imported; give --restart to begin again")
+            raise BackupError(
+                "the file changed while it was imported; give --restart to begin again"
+            )
 
     async def _write(self, shard: int, commands: list[records.Command]) -> None:
         words = json.dumps(commands)
         if commands and not await self._write_in_time(
             key_names.meta(shard), _WRITE, self._mark, words, shard=shard
         ):
-            raise Refused("another import has taken over")
+            raise BackupError("another import has taken over")
 
     async def _write_in_time(
         self, key: str, script: str, *arguments: str, shard: int | None = None
     ) -> Any:
         _, command = await self._scripts.command(key, script, *arguments, shard=shard)
-        return await self._reading.ask(*command)
+        return await self._reader.execute(*command)
 
     async def _index(self, entries: list[records.Record]) -> None:
         await asyncio.gather(

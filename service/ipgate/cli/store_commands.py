@@ -41,22 +41,22 @@ def doctor(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
-    mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended safely.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired safely.")] = False,
     json: Json = False,
 ) -> None:
     """Examine the store itself; exit with 0 if all is well, 1 if something is wrong, 2 for an error.
 
-    Example: ipgate doctor --mend
+    Example: ipgate doctor --fix
     """
-    from ipgate.store.upkeep.doctor import Report, examine  # noqa: PLC0415
-    from ipgate.store.upkeep.memory import BYTES_PER_KEY, BYTES_PER_RANGE  # noqa: PLC0415
+    from ipgate.doctor.examination import Report, examine  # noqa: PLC0415
+    from ipgate.doctor.memory import BYTES_PER_KEY, BYTES_PER_RANGE  # noqa: PLC0415
 
     async def run(redis: Any) -> Report:
         with _progress("Examining keys") as progress:
-            return await examine(redis, mend=mend, progress=progress)
+            return await examine(redis, fix=fix, progress=progress)
 
     report = _on_store(redis_url, redis_password_file, data_dir, run)
-    rows = [(each, "mended") for each in report.mended]
+    rows = [(each, "repaired") for each in report.repaired]
     rows += [(each, _state(each)) for each in report.remaining]
     if json:
         findings = [
@@ -64,7 +64,7 @@ def doctor(
                 "key": each.key,
                 "problem": each.problem.name,
                 "detail": each.detail,
-                "remedy": each.problem.value.remedy,
+                "remedy": each.problem.value.text,
                 "state": state,
             }
             for each, state in rows
@@ -80,12 +80,12 @@ def doctor(
             print_table(
                 ("KEY", "PROBLEM", "WHAT IS WRONG", "STATE", "REMEDY"),
                 (
-                    (each.key, each.problem.name, each.detail, state, each.problem.value.remedy)
+                    (each.key, each.problem.name, each.detail, state, each.problem.value.text)
                     for each, state in rows
                 ),
             )
-        wrong, mended = len(report.remaining), len(report.mended)
-        print(f"{report.examined} keys examined, {mended} findings mended, {wrong} remain")
+        wrong, repaired = len(report.remaining), len(report.repaired)
+        print(f"{report.examined} keys examined, {repaired} findings repaired, {wrong} remain")
         keys, ranges = report.stock
         print(
             f"memory for policies: workers x ({BYTES_PER_KEY} bytes x {keys:,} API keys + "
@@ -105,10 +105,10 @@ def export_store(
 
     Example: ipgate export backup.jsonl
     """
-    from ipgate.store.upkeep.export import export  # noqa: PLC0415
+    from ipgate.backup.export import export  # noqa: PLC0415
 
     async def run(redis: Any) -> dict[str, int]:
-        with _written(file) as target, _progress("Reading") as progress:
+        with _written(file) as target, _progress("BatchReader") as progress:
             return await export(redis, target, progress)
 
     print(
@@ -130,7 +130,7 @@ def import_store(
 
     Example: ipgate import backup.jsonl --redis-url redis://localhost:6379
     """
-    from ipgate.store.upkeep.restore import restore  # noqa: PLC0415
+    from ipgate.backup.restore import restore  # noqa: PLC0415
 
     async def run(redis: Any) -> dict[str, int]:
         try:
@@ -220,7 +220,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _state(finding: Any) -> str:
-    return "can be mended" if finding.problem.value.mend else "needs you"
+    return "can be repaired" if finding.problem.value.is_automatic else "needs you"
 
 
 def _on_store(
@@ -233,19 +233,21 @@ def _on_store(
 ) -> T:
     """Runs something on the store. Raises Failure."""
     # The client commands start faster without these.
+    from ipgate.backup.errors import BackupError  # noqa: PLC0415
     from ipgate.domain.errors import IpgateError  # noqa: PLC0415
     from ipgate.store.connection import UnusableStore, cause  # noqa: PLC0415
+    from ipgate.store.offline import open_for_command  # noqa: PLC0415
     from ipgate.store.topology import FAULTS  # noqa: PLC0415
-    from ipgate.store.upkeep.opening import opened  # noqa: PLC0415
-    from ipgate.store.upkeep.refused import Refused  # noqa: PLC0415
 
     async def main() -> T:
-        async with opened(redis_url, data_dir, password_file=password_file, create=create) as redis:
+        async with open_for_command(
+            redis_url, data_dir, password_file=password_file, create=create
+        ) as redis:
             return await run(redis)
 
     try:
         return asyncio.run(main())
-    except (UnusableStore, IpgateError, Refused) as fault:
+    except (UnusableStore, IpgateError, BackupError) as fault:
         raise Failure(str(fault)) from fault
     except FAULTS as fault:
         raise Failure(f"the store failed: {cause(fault)}") from fault
