@@ -47,15 +47,17 @@ soak: $(READY) ## Load and faults for DURATION (30s, 10m, 2h), checked against a
 	@$(BIN)/python -m tests.faults $(DURATION) $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## Check style, types, import layers, protos and generated code
+lint: $(READY) ## Check style, types, import layers, spelling, words and protos
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/typos
+	@$(BIN)/python tools/words.py
 	@$(BIN)/python tools/protos.py --check
 
 .PHONY: fix
-fix: $(READY) ## Format the code and mend what can be mended by itself
+fix: $(READY) ## Format the code, and repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -72,7 +74,7 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 		pyproject.toml -o requirements-dev.lock
 
 .PHONY: bench
-bench: $(READY) ## Measure speed and memory beside others (some of them by name in ARGS, or flood, or scale)
+bench: $(READY) ## Measure speed and memory beside others (a part by name in ARGS, such as flood or scale)
 	@tools/need h2load nghttp2-client
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -1,7 +1,7 @@
 """Everybody under the same load, in turn.
 
 All servers stand on one core at the same time, and one at a time is loaded from another core. A round
-loads each of them once, so that what the machine does meanwhile befalls all of them; ratios are taken
+loads each of them once, so that a disturbance of the machine affects all of them; ratios are taken
 within a round.
 """
 

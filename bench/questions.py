@@ -15,7 +15,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges
 from bench.figures import Figure
-from tests.harness.parts import ROOT, Parts, Root, parts
+from tests.harness.in_process import ROOT, Root, Worker, running_worker
 from tests.harness.stores import EMBEDDED, StoreServer
 
 _BATCH = 100
@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
 
 
 async def _measure(url: str) -> list[Figure]:
-    async with parts(url) as worker:
+    async with running_worker(url) as worker:
         request = authorize.BatchAuthorizeRequest(requests=await _questions(worker))
         encoded = request.SerializeToString()
         servicer = AuthorizeServicer(worker.authorizer)
@@ -69,7 +69,7 @@ async def _measure(url: str) -> list[Figure]:
         return [Figure(f"a question of a batch: {name}", each, "µs") for name, each in cost.items()]
 
 
-async def _questions(worker: Parts) -> list[authorize.AuthorizeRequest]:
+async def _questions(worker: Worker) -> list[authorize.AuthorizeRequest]:
     """One for each of a hundred keys, answered once before, so that all is held."""
     texts = ranges.texts(_RANGES)
     credentials = [secrets.token_urlsafe(41) for _ in range(_BATCH)]

@@ -82,7 +82,7 @@ def question(index: int, *, inside: bool) -> authorize.AuthorizeRequest:
 
 def paced(address: str, token: str, keys: Sequence[Sequence[int]], rate: int) -> list[Answers]:
     """Asks once for each key of each group at so many calls a second in all, the groups in turn,
-    without waiting for answers: what holds up one call shows in all that come meanwhile."""
+    without waiting for answers: a delay of one call shows in all that follow."""
 
     async def run() -> list[Answers]:
         callers = [Caller(address, token) for _ in keys]

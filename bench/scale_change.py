@@ -39,11 +39,11 @@ def changing(worker: Worker, data: DataSet, client: Client) -> list[Figure]:
     what = f"one change of {data.ranges:,} ranges, {data.linked:,} keys"
     return [
         Figure(f"{what}, median", statistics.median(times), "ms"),
-        *of_the_loop("meanwhile", *seen),
+        *of_the_loop("under changes", *seen),
         *(
             figure
             for whose in rest
-            for when, rounds in (("at rest", rest[whose]), ("meanwhile", changed[whose]))
+            for when, rounds in (("at rest", rest[whose]), ("under changes", changed[whose]))
             for figure in latencies(f"{when}, {whose}", *rounds)
         ),
     ]

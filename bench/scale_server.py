@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import grpc
-from ipgate.app.launch import batch_scheduling
-from ipgate.app.orders import Orders
+from ipgate.app.worker_config import WorkerConfig
+from ipgate.app.worker_launch import batch_scheduling
 from ipgate.engines.place import Place
 from ipgate.settings import Settings
 from rich.progress import Progress
@@ -40,7 +40,7 @@ class Worker:
             listen=self.address, data_dir=root, log_level="ERROR", cache_bytes=_CACHE
         )
         digest = hashlib.sha256(ROOT_TOKEN.encode()).hexdigest()
-        self._orders = Orders(settings, url, Place(_PORT), digest, "bench").to_json()
+        self._config = WorkerConfig(settings, url, Place(_PORT), digest, "bench").to_json()
         self.progress = progress
         self.process = self.start()
 
@@ -50,7 +50,7 @@ class Worker:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(f"{self._orders}\n".encode())
+        process.stdin.write(f"{self._config}\n".encode())
         process.stdin.flush()
         assert process.stdout.readline()
         self.seen()  # what came before it served

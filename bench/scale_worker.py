@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import uvloop
-from ipgate.app import worker
+from ipgate.app import worker_process
 from ipgate.engines import http2
 
 READ = "/bench.Probe/Read"
@@ -77,4 +77,4 @@ _RUNNING: list["asyncio.Task[None]"] = []
 
 if __name__ == "__main__":
     http2.build = _with_probe(http2.build)
-    uvloop.run(worker.main())
+    uvloop.run(worker_process.main())

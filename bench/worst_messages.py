@@ -40,7 +40,7 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench.figures import Figure
-from tests.harness.parts import Parts, Root, parts
+from tests.harness.in_process import Root, Worker, running_worker
 from tests.harness.stores import StoreServer
 
 _SIZES = RequestSizes()
@@ -77,7 +77,7 @@ def measure(_count: int = 0) -> list[Figure]:
 
 async def _measure(url: str) -> list[Figure]:
     figures = []
-    async with parts(url) as worker:
+    async with running_worker(url) as worker:
         await worker.allow_list("l", "192.0.2.1")
         await worker.allow_list("big", *_RANGES)
         await worker.key("k")
@@ -92,11 +92,11 @@ async def _measure(url: str) -> list[Figure]:
     return figures
 
 
-def _methods(worker: Parts) -> dict[str, Any]:
+def _methods(worker: Worker) -> dict[str, Any]:
     scripts, limits, waits = worker.scripts, worker.lists.limits, RevisionWaits()
     tokens, workspaces = TokenStore(scripts), WorkspaceStore(scripts)
     lease = WorkerLease(WorkerRegistry(scripts), worker.follower, worker.clock, worker="w")
-    worker.follower.lease(float("inf"))
+    worker.follower.freshness.lease(float("inf"))
     authenticator: Any = _Root()
     return all_methods(
         [

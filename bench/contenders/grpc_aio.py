@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from ipgate.app.launch import batch_scheduling
+from ipgate.app.worker_launch import batch_scheduling
 
 from bench.contenders.contender import Ask, Contender, Running
 from bench.contenders.empty_server import EMPTY

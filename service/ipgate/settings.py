@@ -1,5 +1,7 @@
-"""Every setting of the server, declared once: the flags of `ipgate serve`, the `IPGATE_*`
-variables and the table in the README are made from this."""
+"""Every setting of the server, declared once.
+
+The flags of `ipgate serve`, the `IPGATE_*` variables and docs/settings.md are made from this.
+"""
 
 import socket
 import ssl
@@ -26,66 +28,75 @@ class Settings:
     """Sizes are in bytes, times in seconds."""
 
     listen: str = _setting(
-        "127.0.0.1:50051", "Where to listen: HOST:PORT, port 0 picks one; or unix:/PATH."
+        "127.0.0.1:50051",
+        "Address to listen on: HOST:PORT (port 0 picks a free one) or unix:/PATH.",
     )
     redis_url: str = _setting(
         "",
-        "Redis or Valkey to use: redis://, rediss://, unix://, redis+sentinel:// or "
-        "redis+cluster://. If not given, an embedded one.",
+        "Redis or Valkey server: redis://, rediss://, unix://, redis+sentinel:// or "
+        "redis+cluster://. Without it, an embedded store is started.",
     )
     redis_password_file: str = _setting(
-        "", "File with the password of the Redis user, read again whenever ipgate connects."
+        "", "File with the password of the Redis user; it is read for each new connection."
     )
-    data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and of the root token.")
+    data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and the root token.")
     workers: int = _setting(
         0,
-        "Worker processes that share the port; 0 for one per core, or as many as a CPU limit permits.",
+        "Worker processes. 0: one per core, or as many as the cgroup's CPU limit permits.",
         min=0,
         max=256,
     )
     engine: str = _setting(
         "http2",
-        "Server of the gRPC calls: http2, which is fast, or grpcio, the reference.",
+        "gRPC server: http2 (fast) or grpcio (the reference).",
     )
-    tls_cert: str = _setting("", "Certificate chain of the server, a PEM file; turns TLS on.")
-    tls_key: str = _setting("", "Private key of the certificate, a PEM file.")
+    tls_cert: str = _setting("", "PEM file with the server's certificate chain; turns TLS on.")
+    tls_key: str = _setting("", "PEM file with the private key of the certificate.")
     tls_client_ca: str = _setting(
-        "", "Certificates, a PEM file, one of which must have signed every client's certificate."
+        "", "PEM file with authorities; clients need a certificate that one of them signed."
     )
-    plaintext: bool = _setting(
-        False, "Permit to listen without TLS on an address that is not loopback."
-    )
+    plaintext: bool = _setting(False, "Listen without TLS on an address that is not loopback.")
     store_timeout: float = _setting(
-        60.0, "Seconds to wait for a store that is not ready when the server starts.", min=0
+        60.0, "Seconds to wait for the store when the server starts.", min=0
     )
     min_replicas_ack: int = _setting(
-        0, "Replicas that must confirm a change before it is acknowledged.", min=0, max=16
+        0, "Replicas that must have a change before it is acknowledged.", min=0, max=16
     )
-    allow_eviction: bool = _setting(False, "Start although the store may evict keys.")
+    allow_eviction: bool = _setting(
+        False, "Start even if the store may evict keys and lose allow lists."
+    )
     max_staleness: float = _setting(
-        30.0, "Seconds without word from the store after which nothing is answered.", min=1
+        30.0,
+        "Maximum staleness of cached data in seconds. Beyond it, calls fail with UNAVAILABLE.",
+        min=1,
     )
     cache_bytes: int = _setting(
-        512 << 20, "Memory for keys and compiled lists, for each worker.", min=1 << 20
+        512 << 20, "Memory in bytes for keys and compiled lists, per worker.", min=1 << 20
     )
-    max_ranges_per_list: int = _setting(100_000, "Ranges of one allow list.", min=1)
-    max_lists_per_key: int = _setting(1000, "Allow lists linked to one API key.", min=1, max=65_535)
-    max_keys_per_workspace: int = _setting(1_000_000, "API keys of one workspace.", min=1)
-    max_lists_per_workspace: int = _setting(10_000, "Allow lists of one workspace.", min=1)
-    max_message_bytes: int = _setting(4 << 20, "Size of a request.", min=1024)
+    max_ranges_per_list: int = _setting(100_000, "Maximum ranges of an allow list.", min=1)
+    max_lists_per_key: int = _setting(
+        1000, "Maximum allow lists linked to an API key.", min=1, max=65_535
+    )
+    max_keys_per_workspace: int = _setting(1_000_000, "Maximum API keys of a workspace.", min=1)
+    max_lists_per_workspace: int = _setting(10_000, "Maximum allow lists of a workspace.", min=1)
+    max_message_bytes: int = _setting(4 << 20, "Maximum size of a request in bytes.", min=1024)
     max_concurrent_calls: int = _setting(
-        2000, "Calls under way in one worker; more are refused at once.", min=1
+        2000, "Maximum concurrent calls per worker. Further calls fail immediately.", min=1
     )
     max_connections: int = _setting(
         1000,
-        "Connections to one worker; fewer if its limit of open files leaves no room for them.",
+        "Maximum connections per worker; fewer if the limit of open files is too low.",
         min=1,
     )
     drain_delay: float = _setting(
-        0.0, "Seconds between NOT_SERVING and the stop, for callers to turn away.", min=0
+        0.0,
+        "Seconds between reporting NOT_SERVING and stopping, for load balancers to turn away.",
+        min=0,
     )
-    shutdown_grace: float = _setting(10.0, "Seconds that calls under way get at the stop.", min=0)
-    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    shutdown_grace: float = _setting(
+        10.0, "Seconds that calls in flight get when the server stops.", min=0
+    )
+    log_level: str = _setting("INFO", "Least severe level to log: DEBUG, INFO, WARNING or ERROR.")
 
     @property
     def host(self) -> str:

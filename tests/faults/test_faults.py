@@ -11,7 +11,7 @@ SEEDED = str(Path(__file__).parent / "seeded")
 
 
 def test_no_answer_is_wrong_or_too_old_whatever_fails(tmp_path: Path) -> None:
-    """With stores and workers killed, frozen, filled and cut off, every answer is that of a state
+    """With stores and workers killed, frozen, filled and disconnected, every answer is that of a state
     that was, not older than allowed, and no acknowledged change is lost."""
     with ordeal(tmp_path) as run:
         report = run.endure(SECONDS, seed=1, faults=True)

@@ -86,7 +86,7 @@ def test_another_kind_of_authorization_is_refused(client: Client, header: str) -
 
 
 def test_the_scheme_is_read_without_case(client: Client) -> None:
-    """`bearer` is as good as `Bearer`."""
+    """The scheme `bearer` is accepted in any case."""
     call = client.channel.unary_unary("/ipgate.v1.AdminService/ListWorkspaces")
     call(b"", metadata=[("authorization", f"bearer {client.token}")], timeout=10)
 

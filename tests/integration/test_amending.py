@@ -11,7 +11,7 @@ from ipgate.domain.addresses import format_range, last_address, parse_address, r
 from ipgate.domain.errors import IpgateError
 from ipgate.domain.writing import MAINTENANCE
 
-from tests.harness.parts import ROOT, Parts, parts
+from tests.harness.in_process import ROOT, Worker, running_worker
 from tests.harness.stores import StoreServer
 
 SEED = 4
@@ -25,13 +25,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.stop()
 
 
-async def change(p: Parts, ranges: set[int], *, add: bool) -> None:
+async def change(p: Worker, ranges: set[int], *, add: bool) -> None:
     call = p.lists.add_ranges if add else p.lists.remove_ranges
     texts = [format_range(each) for each in ranges]
     await call(p.workspace, "l", texts, replace(MAINTENANCE, allow_broad=True))
 
 
-async def decided(p: Parts, address: int) -> str:
+async def decided(p: Worker, address: int) -> str:
     """The range that decides for an address, "" for none."""
     text = format_range(address << 6 | 32)
     name = f"workspaces/{p.workspace}/apiKeys/k"
@@ -57,7 +57,7 @@ def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
         }
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             now = some(10) | {range_holding(192 << 24, 24)}
             await p.allow_list("l", *(format_range(each) for each in now))
             await p.key("k")
@@ -85,7 +85,7 @@ def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
 
 def test_many_ranges_at_once_are_read_anew(url: str) -> None:
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "192.0.2.1")
             await p.key("k")
             await p.link("l", "k")
@@ -104,10 +104,10 @@ def test_many_ranges_at_once_are_read_anew(url: str) -> None:
 
 
 def test_a_union_follows_a_change_of_a_member(url: str) -> None:
-    """It is compiled anew from what is held, of which nothing is read again."""
+    """It is compiled again from the ranges in memory, without a read."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k")
             for index in range(8):
                 name = "l" if index == 3 else f"l{index}"

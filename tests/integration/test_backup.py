@@ -153,8 +153,8 @@ EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "no-header": (lambda s: s.pop(0), "line 1: is not the header"),
     "later-version": (changed("header", version=2), "line 1: version: is not of 0 to 1"),
     "former-version": (changed("header", version=0), "line 1: version 0 is not known"),
-    "other-format": (changed("header", format="x"), "line 1: format: is not one of"),
-    "no-shards": (changed("header", shards=[]), "line 1: shards: does not have 16"),
+    "other-format": (changed("header", format="x"), "line 1: format: is not ipgate-export"),
+    "no-shards": (changed("header", shards=[]), "line 1: shards: is not a list of 16 shards"),
     "bad-epoch": (lambda s: s[0]["shards"][3].update(epoch="x"), "line 1: shards[3].epoch"),
     "wrong-counts": (lambda s: s[0]["counts"].update(key=9), "line 1: counts do not agree"),
     "second-header": (lambda s: s.insert(2, s[0]), "line 3: is a second header"),
@@ -210,7 +210,7 @@ def test_a_file_that_is_not_right_is_refused_line_by_line(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text[: len(text) // 2], "the trailer is missing: the file was cut off"),
+        (lambda text: text[: len(text) // 2], "the trailer is missing: the file is incomplete"),
         (lambda text: text.rpartition('{"kind": "trailer"')[0], "line 9: the trailer is missing"),
         (lambda text: text.replace("192.0.2.0/24", "192.0.3.0/24"), "the file was changed"),
         (lambda text: text.replace("\n", "\n\n", 1), "line 2: is not JSON"),
@@ -223,7 +223,7 @@ def test_a_file_that_is_not_right_is_refused_line_by_line(
 def test_a_damaged_file_is_refused(
     tmp_path: Path, lines: Lines, empty: StoreServer, damage: Callable[[str], str], message: str
 ) -> None:
-    """Cut off, edited, doubled, or of another kind: nothing is written."""
+    """Truncated, edited, doubled, or of another kind: nothing is written."""
     write(tmp_path / "x", lines)
     (tmp_path / "x").write_bytes(damage((tmp_path / "x").read_text()).encode("latin-1"))
     said = ipgate("import", tmp_path / "x", "--redis-url", empty.url, code=2)
@@ -330,9 +330,9 @@ def test_a_killed_import_never_serves_a_part(
         command = [str(IPGATE), "serve", "--data-dir", str(tmp_path / "e"), *url]
         failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert failed.returncode == 2
-        assert "an import into the store was cut off" in failed.stderr
-        assert "was cut off" in ipgate("import", tmp_path / "x", *url, code=2)
-        assert "cut off" in ipgate("export", tmp_path / "y", *url, code=2)
+        assert "an import into the store was interrupted" in failed.stderr
+        assert "was interrupted" in ipgate("import", tmp_path / "x", *url, code=2)
+        assert "interrupted" in ipgate("export", tmp_path / "y", *url, code=2)
         ipgate("import", tmp_path / "x", "--restart", *url)
         eventually(lambda: allowed(client, "10.0.0.1", credential(count - 1)), "it is served")
         assert not client.ask("9.9.9.9", key=credential(0)).allowed
@@ -343,7 +343,7 @@ def test_a_killed_import_never_serves_a_part(
 def test_a_restart_empties_what_another_file_left(
     tmp_path: Path, lines: Lines, empty: StoreServer
 ) -> None:
-    """After a cut off import of one file, that of another leaves nothing of the first."""
+    """After an interrupted import of one file, that of another leaves nothing of the first."""
     write(tmp_path / "x", large(3000, 10))
     write(tmp_path / "y", lines)
     url = ("--redis-url", empty.url)
@@ -361,7 +361,7 @@ def test_an_import_that_finds_a_writer_leaves_all_as_it_was(
     tmp_path: Path, lines: Lines, empty: StoreServer
 ) -> None:
     """A shard that is not empty when it is to be marked: the marks of the others are taken back, those
-    of a cut off import stay, and it can be begun again when the shard is empty."""
+    of an interrupted import stay, and it can be begun again when the shard is empty."""
     write(tmp_path / "x", lines)
     url = ("--redis-url", empty.url)
     with empty.client() as plain:

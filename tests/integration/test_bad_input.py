@@ -75,7 +75,7 @@ def test_hostile_texts_in_all_fields_are_refused(client: Client, method: str) ->
     for text in HOSTILE:
         request: Any = METHODS[method]()
         fill(request, text)
-        # An empty text is as good as none, which some methods do not mind.
+        # An empty text counts as missing, which some methods accept.
         wanted = PROPER if not text else PROPER - {"OK"}
         assert raw(client, method, request.SerializeToString()) in wanted, text
 
@@ -235,7 +235,7 @@ def test_a_batch_answers_each_on_its_own(client: Client, workspace: str) -> None
 def test_a_batch_keeps_its_order_when_some_answers_must_wait(
     client: Client, workspace: str
 ) -> None:
-    """What is answered at once and what is loaded are put together again as they were asked."""
+    """Hits and misses of a batch come back in the order of the requests."""
     keys = [client.key(workspace, f"k{index}") for index in range(12)]
     names = [each.api_key.name for each in keys]
     requests = [

@@ -125,7 +125,7 @@ def test_a_union_of_many_lists_follows_each_of_them(
 def test_a_revoked_access_token_is_refused_by_the_other_server(
     client: Client, elsewhere: Client, workspace: str
 ) -> None:
-    """Within the time that a change takes to travel; new tokens work at once."""
+    """Within the time that a change takes to travel; new tokens work immediately."""
     made = client.access_token("AUTHORIZER", workspace)
     bearer = elsewhere.as_(made.token)
     bearer.ask("1.2.3.4", key="x")

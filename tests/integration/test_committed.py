@@ -15,7 +15,7 @@ from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
 
-from tests.harness.parts import ROOT, parts
+from tests.harness.in_process import ROOT, running_worker
 from tests.harness.stores import StoreServer
 
 SEEN: list[str] = []
@@ -40,7 +40,7 @@ def test_a_committed_deletion_is_no_failure(url: str) -> None:
     """What fails in the clean-up after it is left to the doctor: the key is gone, and the call says so."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k", "secret")
             deleted = await Uncleaned(p.scripts).delete(p.workspace, "k", MAINTENANCE)
             assert deleted.revision
@@ -59,7 +59,7 @@ def test_a_committed_deletion_of_a_workspace_is_no_failure(
     """Tokens that could not be revoked after it work for no workspace."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
 
             async def gone(*_: Any) -> None:
                 raise Unavailable("the store is gone")
@@ -74,7 +74,7 @@ def test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt(url: str)
     """Nobody learns its secret then, and the error does not say that nothing was made."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             tokens = Tokens(TokenStore(p.scripts), Vanishing(p.scripts))
             token = AccessToken(id="", role=Role.AUTHORIZER, workspace=p.workspace)
             with pytest.raises(Unavailable) as error:

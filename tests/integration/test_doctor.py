@@ -1,4 +1,4 @@
-"""`ipgate doctor`: what it finds, what it mends, and that it accuses nobody wrongly."""
+"""`ipgate doctor`: what it finds, what it repairs, and that it reports no healthy store."""
 
 import asyncio
 import json
@@ -93,7 +93,7 @@ def names(findings: Any) -> set[str]:
 def test_what_can_be_mended_is_found_and_mended(
     damaged: StoreServer, damage: Damage, tmp_path: Path
 ) -> None:
-    """Each such damage is named as what it is, is gone after mending, and all calls work again."""
+    """Each such damage is named as what it is, is gone after the repair, and all calls work again."""
     found = examined(damaged)
     assert names(found.remaining) == damage.found
     assert all(each.problem.value.is_automatic for each in found.remaining)
@@ -127,7 +127,7 @@ def test_what_can_be_mended_is_found_and_mended(
 def test_what_cannot_be_mended_is_found_and_left_alone(
     damaged: StoreServer, damage: Damage
 ) -> None:
-    """Each such damage is named as what it is, and mending does not touch what it cannot mend."""
+    """Each such damage is named correctly, and a repair does not touch what it cannot repair."""
     assert names(examined(damaged).remaining) == damage.found
     after = names(examined(damaged, fix=True).remaining)
     assert after >= {name for name in damage.found if not Problem[name].value.is_automatic}
@@ -184,8 +184,8 @@ def test_a_mended_index_entry_is_announced(tmp_path: Path) -> None:
 
 
 def test_mending_leaves_alone_what_changed_since_it_was_read(tmp_path: Path) -> None:
-    """An entry that was taken over, a key that was created anew, and a link that was taken off
-    between the examination and the mending stay as they are."""
+    """An entry that was taken over, a key that was created again, and a link that was taken off
+    between the examination and the repair stay as they are."""
     with filled(tmp_path) as store, store.client() as plain:
         for damage in REPAIRABLE[1], *REPAIRABLE[4:6]:
             damage.make(plain)
@@ -196,12 +196,12 @@ def test_mending_leaves_alone_what_changed_since_it_was_read(tmp_path: Path) -> 
                 client.key(f"workspaces/{W}", key, credential_sha256=digest)
             plain_again = client.key(f"workspaces/{W}", "plain").credential
 
-            async def mend() -> None:
+            async def repair() -> None:
                 redis_client = connect(store.url, connections=2)
                 await Repair(Scripts(redis_client, Clock())).run(findings)
                 await redis_client.aclose()
 
-            asyncio.run(mend())
+            asyncio.run(repair())
             for key in ("late", "nobody", "plain"):
                 assert client.ask("10.0.0.1", api_key=f"workspaces/{W}/apiKeys/{key}").allowed
             assert client.ask("10.0.0.1", key=plain_again).allowed
@@ -264,7 +264,7 @@ def test_the_embedded_store_is_examined_with_and_without_a_server(tmp_path: Path
 
 
 def test_the_command_tells_what_is_wrong_and_whether_it_was_mended(tmp_path: Path) -> None:
-    """Exit code 1 while anything is wrong, 0 when all was mended; a table, or JSON."""
+    """Exit code 1 while anything is wrong, 0 when all was repaired; a table, or JSON."""
     with filled(tmp_path) as store, store.client() as plain:
         url = ("--redis-url", store.url)
         assert json.loads(called(*url, "--json"))["findings"] == []

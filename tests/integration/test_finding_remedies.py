@@ -1,4 +1,4 @@
-"""What `ipgate doctor` says to do about what it cannot mend works when it is done to the letter."""
+"""The remedies of `ipgate doctor` for what it cannot repair work when followed literally."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -59,12 +59,12 @@ CASES: list[tuple[str, str, Follow]] = [
     ),
     (
         "no-ranges",
-        "give the list all its ranges anew",
+        "give the list all its ranges again",
         update("UpdateAllowList", "allow_list", OFFICE, ranges=["192.0.2.0/24"]),
     ),
     (
         "bad-range",
-        "give the list all its ranges anew",
+        "give the list all its ranges again",
         update("UpdateAllowList", "allow_list", OFFICE, ranges=["192.0.2.0/24"]),
     ),
     ("lost-default", "set another default list", lambda c, _: c.default(NAME, SPARE)),

@@ -14,7 +14,7 @@ from ipgate.policy.cache import MAX_NEGATIVE
 from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.parts import Parts, Root, parts
+from tests.harness.in_process import Root, Worker, running_worker
 from tests.harness.servers import RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -37,7 +37,7 @@ def made_up(count: int) -> authorize.BatchAuthorizeRequest:
     )
 
 
-def batch(p: Parts, count: int) -> "asyncio.Task[Any]":
+def batch(p: Worker, count: int) -> "asyncio.Task[Any]":
     answer: Any = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), Root())
     return asyncio.create_task(answer)
 
@@ -73,7 +73,7 @@ def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> No
     """While three batches wait for the store with all that they may, a single question is loaded."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k")
             p.reader.gates["credential"].shut()
             batches = [batch(p, MAX_BATCH) for _ in range(3)]
@@ -93,7 +93,7 @@ def test_what_too_many_wait_for_is_refused_at_once(store: StoreServer) -> None:
     """Reads queue up to a bound; the next is UNAVAILABLE, OVERLOADED, and those before it go on."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             p.reader.gates["credential"].shut()
 
             def ask() -> "asyncio.Task[str]":

@@ -25,7 +25,7 @@ PERMITTED = PROPER | {"UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE"}
 TEXTS = [*HOSTILE, "1.2.3.4", "10.0.0.0/8", "0.0.0.0/0", "\u2028x", "x" * 70_000, "workspaces/-",
          "accessTokens/root", "*", "ranges", "ipg_x", "\U0001f600", "٣.٣.٣.٣"]  # fmt: skip
 POOL = 64
-"""Connections to the store that a worker may have opened meanwhile; it keeps those."""
+"""Connections to the store that a worker may have opened in that time; it keeps them."""
 NUMBERS = [0, 1, -1, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 10**9, 253402300800]
 
 

@@ -147,7 +147,7 @@ def test_a_cancelled_call_frees_its_place(tmp_path: Path) -> None:
 
 
 def test_a_message_that_comes_byte_by_byte_is_read(wire: Wire) -> None:
-    """However it is cut, with the end of the stream by itself."""
+    """However it is cut, with the end of the stream in a frame of its own."""
     wire.call(1)
     for byte in QUESTION:
         wire.send(DATA, 0, 1, bytes([byte]))

@@ -83,7 +83,7 @@ def test_a_peer_that_never_speaks_is_cut_off(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_handshake_of_tls_that_does_not_go_on_is_given_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Half-open connections end in time, and fill no log; others are served meanwhile."""
+    """Half-open connections end in time, and fill no log; others are served in that time."""
     monkeypatch.setattr(bounds, "HANDSHAKE", 0.5)
     authority = trustme.CA()
     pair = authority.issue_cert("127.0.0.1")
@@ -208,7 +208,7 @@ def test_a_peer_that_answers_no_ping_is_given_up(monkeypatch: pytest.MonkeyPatch
         )  # by hand: `first` answers only what it passes
         assert wire.first(http2.PING) is not None
         silent = partial(wire.socket.recv, 1 << 16)  # which answers nothing
-        eventually(lambda: silent() == b"", "it is cut off")
+        eventually(lambda: silent() == b"", "it is closed")
 
 
 def test_answers_that_are_not_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

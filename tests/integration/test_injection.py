@@ -26,7 +26,7 @@ def logged_since(server: Server, start: int) -> str:
 
 @pytest.fixture
 def clean_log(server: Server) -> Iterator[None]:
-    """What is logged meanwhile has no forged line, and nothing that a terminal would obey."""
+    """The log of that time has no forged line, and nothing that a terminal would obey."""
     start = server.log.stat().st_size
     yield
     log = logged_since(server, start)

@@ -16,7 +16,7 @@ from ipgate.domain.revision import Revision, seal
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.parts import ROOT, parts
+from tests.harness.in_process import ROOT, running_worker
 from tests.harness.servers import Client, RpcFailed
 from tests.harness.stores import StoreServer
 from tests.integration.test_access import about
@@ -142,7 +142,7 @@ def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
     that the time it takes tells nothing, nor the revision; a malformed name is still an error."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k")
             await p.ask("1.2.3.4")
             stranger = Caller("t", Role.AUTHORIZER, "another")
@@ -169,8 +169,8 @@ def test_a_made_up_revision_is_not_waited_for_without_end(
     monkeypatch.setattr(authorizer, "UTMOST_WAIT", 0.2)
 
     async def run() -> None:
-        async with parts(store.url) as p:
-            head = p.follower.progress[3].position
+        async with running_worker(store.url) as p:
+            head = p.follower.freshness.progress[3].position
             future = Revision(3, head.epoch, head.sequence + 10**6, "0" * 16)
             with pytest.raises(Unavailable) as failed:
                 async with asyncio.timeout(20):

@@ -57,7 +57,7 @@ def test_health_is_told_to_everybody_for_each_service(client: Client) -> None:
 
 
 def test_what_was_acknowledged_survives_a_restart_and_a_kill(tmp_path: Path) -> None:
-    """After SIGTERM, and after SIGKILL of everything at once, all acknowledged changes are there."""
+    """After SIGTERM, and after SIGKILL of all processes together, all acknowledged changes are there."""
     with serving(tmp_path) as server:
         client = server.client()
         workspace = client.workspace()
@@ -84,7 +84,7 @@ def alive(pid: int) -> bool:
 
 
 def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
-    """Workers and store end by themselves, and the data directory can be used again at once."""
+    """Workers and store end on their own, and the data directory can be used again immediately."""
     with serving(tmp_path, "--workers", "2") as server:
         children = server.children()
         assert len(children) == 3
@@ -116,7 +116,7 @@ def test_a_worker_that_hangs_does_not_outlive_the_stop(tmp_path: Path) -> None:
 
 
 def test_a_stop_that_comes_with_a_sign_of_life_is_obeyed(tmp_path: Path) -> None:
-    """A supervisor that was stopped for a while, as with its virtual machine, finds both at once."""
+    """A supervisor that was stopped for a while, as with its virtual machine, notices both together."""
     with serving(tmp_path) as server:
         os.kill(server.process.pid, signal.SIGSTOP)
         time.sleep(1.5)  # a worker gives a sign every second
@@ -126,7 +126,7 @@ def test_a_stop_that_comes_with_a_sign_of_life_is_obeyed(tmp_path: Path) -> None
 
 
 def test_a_killed_embedded_store_is_started_again_with_its_data(tmp_path: Path) -> None:
-    """Known keys are answered meanwhile; afterwards changes are possible again."""
+    """Known keys are answered during the outage; afterwards changes are possible again."""
     with serving(tmp_path) as server:
         client = server.client()
         workspace = client.workspace()

@@ -44,7 +44,7 @@ def asked(wire: Wire, stream: int) -> str:
 
 
 def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) -> None:
-    """RESOURCE_EXHAUSTED, while the calls under way go on and end well; then there is room again."""
+    """RESOURCE_EXHAUSTED, while the calls in flight continue and succeed; then there is room again."""
     with Wire(small.address) as wire:
         wire.settings()
         for stream in range(1, CALLS * 2, 2):
@@ -103,7 +103,7 @@ def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:
         )
         for _ in range(2):
             assert client.call("Authorize", request).reason == authorize.REASON_KEY_UNKNOWN
-        request.key += "k" * 100  # too long for a credential: what is unknown is known at once
+        request.key += "k" * 100  # too long for a credential: it counts as unknown immediately
         for method, message in (
             ("Authorize", request),
             ("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=[request])),

@@ -14,7 +14,7 @@ from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, serving
 def test_a_unix_socket_is_for_user_and_group_and_goes_with_the_server(
     tmp_path: Path, engine: str, workers: int
 ) -> None:
-    """It is made with mode 0660, also in place of one that a killed server left, and removed at the stop."""
+    """It is made with mode 0660, also where a killed server left one, and removed at the stop."""
     path = tmp_path / "sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))

@@ -58,7 +58,7 @@ def test_a_store_that_takes_no_writes_fails_changes_without_effect(
     tmp_path: Path, store: StoreServer, kind: str
 ) -> None:
     """Changes fail and leave nothing behind, answers go on, also about keys that are not in memory;
-    when it takes writes again, changes work at once."""
+    when it takes writes again, changes work immediately."""
     with job(tmp_path / "a", store) as (client, allow_list, key), store.client() as direct:
         other = client.key(key.rpartition("/apiKeys/")[0], "other").api_key.name
         if kind == "full":

@@ -25,7 +25,7 @@ from ipgate.store import key_names
 from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.parts import parts
+from tests.harness.in_process import running_worker
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -74,7 +74,7 @@ def test_after_the_wait_no_worker_answers_by_less(tmp_path: Path) -> None:
 
 
 def test_workers_that_end_are_not_waited_for(tmp_path: Path) -> None:
-    """A killed worker is struck out by its supervisor, a server that stops by itself."""
+    """A killed worker is deregistered by its supervisor, and so is a server that stops."""
     with serving(tmp_path / "a", "--workers", "2") as server:
         url = f"unix://{tmp_path}/a/store/valkey.sock"
         client = server.client()
@@ -221,12 +221,12 @@ def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> 
     store = StoreServer(tmp_path / "s").start()
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             registry = Failing(p.scripts)
             lease = WorkerLease(registry, p.follower, p.clock, worker="w")
             p.feed_gate.shut()
             await p.feed_gate.reached.wait()
-            p.follower.progress[3].refresh(-inf, max_staleness=30, leased_until=inf)
+            p.follower.freshness.progress[3].refresh(-inf, max_staleness=30, leased_until=inf)
             renewing = asyncio.create_task(lease.run())
             async with asyncio.timeout(20):
                 while "w" not in await registry.live():
@@ -258,13 +258,13 @@ def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
     store = StoreServer(tmp_path / "s").start()
 
     async def run() -> None:
-        async with parts(store.url) as p:
-            register = Deaf(p.scripts)
-            presence = Presence(register, p.follower, p.clock, worker="w")
+        async with running_worker(store.url) as p:
+            registry = Deaf(p.scripts)
+            lease = WorkerLease(registry, p.follower, p.clock, worker="w")
             await p.allow_list("l", "192.0.2.1")
             await p.key("k")
             revision = parse_revision("r", await p.link("l", "k"))
-            waiting = asyncio.create_task(presence.everywhere(revision, 0.5))
+            waiting = asyncio.create_task(lease.wait_until_applied_everywhere(revision, 0.5))
             await asyncio.wait([waiting], timeout=20)
             assert waiting.done()
             assert isinstance(waiting.exception(), Unavailable)
@@ -275,10 +275,10 @@ def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
         store.stop()
 
 
-class Deaf(WorkerRegister):
+class Deaf(WorkerRegistry):
     """Loses every cancellation."""
 
-    async def live(self) -> dict[str, list[Head]]:
+    async def live(self) -> dict[str, list[Position]]:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(2)
         return await super().live()
@@ -291,7 +291,7 @@ def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
     store = StoreServer(tmp_path / "s").start()
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k")
             await p.allow_list("l", "192.0.2.1")
             await p.caught_up()
@@ -311,7 +311,7 @@ def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
             p.feed_gate.open()
             await renewing
             assert await asking == "NOT_IN_LINKED_LISTS"
-            assert p.follower.is_leased()
+            assert p.follower.freshness.is_leased()
 
     try:
         asyncio.run(run())
@@ -324,14 +324,14 @@ def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
     store = StoreServer(tmp_path / "s").start()
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k")
             await p.allow_list("l", "192.0.2.1")
             await p.caught_up()
             registry = WorkerRegistry(p.scripts)
             lease = WorkerLease(registry, p.follower, p.clock, worker="w")
             await lease.renew()
-            behind = [p.follower.progress[shard].position for shard in range(SHARDS)]
+            behind = [p.follower.freshness.progress[shard].position for shard in range(SHARDS)]
             await registry.renew("behind", behind, 30)
             with store.client() as direct:
                 shard = shard_of(p.workspace)

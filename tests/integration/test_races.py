@@ -14,7 +14,7 @@ from ipgate.domain.writing import MAINTENANCE, WriteOptions
 from ipgate.policy import cache as cache_module
 from ipgate.store.api_keys import ApiKeyStore
 
-from tests.harness.parts import parts
+from tests.harness.in_process import running_worker
 from tests.harness.stores import StoreServer
 
 
@@ -39,7 +39,7 @@ def test_nothing_is_answered_once_changes_are_not_followed_any_more(url: str) ->
     nobody waits any more until it has applied one."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k")
             assert await p.ask("1.2.3.4") == "UNRESTRICTED"
             p.follower.stop()
@@ -55,7 +55,7 @@ def test_a_key_that_is_linked_while_it_is_loaded_is_not_kept_unlinked(url: str) 
     """The load that read the key before the link is fenced off."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             p.reader.gates["key"].shut()
@@ -75,7 +75,7 @@ def test_no_decision_mixes_two_states(url: str) -> None:
     before, and reads the workspace as it is after, must not find the key unrestricted."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.default("l", enabled=True)
@@ -107,7 +107,7 @@ def test_what_was_read_ahead_of_the_follower_waits_for_it(url: str) -> None:
     the answer comes only when the follower has applied both."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.default("l", enabled=True)
@@ -133,7 +133,7 @@ def test_a_list_deleted_and_made_anew_while_it_is_loaded_stays_dead(url: str) ->
     """A key of the old list is never judged by the new list of the same id."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.link("l", "k")
@@ -155,7 +155,7 @@ def test_a_key_created_while_it_is_looked_up_does_not_stay_unknown(url: str) -> 
     """A look-up that found nothing is not remembered past the creation."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             secret = secrets.token_hex(16)
             p.reader.gates["credential"].shut()
             asked = asyncio.create_task(p.ask("8.8.8.8", secret=secret))
@@ -173,7 +173,7 @@ def test_many_callers_of_one_key_cost_one_load(url: str) -> None:
     """Also with one caller that gives up: the others still get their answer."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("l", "10.0.0.1")
             await p.key("k")
             await p.link("l", "k")
@@ -194,7 +194,7 @@ def test_stale_memory_is_not_answered_from(url: str) -> None:
     """Within the bound a worker without news answers; past it, it fails, and then recovers."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             p.feed_gate.shut()
@@ -207,7 +207,7 @@ def test_stale_memory_is_not_answered_from(url: str) -> None:
                     await p.ask("8.8.8.8", **subject)
                 assert failed.value.reason == "STALE"
             p.feed_gate.open()
-            await _until(lambda: p.follower.max_staleness_now() < 30)
+            await _until(lambda: p.follower.freshness.oldest_age() < 30)
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
 
     asyncio.run(run())
@@ -218,7 +218,7 @@ def test_strangers_cannot_flush_the_cache(url: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cache_module, "MAX_NEGATIVE", 100)
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             reads = len(p.reader.reads)
@@ -238,7 +238,7 @@ def test_memory_is_bounded_and_evicted_keys_still_decide(url: str) -> None:
     """With room for a few keys only, all of many keys are answered right, again and again."""
 
     async def run() -> None:
-        async with parts(url, cache_bytes=20_000) as p:
+        async with running_worker(url, cache_bytes=20_000) as p:
             for index in range(30):
                 await p.allow_list(
                     f"l{index}",
@@ -261,7 +261,7 @@ def test_a_deleted_list_decides_for_no_address(url: str) -> None:
     """Nor for one that no list could hold: the key is linked to nothing any more."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.key("k")
             await p.allow_list("l", "10.0.0.1")
             await p.link("l", "k")
@@ -278,7 +278,7 @@ def test_a_list_of_many_keys_is_compiled_and_held_once(url: str) -> None:
     """Keys that share a list share its compiled form, also those that have lists of their own."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             await p.allow_list("big", *(f"10.{a}.{b}.1" for a in range(30) for b in range(100)))
             for index in range(40):
                 await p.allow_list(f"own{index}", f"192.0.2.{index}")
@@ -302,12 +302,12 @@ def test_a_history_that_broke_off_drops_everything(own: StoreServer, damage: str
     and changes go on working."""
 
     async def run() -> None:
-        async with parts(own.url) as p:
+        async with running_worker(own.url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             shard = p.cache.workspace(p.workspace).shard
             prefix = f"ipgate:{{s{shard:02}}}:"
-            before = p.follower.progress[shard]
+            before = p.follower.freshness.progress[shard]
             with own.client() as client:
                 p.feed_gate.shut()
                 await p.feed_gate.reached.wait()
@@ -323,12 +323,12 @@ def test_a_history_that_broke_off_drops_everything(own: StoreServer, damage: str
                     client.hset(f"{prefix}meta", mapping={"rev": "1", "tip": "0" * 16})
                     client.delete(f"{prefix}changes")
                 p.feed_gate.open()
-            await _until(lambda: p.follower.progress[shard] is not before)
+            await _until(lambda: p.follower.freshness.progress[shard] is not before)
             assert not p.cache.keys
             if damage == "FLUSHALL":
                 assert await p.ask("8.8.8.8") == "KEY_UNKNOWN"
                 return
-            await _until(lambda: bool(p.follower.progress[shard].position.epoch))
+            await _until(lambda: bool(p.follower.freshness.progress[shard].position.epoch))
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             await p.allow_list("after", "10.0.0.1")
             await p.link("after", "k")
@@ -366,7 +366,7 @@ def test_a_crash_between_two_steps_leaves_nothing_in_the_way(url: str, step: str
     and its credential can be used again."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             secret = secrets.token_hex(16)
             sha256 = hashlib.sha256(secret.encode()).hexdigest()
             crashing = CrashingKeys(p.scripts)
@@ -396,7 +396,7 @@ def test_a_key_that_changes_while_its_credential_is_loaded_is_not_taken_for_unkn
     """A change that drops the key between its load and its use leads to another load."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             secret = secrets.token_hex(16)
             await p.key("k", secret)
             await p.caught_up()
@@ -419,10 +419,10 @@ def test_a_key_that_changes_while_its_credential_is_loaded_is_not_taken_for_unkn
 
 def test_a_late_clean_up_spares_the_next_key(url: str) -> None:
     """A deletion that is held up before it removes the index entry does not remove the entry that
-    a new key of the same id and credential has written meanwhile."""
+    a new key of the same id and credential has written since."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             secret = secrets.token_hex(16)
             sha256 = hashlib.sha256(secret.encode()).hexdigest()
             await p.key("k", secret)
@@ -441,7 +441,7 @@ def test_a_store_that_refuses_writes_is_unavailable(own: StoreServer, state: str
     """Out of memory or a read-only replica: the change fails whole and clearly, known keys go on."""
 
     async def run() -> None:
-        async with parts(own.url) as p:
+        async with running_worker(own.url) as p:
             await p.key("k")
             assert await p.ask("8.8.8.8") == "UNRESTRICTED"
             with own.client() as client:
@@ -461,10 +461,10 @@ def test_a_store_that_refuses_writes_is_unavailable(own: StoreServer, state: str
 
 
 def test_a_policy_of_many_large_lists_is_loaded_in_the_end(url: str) -> None:
-    """Callers may have to come again, but the work goes on meanwhile and is not lost."""
+    """Callers may have to come again, but the load continues and is not lost."""
 
     async def run() -> None:
-        async with parts(url) as p:
+        async with running_worker(url) as p:
             ranges = [f"10.{a}.{b}.{c}" for a in range(2) for b in range(250) for c in range(100)]
             await p.key("k")
             for index in range(6):

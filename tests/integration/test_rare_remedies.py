@@ -26,7 +26,7 @@ from ipgate.store.connection import connect
 
 from tests.harness.backups import exported
 from tests.harness.damage import filled
-from tests.harness.parts import parts
+from tests.harness.in_process import running_worker
 from tests.harness.stores import StoreServer, running
 
 
@@ -43,7 +43,7 @@ def test_a_list_of_too_many_links_is_deleted_once_some_are_gone(
     monkeypatch.setattr(lists, "MOST_UNLINKED", 2)
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.allow_list("l", "192.0.2.1")
             for key in ("a", "b", "c"):
                 await p.key(key)

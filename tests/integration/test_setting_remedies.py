@@ -148,7 +148,7 @@ def test_a_password_in_two_places_is_refused_until_one_is_left(tmp_path: Path, f
 
 
 def test_a_cluster_is_refused_until_its_url_says_so(tmp_path: Path) -> None:
-    """redis+cluster:// with the hosts of the nodes, in place of redis:// with one of them."""
+    """redis+cluster:// with the hosts of the nodes, instead of redis:// with one of them."""
     cluster = Cluster(tmp_path / "c").start()
     try:
         hosts = [f"127.0.0.1:{node.port}" for node in cluster.nodes]

@@ -18,7 +18,7 @@ from ipgate.domain.resources import Caller, Role
 from ipgate.store.connection import UnusableStore, connect
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.parts import parts
+from tests.harness.in_process import running_worker
 from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -189,7 +189,7 @@ def test_a_store_that_ends_leaves_its_last_words(tmp_path: Path) -> None:
 def test_a_child_that_has_just_ended_is_no_unknown_process(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """However often a stop meets a child that ends by itself, asyncio is not led astray."""
+    """However often a stop meets a child that exits on its own, asyncio is not led astray."""
 
     async def run() -> None:
         for turns in range(40):
@@ -208,7 +208,7 @@ def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreSer
     """The time of the first answer does not show whether a credential belongs to another workspace."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k", "foreign")
             await p.caught_up()
             costs = []

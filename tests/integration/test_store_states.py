@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.harness.groups import free_ports, freeze, thaw
-from tests.harness.parts import parts
+from tests.harness.in_process import running_worker
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -90,14 +90,14 @@ def test_without_a_lease_no_answer_is_older_than_its_question(
     each question, whatever it has in memory, and answers once it has applied what it found."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             secret = "" if subject == "name" else "secret"
             if subject != "unknown":
                 await p.key("k", secret)
                 await p.allow_list("l", "192.0.2.1")
             await p.caught_up()
             before = await p.ask("192.0.2.1", secret=secret)
-            p.follower.lease(-inf)
+            p.follower.freshness.lease(-inf)
             assert await p.ask("192.0.2.1", secret=secret) == before, "it answers without a lease"
             p.feed_gate.shut()
             await p.feed_gate.reached.wait()
@@ -119,11 +119,11 @@ def test_one_look_at_the_store_serves_all_questions_that_wait(store: StoreServer
     """A hundred questions without a lease cost few looks, each of which began after its questions."""
 
     async def run() -> None:
-        async with parts(store.url) as p:
+        async with running_worker(store.url) as p:
             await p.key("k")
             await p.caught_up()
             await p.ask("192.0.2.1")
-            p.follower.lease(-inf)
+            p.follower.freshness.lease(-inf)
             with store.client() as direct:
                 before = evals(direct)
                 await asyncio.gather(*(p.ask("192.0.2.1") for _ in range(100)))

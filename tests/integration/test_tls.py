@@ -173,7 +173,7 @@ def text(certificate: trustme.LeafCert) -> str:
 @pytest.mark.parametrize("engine", ["grpcio", "http2"])
 def test_certificates_are_replaced_while_serving(tmp_path: Path, engine: str) -> None:
     """New connections get the new pair, open ones go on; a half-written pair leaves the former in force, with
-    one warning, also for a worker that starts meanwhile; another client authority is taken alike."""
+    one warning, also for a worker that starts in that time; another client authority is taken alike."""
     ours, clients, others = trustme.CA(), trustme.CA(), trustme.CA()
     files = Rotating(tmp_path)
     first, second = files.issue(ours), files.issue(ours)
@@ -192,7 +192,7 @@ def test_certificates_are_replaced_while_serving(tmp_path: Path, engine: str) ->
         assert served(server, ours, others) == ""
         files.put("key.pem", second.private_key_pem.bytes())
         server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: "TLS files not read again" in server.log.read_text(), "it is told")
+        eventually(lambda: "TLS files not read again" in server.log.read_text(), "it is logged")
         (worker,) = server.workers()
         os.kill(worker, signal.SIGHUP)
         assert served(server, ours, clients) == text(first)

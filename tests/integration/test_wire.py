@@ -77,7 +77,7 @@ def answered(wire: Wire, stream: int) -> bool:
     [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + bytes(300), bytes(64), b"PRI * HTTP/2.0"],
 )
 def test_a_peer_that_does_not_speak_http2_is_cut_off(target: Server, preface: bytes) -> None:
-    """Another protocol ends the connection at once, half a preface after the handshake time-out."""
+    """Another protocol ends the connection immediately, half a preface after the handshake time-out."""
     with Wire(target.address, preface=preface, timeout=20) as wire:
         with suppress(ConnectionError):
             wire.send(http2.SETTINGS)
@@ -173,7 +173,7 @@ def flood(wire: Wire) -> None:
 
 
 def test_frames_that_want_an_answer_are_not_queued_without_end(target: Server) -> None:
-    """A flood of settings whose answers are never read is not read any more either, or cut off."""
+    """A flood of settings whose answers are never read is not read any more either, or the connection ends."""
     with Wire(target.address, timeout=2) as wire:
         wire.settings()
         with pytest.raises(OSError):  # noqa: PT011  a time-out or a broken connection
@@ -181,7 +181,7 @@ def test_frames_that_want_an_answer_are_not_queued_without_end(target: Server) -
 
 
 def test_a_peer_that_pings_without_end_is_cut_off(target: Server) -> None:
-    """It is told to calm down at the third ping too many."""
+    """The third ping too many gets GOAWAY with ENHANCE_YOUR_CALM."""
     with Wire(target.address) as wire:
         wire.settings()
         assert wire.first(http2.SETTINGS) is not None

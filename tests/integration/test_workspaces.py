@@ -201,7 +201,7 @@ def test_a_page_token_is_good_for_its_listing_only(client: Client, workspace: st
 
 
 def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: str) -> None:
-    """A new token works at once; a revoked one is rejected from then on; listing shows no secret."""
+    """A new token works immediately; a revoked one is rejected from then on; listing shows no secret."""
     made = client.access_token("WORKSPACE_ADMIN", workspace, display_name="ops")
     bearer = client.as_(made.token)
     get = admin.GetWorkspaceRequest(name=workspace)

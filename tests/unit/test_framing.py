@@ -76,7 +76,7 @@ def test_what_is_no_message_is_refused(encoding: str, data: bytes, code: int) ->
 
 
 def test_half_a_message_at_the_end_is_refused() -> None:
-    """A request that was cut off decides nothing."""
+    """An incomplete request decides nothing."""
     frames = Frames("", MOST)
     frames.feed(framed(b"abc")[:-1])
     assert frames.take() is None

@@ -162,7 +162,7 @@ def told(gone: int, staying: set[int]) -> str:
 
 
 def test_a_range_over_many_others_is_not_amended() -> None:
-    """It would take long: such a list is compiled anew, in steps."""
+    """It would take long: such a list is compiled again, in steps."""
     many = compiled("l", [parse_range(f"10.{n >> 8}.{n & 255}.0/24") for n in range(0, 9000, 2)])
     assert apply_patches(many, parse_patches("+10.0.0.0/8")) is None
     assert apply_patches(many, parse_patches("+10.0.0.0/16")) is not None

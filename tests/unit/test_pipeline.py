@@ -10,7 +10,7 @@ from ipgate.domain.resources import ROOT
 from ipgate.rpc.pipeline import Method, Refusal, RequestSizes
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.parts import Root
+from tests.harness.in_process import Root
 
 NAME = "ipgate.v1.AuthorizeService/Authorize"
 

@@ -11,7 +11,7 @@ AWS = b'{"prefixes": [{"ip_prefix": "192.0.2.0/24", "service": "S3"}]}'
 
 
 @pytest.mark.parametrize(
-    ("data", "options", "remedy", "mended", "then"),
+    ("data", "options", "remedy", "fixed", "then"),
     [
         (b"x,y\n192.0.2.1,a\n", COLUMN, "its columns are: 'x', 'y'", None, {"column": "x"}),
         (b"ip,ip\n192.0.2.1,a\n", COLUMN, "rename one", b"ip,ip 2\n192.0.2.1,a\n", COLUMN),
@@ -79,14 +79,14 @@ def test_the_remedy_for_a_wrong_file_works(
     data: bytes,
     options: dict[str, Any],
     remedy: str,
-    mended: bytes | str | None,
+    fixed: bytes | str | None,
     then: dict[str, Any] | None,
 ) -> None:
     """The file is rejected with the remedy in its message, and read once it is followed."""
     with pytest.raises(BadFile) as rejected:
         read_ranges(data, **options)
     assert remedy in str(rejected.value)
-    raw = mended.encode() if isinstance(mended, str) else mended or data
+    raw = fixed.encode() if isinstance(fixed, str) else fixed or data
     if then is None:
         then = {name: value for name, value in options.items() if name != "column"}
     elif then.keys() == {"column"}:

@@ -149,7 +149,7 @@ FOLLOWED = {
     "test_both_ways_to_give_a_token_are_too_many": {"set one of them"},
     "test_a_password_in_two_places_is_refused_until_one_is_left": {"give one of them"},
     "test_what_others_may_write_is_not_taken": {"run: chmod g-w {}", "run: chmod o-w {}"},
-    "test_a_file_of_another_user_is_not_taken": {"chown it to the one that runs ipgate"},
+    "test_a_file_of_another_user_is_not_taken": {"chown it to the user that runs ipgate"},
     "test_the_limit_of_open_files_is_raised_to_what_the_system_permits": {"raise it (ulimit -Hn)"},
     "test_a_store_that_may_evict_keys_is_refused": {
         "set it to noeviction, or start with --allow-eviction to accept the loss"

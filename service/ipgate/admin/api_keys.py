@@ -11,9 +11,9 @@ from ipgate.admin.limits import Limits
 from ipgate.domain.credential import API_KEY_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import LimitExceeded, Violation
 from ipgate.domain.resources import ApiKey
-from ipgate.domain.texts import check_display_name
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.schema import API_KEY
 
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 
@@ -32,7 +32,7 @@ class ApiKeys:
         "" is minted."""
         faults: list[Violation] = []
         chosen = new_id("key", "api_key_id", key.id, faults)
-        faults += check_display_name("api_key.display_name", key.display_name)
+        faults += API_KEY.check_texts("api_key", API_KEY.attributes(key))
         if credential_sha256 and not _SHA256.fullmatch(credential_sha256):
             # The value is not shown: somebody may have sent the credential itself.
             text = (
@@ -55,9 +55,8 @@ class ApiKeys:
     async def update(
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """`changes`: values for `display_name`, `disabled`, `expire_time`."""
-        if "display_name" in changes:
-            refuse(check_display_name("api_key.display_name", changes["display_name"]))
+        """Changes attributes of a key."""
+        refuse(API_KEY.check_texts("api_key", changes))
         stored = await self.store.update(workspace, key, changes, options)
         if options.validate_only:
             return replace(stored, resource=replace(stored.resource, **changes))

@@ -1,4 +1,4 @@
-"""Checks of what admin requests bring, all faults at once."""
+"""Checks of admin requests; all violations are reported together."""
 
 import secrets
 from collections.abc import Sequence

@@ -12,11 +12,12 @@ from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
-from ipgate.domain.texts import check_description, check_display_name, unix_lines
+from ipgate.domain.texts import unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.lists import ExactSpan, ListStore, NewRanges
 from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.refusals import Moved, SpanUnknown
+from ipgate.store.schema import ALLOW_LIST
 
 _ATTEMPTS = 10
 
@@ -34,9 +35,7 @@ class Lists:
         faults = Violations()
         chosen = new_id("list", "allow_list_id", allow_list.id, faults)
         allow_list = replace(allow_list, description=unix_lines(allow_list.description))
-        faults += _text_faults(
-            {"display_name": allow_list.display_name, "description": allow_list.description}
-        )
+        faults += ALLOW_LIST.check_texts("allow_list", ALLOW_LIST.attributes(allow_list))
         packed = await parse_ranges("allow_list.ranges", allow_list.ranges, faults)
         refuse(faults)
         new = await self._new_ranges(packed, options)
@@ -58,22 +57,22 @@ class Lists:
     async def update(
         self, workspace: str, allow_list: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[AllowList]:
-        """`changes`: values for `display_name`, `description`, `ranges`."""
-        texts = {field: value for field, value in changes.items() if field != "ranges"}
-        if "description" in texts:
-            texts["description"] = unix_lines(texts["description"])
-        faults = _text_faults(texts)
+        """Changes attributes of a list, its `ranges` among them."""
+        fields = {name: value for name, value in changes.items() if name != "ranges"}
+        if "description" in fields:
+            fields["description"] = unix_lines(fields["description"])
+        faults = Violations(ALLOW_LIST.check_texts("allow_list", fields))
         new = None
         if "ranges" in changes:
             packed = await parse_ranges("allow_list.ranges", changes["ranges"], faults)
             refuse(faults)
             new = await self._new_ranges(packed, options)
         refuse(faults)
-        stored = await self.store.update(workspace, allow_list, options, new=new, **texts)
+        stored = await self.store.update(workspace, allow_list, options, changes=fields, new=new)
         if not options.validate_only:
             return stored
         count = len(new.ranges) if new else stored.resource.range_count
-        return replace(stored, resource=replace(stored.resource, range_count=count, **texts))
+        return replace(stored, resource=replace(stored.resource, range_count=count, **fields))
 
     async def add_ranges(
         self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
@@ -147,17 +146,6 @@ class Lists:
             )
         span = await check_breadth("allow_list.ranges", packed, allow_broad=options.allow_broad)
         return NewRanges(await _formatted(packed), span)
-
-
-def _text_faults(texts: dict[str, Any]) -> Violations:
-    faults = Violations()
-    if "display_name" in texts:
-        field = "allow_list.display_name"
-        faults += check_display_name(field, texts["display_name"], required=True)
-    if "description" in texts:
-        field = "allow_list.description"
-        faults += check_description(field, texts["description"], required=True)
-    return faults
 
 
 async def _formatted(packed: Sequence[int]) -> list[str]:

@@ -8,8 +8,8 @@ from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, 
 from ipgate.domain.errors import InvalidArgument, NotFound, Unavailable, Violation
 from ipgate.domain.names import token_name, workspace_name
 from ipgate.domain.resources import AccessToken, Caller, Page, Role, Workspace
-from ipgate.domain.texts import check_display_name
 from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
+from ipgate.store.schema import ACCESS_TOKEN
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -35,7 +35,7 @@ class Tokens:
         if chosen in RESERVED_IDS:
             text = f"{chosen} is reserved; choose another id"
             faults.append(Violation("access_token_id", text))
-        faults += check_display_name("access_token.display_name", token.display_name)
+        faults += ACCESS_TOKEN.check_texts("access_token", ACCESS_TOKEN.attributes(token))
         if not token.workspace and (caller.workspace or token.role is not Role.AUTHORIZER):
             text = "is required; only root can mint a token for all workspaces, for an authorizer"
             faults.append(Violation("access_token.workspace", text))

@@ -8,8 +8,8 @@ from ipgate.admin.checks import new_id, refuse
 from ipgate.domain.errors import FailedPrecondition, InvalidArgument, Unavailable, Violation
 from ipgate.domain.names import workspace_name
 from ipgate.domain.resources import Page, Workspace
-from ipgate.domain.texts import check_display_name
 from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
+from ipgate.store.schema import WORKSPACE
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -27,7 +27,7 @@ class Workspaces:
         """Creates a workspace; an id of "" is minted."""
         faults: list[Violation] = []
         chosen = new_id("ws", "workspace_id", workspace.id, faults)
-        faults += check_display_name("workspace.display_name", workspace.display_name)
+        faults += WORKSPACE.check_texts("workspace", WORKSPACE.attributes(workspace))
         if workspace.default_enabled or workspace.default_list:
             text = "a new workspace has no lists; use UpdateDefaultAllowList later"
             faults.append(Violation("workspace.default_allow_list", text))
@@ -50,10 +50,9 @@ class Workspaces:
     async def update(
         self, workspace: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[Workspace]:
-        """`changes`: values for `display_name`, `require_allow_list`."""
-        if "display_name" in changes:
-            refuse(check_display_name("workspace.display_name", changes["display_name"]))
-        stored = await self.store.update(workspace, options, **changes)
+        """Changes attributes of a workspace, except its default allow list."""
+        refuse(WORKSPACE.check_texts("workspace", changes))
+        stored = await self.store.update(workspace, changes, options)
         return _as_changed(stored, options, changes)
 
     async def update_default(
@@ -64,8 +63,8 @@ class Workspaces:
             raise InvalidArgument.of(
                 "default_allow_list.allow_list", "is required to switch the default on; name a list"
             )
-        stored = await self.store.update(workspace, options, default=(enabled, allow_list))
         changes = {"default_enabled": enabled, "default_list": allow_list}
+        stored = await self.store.update(workspace, changes, options)
         return _as_changed(stored, options, changes)
 
     async def delete(self, workspace: str, options: WriteOptions) -> WriteResult[Workspace]:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def reserved(settings: Settings, workers: int) -> Iterator[Place]:
+def reserve_port(settings: Settings, workers: int) -> Iterator[Place]:
     """The place of `--listen`, for all workers together and for nobody else. Raises BadSetting."""
     try:
         if settings.unix_path:

@@ -12,7 +12,7 @@ def check_private(path: Path) -> None:
     OSError if it is not there."""
     status = path.stat()
     if status.st_uid not in (0, os.geteuid()):
-        raise BadSetting(f"{path} belongs to another user; chown it to the one that runs ipgate")
+        raise BadSetting(f"{path} belongs to another user; chown it to the user that runs ipgate")
     # In a directory with the sticky bit nobody removes or renames what is another's.
     sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if status.st_mode & stat.S_IWOTH and not sticky:

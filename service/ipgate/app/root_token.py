@@ -1,4 +1,4 @@
-"""The bootstrap token: given to this server, else one that all servers of a store share.
+"""The root token: configured for this server, or shared by all servers of a store.
 
 A token from `IPGATE_ROOT_TOKEN` or `IPGATE_ROOT_TOKEN_FILE` is valid on its own server. Otherwise the
 digest in the store decides; the first server sets it, and keeps the token in its data directory.
@@ -78,7 +78,7 @@ def new_token() -> tuple[str, str]:
 
 
 def replace_kept(file: Path, token: str) -> None:
-    """Puts a root token in the place of the one that is kept. Raises BadSetting."""
+    """Replace the stored root token. Raises BadSetting."""
     file.unlink(missing_ok=True)
     _keep(file, token)
 

@@ -1,7 +1,7 @@
 """The supervisor: the process behind `ipgate serve`.
 
-It keeps the embedded store and the workers running, and stops all in order. It serves nothing
-itself, so that there is little in it that could fail.
+It keeps the embedded store and the workers running, and stops everything in order. It serves nothing itself,
+so that little in it can fail.
 """
 
 import asyncio
@@ -10,47 +10,41 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ipgate import processes
 from ipgate.app import cores
-from ipgate.app.host import raise_file_limit, reserved
-from ipgate.app.launch import launched
-from ipgate.app.orders import Orders
+from ipgate.app.file_watch import watch
+from ipgate.app.host import raise_file_limit, reserve_port
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
+from ipgate.app.stopping import StopSignal
 from ipgate.app.store_start import connection, prepare
-from ipgate.app.worker import READY
+from ipgate.app.worker_config import READY, WorkerConfig
+from ipgate.app.worker_launch import launch, wait_for_exit_or_hang
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.engines.tls import TlsFiles
 from ipgate.engines.tls import read as read_tls
-from ipgate.settings import BadSetting, Settings
-from ipgate.store.connection import UnusableStore, cause
+from ipgate.settings import Settings
+from ipgate.store.connection import UnusableStore
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.worker_registry import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_SLOWEST_RESTART = 10.0
-_STEADY_AFTER = 5.0
 _SOCKET_POLL = 1.0
-_FILE_POLL = 1.0
 _DEREGISTER_TIMEOUT = 2.0
-SILENCE = 20
-"""Seconds without a sign of life after which a worker is killed; it gives one each second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a server that serves is reached by. `token`: where the root token is. `reason`: what decides the
-    number of workers."""
+    """How a running server is reached. `token`: where the root token is. `reason`: what decided the number of
+    workers."""
 
     address: str
     token: str
@@ -59,7 +53,7 @@ class Serving:
 
 
 def worker_count(settings: Settings) -> tuple[int, str]:
-    """How many workers, and what decides it."""
+    """Return the number of workers, and what decided it."""
     return (settings.workers, "as set") if settings.workers else cores.usable()
 
 
@@ -69,7 +63,7 @@ class Supervisor:
     def __init__(self, settings: Settings, announce: Callable[[Serving], None]) -> None:
         self._settings = settings
         self._announce = announce
-        self._stopping = asyncio.Event()
+        self._stopping = StopSignal()
         self._ready: list[asyncio.Event] = []
         self._root = b""
         self._tls: TlsFiles | None = None
@@ -78,38 +72,41 @@ class Supervisor:
         self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
+        """Serve until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
         self._settings.check()
         self._tls = read_tls(self._settings)
         raise_file_limit(self._settings.max_connections)
         loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._stopping.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
         # Files are read again every second; the signal that asks other servers for it must not end this one.
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
-        given = given_root()
+        root = given_root()
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
         count, reason = worker_count(self._settings)
-        with reserved(self._settings, count) as place:
+        with reserve_port(self._settings, count) as place:
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:
-                    await self._unless_stopping(self._store.start())
+                    await self._stopping.result_unless_set(self._store.start())
                     tasks.append(asyncio.create_task(self._keep_store()))
                 url = self._store.url if self._store else self._settings.redis_url
-                prepared = await self._unless_stopping(prepare(url, self._settings, given))
+                prepared = await self._stopping.result_unless_set(
+                    prepare(url, self._settings, root)
+                )
                 if prepared is None:
                     return
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
                 tasks.append(asyncio.create_task(self._watch_tls_files()))
-                orders = Orders(self._settings, url, place, "", worker="")
+                config = WorkerConfig(self._settings, url, place, "", worker="")
                 self._ready = [asyncio.Event() for _ in range(count)]
                 tasks += [
-                    asyncio.create_task(self._keep_worker(orders, ready)) for ready in self._ready
+                    asyncio.create_task(self._supervise(config, ready)) for ready in self._ready
                 ]
-                await self._first_of(asyncio.gather(*(ready.wait() for ready in self._ready)))
+                all_ready = asyncio.gather(*(ready.wait() for ready in self._ready))
+                await self._stopping.wait_unless_set(all_ready)
                 if not self._stopping.is_set():
                     host = self._settings.listen.rpartition(":")[0]
                     address = self._settings.listen if place.path else f"{host}:{place.port}"
@@ -128,110 +125,95 @@ class Supervisor:
 
     async def _watch_root_file(self) -> None:
         def read() -> bytes | None:
-            given = given_root()
-            return given and given[0]
+            root = given_root()
+            return root and root[0]
 
-        def take(digest: bytes) -> dict[str, Any]:
+        def replace_root(digest: bytes) -> None:
             self._root = digest
-            return {"root_sha256": digest.hex()}
+            self._update_workers({"root_sha256": digest.hex()})
 
         if os.environ.get(FILE_VARIABLE):
-            await self._watch("root token", read, self._root, take)
+            await watch("root token", read, self._root, replace_root, self._stopping)
 
     async def _watch_tls_files(self) -> None:
-        def take(files: TlsFiles) -> dict[str, Any]:
+        def replace_tls(files: TlsFiles) -> None:
             self._tls = files
-            return {"tls": asdict(files)}
+            self._update_workers({"tls": asdict(files)})
 
         if self._tls is not None:
-            await self._watch("TLS files", lambda: read_tls(self._settings), self._tls, take)
+            await watch(
+                "TLS files",
+                lambda: read_tls(self._settings),
+                self._tls,
+                replace_tls,
+                self._stopping,
+            )
 
-    async def _watch(
-        self,
-        what: str,
-        read: Callable[[], T | None],
-        present: T,
-        take: Callable[[T], dict[str, Any]],
-    ) -> None:
-        """Reads files again and again, and passes what `take` makes of another content to the workers.
-        `read` raises BadSetting for a content that does not work; the former one stays in force then."""
-        failing = False
-        while not self._stopping.is_set():
-            await self._first_of(asyncio.sleep(_FILE_POLL))
-            try:
-                found = read()
-            except BadSetting as error:
-                if not failing:
-                    log.warning("%s not read again, the former stays in force: %s", what, error)
-                failing = True
-                continue
-            failing = False
-            if found is not None and found != present:
-                present = found
-                order = json.dumps(take(found))
-                log.info("%s changed", what)
-                for process in self._workers:
-                    _send(process, order)
+    def _update_workers(self, update: dict[str, Any]) -> None:
+        for process in self._workers:
+            _send(process, json.dumps(update))
 
     async def _keep_store(self) -> None:
-        assert self._store is not None
+        """Keep the embedded store running."""
+        store = self._store
+        assert store is not None
 
-        async def once() -> None:
-            assert self._store is not None
-            if self._store.ended():
-                await self._store.start()
-            ended = asyncio.ensure_future(self._store.wait())
+        async def run() -> None:
+            if store.ended():
+                await store.start()
+            ended = asyncio.ensure_future(store.wait())
             while not ended.done() and not self._stopping.is_set():
                 await asyncio.wait([ended], timeout=_SOCKET_POLL)
-                if not ended.done() and not self._store.has_socket():
-                    # New connections fail while the open ones hide it.
+                if not ended.done() and not store.has_socket():
+                    # Connections that are open hide that new ones fail.
                     log.error("the socket of the embedded store is gone, restarting the store")
-                    await self._store.stop()
+                    await store.stop()
             code = await ended
             if not self._stopping.is_set():
                 log.error("the embedded store ended, restarting it exit_code=%d", code)
-                for line in await self._store.last_words():
+                for line in await store.last_words():
                     log.error("embedded store: %s", line)
 
-        await self._again_and_again(once)
+        await self._stopping.restart_with_backoff(run)
 
-    async def _keep_worker(self, orders: Orders, ready: asyncio.Event) -> None:
-        async def once() -> None:
-            if self._stopping.is_set():
-                return
-            await self._watch_over(orders, ready)
+    async def _supervise(self, config: WorkerConfig, ready: asyncio.Event) -> None:
+        """Keep one worker running."""
 
-        await self._again_and_again(once)
+        async def run() -> None:
+            if not self._stopping.is_set():
+                await self._run_worker(config, ready)
 
-    async def _watch_over(self, orders: Orders, ready: asyncio.Event) -> None:
-        """One worker, from its start to its end."""
-        process = await launched(orders.place)
+        await self._stopping.restart_with_backoff(run)
+
+    async def _run_worker(self, config: WorkerConfig, ready: asyncio.Event) -> None:
+        """Run one worker process from its start to its end."""
+        process = await launch(config.place)
         assert process.stdin is not None
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
         try:
-            complete = replace(orders, worker=name, root_sha256=self._root.hex(), tls=self._tls)
-            process.stdin.write(f"{complete.to_json()}\n".encode())
+            complete = replace(config, worker=name, root_sha256=self._root.hex(), tls=self._tls)
+            _send(process, complete.to_json())
             self._workers.add(process)
-            first = asyncio.ensure_future(process.stdout.readline())
-            await self._first_of(first)
-            if not first.cancelled() and first.result() == READY:
+            first_line = asyncio.ensure_future(process.stdout.readline())
+            await self._stopping.wait_unless_set(first_line)
+            if not first_line.cancelled() and first_line.result() == READY:
                 ready.set()
             elif not self._stopping.is_set() and not any(other.is_set() for other in self._ready):
                 # It would not start the next time either.
                 self._broken = True
                 self._stopping.set()
-            await self._first_of(_end_or_silence(process, process.stdout))
+            await self._stopping.wait_unless_set(wait_for_exit_or_hang(process, process.stdout))
             if not self._stopping.is_set():
                 log.error("worker ended pid=%d exit_code=%s", process.pid, process.returncode)
         finally:
             self._workers.discard(process)
             await self._end(process)
             if process.returncode:
-                await self._deregister(orders.store_url, name)
+                await self._deregister(config.store_url, name)
 
     async def _deregister(self, url: str, worker: str) -> None:
-        """Takes a worker that was killed out of the register, so that nobody waits for its lease."""
+        """Remove a worker that was killed from the registry, so that nobody waits for its lease to end."""
         store = connection(url, self._settings)
         try:
             async with asyncio.timeout(_DEREGISTER_TIMEOUT):
@@ -242,70 +224,18 @@ class Supervisor:
             await store.aclose()
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """Ends a worker: gracefully, and by force if that takes too long."""
+        """End a worker gracefully, or by force if that takes too long."""
         within = self._settings.drain_delay + self._settings.shutdown_grace + 5
         if not await processes.end(process, within=within):
             log.warning("worker did not stop, killed it pid=%d", process.pid)
 
-    async def _again_and_again(self, once: Callable[[], Awaitable[None]]) -> None:
-        """Runs `once` until stopping, at once after it lasted, slower and slower if it does not."""
-        loop = asyncio.get_running_loop()
-        delay = 0.0
-        while not self._stopping.is_set():
-            began = loop.time()
-            try:
-                await once()
-            except Exception as fault:
-                # Whatever it was, the next one may do better; nothing may end the keeping.
-                expected = isinstance(fault, (UnusableStore, OSError))
-                log.warning("%s", cause(fault), exc_info=not expected)
-            lasted = loop.time() - began
-            delay = 0.0 if lasted > _STEADY_AFTER else min(max(delay * 2, 0.1), _SLOWEST_RESTART)
-            await self._first_of(asyncio.sleep(delay))
 
-    async def _unless_stopping(self, waiting: Coroutine[Any, Any, T]) -> T | None:
-        """The result of something, None if stopping comes first."""
-        task = asyncio.ensure_future(waiting)
-        await self._first_of(task)
-        return None if task.cancelled() else task.result()
-
-    async def _first_of(self, waiting: Awaitable[object]) -> None:
-        """Waits for something, or until stopping."""
-        tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            # Else what was cancelled would be told in the log, with a traceback.
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _end_or_silence(process: asyncio.subprocess.Process, signs: asyncio.StreamReader) -> None:
-    """Waits until a worker ends; kills it when it gave no sign of life for too long."""
-    # Counted in short waits: this process may have been stopped itself for a while.
-    silent = 0
-    while silent < SILENCE:
-        try:
-            # Not wait_for: it loses a cancellation that comes together with a sign (Python 3.11).
-            async with asyncio.timeout(1):
-                sign = await signs.readline()
-            if not sign:
-                await process.wait()
-                return
-            silent = 0
-        except TimeoutError:
-            silent += 1
-    log.error("worker hangs, killing it pid=%d", process.pid)
-    await processes.kill(process)
-
-
-def _send(process: asyncio.subprocess.Process, order: str) -> None:
+def _send(process: asyncio.subprocess.Process, line: str) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # it is ending
-        process.stdin.write(f"{order}\n".encode())
+        process.stdin.write(f"{line}\n".encode())
 
 
 def serve(settings: Settings, announce: Callable[[Serving], None]) -> None:
-    """Runs the supervisor until it is told to stop. Raises BadSetting or UnusableStore."""
+    """Run the supervisor until SIGTERM or SIGINT. Raises BadSetting or UnusableStore."""
     asyncio.run(Supervisor(settings, announce).run())

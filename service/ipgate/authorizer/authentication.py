@@ -31,6 +31,7 @@ class Authenticator:
         self._cache = cache
         self._loader = loader
         self._follower = follower
+        self._freshness = follower.freshness
         self._now, self._steady = clock.now, clock.steady
         self._root_digest = root_digest
         self._digests: dict[str, bytes] = {}
@@ -53,7 +54,7 @@ class Authenticator:
         token = self._cache.tokens.get(presented)
         if token is None:
             return None
-        if self._steady() > self._follower.progress[TOKEN_SHARD].valid_until:
+        if self._steady() > self._freshness.progress[TOKEN_SHARD].valid_until:
             return None
         if token.expire_time is not None and self._now() >= token.expire_time:
             return None
@@ -77,11 +78,10 @@ class Authenticator:
         if hmac.compare_digest(presented, self._root_digest):
             self._remember(authorization, self._root_digest)
             return ROOT
-        if not self._follower.is_leased():
+        if not self._freshness.is_leased():
             await self._follower.confirm()
         for _ in range(_MAX_ATTEMPTS):
-            if self._follower.is_stale(TOKEN_SHARD):
-                raise Unavailable("access tokens cannot be checked now; try again", reason="STALE")
+            self._freshness.require(TOKEN_SHARD)
             token = self._cache.tokens.get(presented)
             if token is not None:
                 if token.expire_time is not None and self._now() >= token.expire_time:

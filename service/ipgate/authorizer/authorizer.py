@@ -66,6 +66,7 @@ class Authorizer:
         self._cache = cache
         self._loader = loader
         self._follower = follower
+        self._freshness = follower.freshness
         self._now, self._steady = clock.now, clock.steady
 
     def try_decide(
@@ -95,7 +96,7 @@ class Authorizer:
         if caller.workspace and caller.workspace != workspace.id:
             # To this caller the key must look as one that does not exist, at any speed.
             return self._not_visible(subject, confirmed=confirmed)
-        progress = self._follower.progress[workspace.shard]
+        progress = self._freshness.progress[workspace.shard]
         if self._steady() > progress.valid_until and not self._outlives_lease(
             workspace.shard, confirmed=confirmed
         ):
@@ -127,7 +128,7 @@ class Authorizer:
             verdict = self.try_decide(caller, question, confirmed=confirmed)
             if verdict is not None:
                 return verdict
-            if not confirmed and not self._follower.is_leased():
+            if not confirmed and not self._freshness.is_leased():
                 await self._follower.confirm()
                 confirmed = True
             else:
@@ -136,8 +137,7 @@ class Authorizer:
 
     def _outlives_lease(self, shard: int, *, confirmed: bool) -> bool:
         """Whether memory may be used without a lease. Raises Unavailable when it is stale."""
-        if self._follower.is_stale(shard):
-            raise self._stale()
+        self._freshness.require(shard)
         return confirmed
 
     def _held(self, subject: Subject) -> CachedKey | None:
@@ -146,19 +146,17 @@ class Authorizer:
         return None if subject is None else self._cache.keys.get(subject)
 
     def _not_visible(self, subject: Subject, *, confirmed: bool) -> Verdict | None:
-        if self._follower.is_stale():
-            raise self._stale()
-        if not confirmed and not self._follower.is_leased():
+        self._freshness.require()
+        if not confirmed and not self._freshness.is_leased():
             return None
         if not isinstance(subject, str):
             return _UNKNOWN
         shard = shard_of(parse_child("api_key", subject, API_KEYS).workspace)
-        return Verdict(KEY_UNKNOWN, "", self._follower.progress[shard].token)
+        return Verdict(KEY_UNKNOWN, "", self._freshness.progress[shard].token)
 
     async def _load(self, subject: Subject) -> None:
         """Loads the next thing that is missing for the verdict."""
-        if self._follower.is_stale():
-            raise self._stale()
+        self._freshness.require()
         key = self._held(subject)
         if key is not None:
             await self._loader.load_policy(key)
@@ -166,12 +164,6 @@ class Authorizer:
             await self._loader.key(*parse_child("api_key", subject, API_KEYS))
         elif subject is not None:
             await self._loader.credential(subject)
-
-    def _stale(self) -> Unavailable:
-        return Unavailable(
-            f"nothing was heard from the store for more than {self._follower.max_staleness:g} s; try again",
-            reason="STALE",
-        )
 
 
 def _is_foreign(subject: str | None, caller: Caller) -> TypeGuard[str]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 
+from ipgate.authorizer.freshness import Freshness
 from ipgate.authorizer.shard_progress import ShardProgress
 from ipgate.authorizer.single_flight import SingleFlight
 from ipgate.clock import Clock
@@ -46,16 +47,15 @@ class Follower:
         scripts: Scripts,
         cache: PolicyCache,
         single_flight: SingleFlight,
-        clock: Clock,
+        freshness: Freshness,
         *,
-        max_staleness: float,
+        clock: Clock,
         check_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`max_staleness`: seconds without an answer of the store after which nothing is answered.
-        `check_store` runs before a store that was out of reach is followed again, and raises UnusableStore
+        """`freshness` is updated with each read. `check_store` runs before a store that was out of reach is followed again, and raises UnusableStore
         for one that must not be used."""
         self._check_store = check_store
-        self.max_staleness = max_staleness
+        self.freshness = freshness
         self._feeds = feeds
         self._scripts = scripts
         self._cache = cache
@@ -64,10 +64,8 @@ class Follower:
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
         self._reset_at = -inf
-        self._leased_until = inf
         self._confirming = asyncio.Lock()
         self._confirmation: asyncio.Task[None] | None = None
-        self.progress: dict[int, ShardProgress] = {}
 
     async def start(self) -> None:
         """Take the store's positions as the beginning. Raises what redis-py raises."""
@@ -108,17 +106,8 @@ class Follower:
         read, but the read may report that as a failure.
         """
         self._stopped = True
-        for progress in self.progress.values():
-            self._refresh(progress, -inf)
-
-    def lease(self, until: float) -> None:
-        """Record the steady time until which WaitForRevision counts this worker."""
-        self._leased_until = until
-        for progress in self.progress.values():
-            self._refresh(progress, progress.fresh_at)
-
-    def is_leased(self) -> bool:
-        return self._clock.steady() <= self._leased_until
+        for shard in self.freshness.progress:
+            self.freshness.refresh(shard, -inf)
 
     async def confirm(self) -> None:
         """Wait until everything is applied that the store had after this call.
@@ -155,23 +144,6 @@ class Follower:
             if not all(reached):
                 raise Unavailable("the history of changes is being read again; try again")
 
-    def is_stale(self, shard: int | None = None) -> bool:
-        """Whether nothing may be answered about a shard, or about at least one shard for None."""
-        staleness = self.max_staleness_now() if shard is None else self.staleness(shard)
-        return staleness > self.max_staleness
-
-    def staleness(self, shard: int) -> float:
-        """Return the seconds since the cached policies of a shard were known to be up to date."""
-        return self._clock.steady() - self.progress[shard].fresh_at
-
-    def max_staleness_now(self) -> float:
-        """Return the staleness of the shard that is least up to date."""
-        return self._clock.steady() - min(progress.fresh_at for progress in self.progress.values())
-
-    def min_staleness_now(self) -> float:
-        """Return the staleness of the shard that is most up to date."""
-        return self._clock.steady() - max(progress.fresh_at for progress in self.progress.values())
-
     async def wait_for_position(self, shard: int, position: Position) -> bool:
         """Wait until the changes up to `position` are applied.
 
@@ -179,7 +151,7 @@ class Follower:
         not known any more.
         """
         while True:
-            progress = self.progress[shard]
+            progress = self.freshness.progress[shard]
             if (
                 progress.position.epoch == position.epoch
                 and progress.position.sequence >= position.sequence
@@ -197,7 +169,7 @@ class Follower:
 
     def includes(self, revision: Revision) -> bool:
         """Whether a revision is applied."""
-        return self.progress[revision.shard].includes(revision)
+        return self.freshness.progress[revision.shard].includes(revision)
 
     async def wait_until_applied(self, revision: Revision) -> None:
         """Wait until a revision is applied.
@@ -219,7 +191,7 @@ class Follower:
 
     def _is_ahead(self, revision: Revision, margin: int) -> bool:
         """Whether a revision is of another history, or more than so many changes ahead."""
-        position = self.progress[revision.shard].position
+        position = self.freshness.progress[revision.shard].position
         return position.epoch != revision.epoch or revision.sequence > position.sequence + margin
 
     async def wait_for_revision(self, revision: Revision, timeout: float) -> None:
@@ -241,17 +213,20 @@ class Follower:
         """Read once, and apply the changes."""
         began = self._clock.steady()
         positions, changes_by_shard = await feed.wait(
-            {shard: self.progress[shard].position.sequence for shard in feed.shards}
+            {shard: self.freshness.progress[shard].position.sequence for shard in feed.shards}
         )
         if any(not position.epoch for position in positions.values()):
             if self._invalidate(feed):
-                log.error("the store was emptied, or an import into it is under way")
+                log.error("the store was emptied, or is being imported into")
             await self._scripts.initialize()
             return
         for shard, position in positions.items():
             changes = changes_by_shard.get(shard, [])
-            if not _continues(self.progress[shard].position, position, changes):
-                log.error("shard %d has another history than before; all is loaded anew", shard)
+            if not _continues(self.freshness.progress[shard].position, position, changes):
+                log.error(
+                    "change history diverged (failover or restore?), dropping cached policies shard=%d",
+                    shard,
+                )
                 self._invalidate(feed)
                 await self._resync(feed)
                 # If the history never becomes one that can be followed, this must not spin.
@@ -263,7 +238,7 @@ class Follower:
             self._notify()
 
     async def _apply(self, shard: int, changes: Sequence[Change], began: float) -> None:
-        progress = self.progress[shard]
+        progress = self.freshness.progress[shard]
         count = 0
         for change in changes:
             count += 1 + len(change.ids)
@@ -278,7 +253,7 @@ class Follower:
                 Position(progress.position.epoch, change.sequence, change.change_id), shard
             )
         if len(changes) < COUNT and not self._stopped:
-            self._refresh(progress, began)
+            self.freshness.refresh(shard, began)
 
     async def _resync(self, feed: Feed) -> None:
         """Drop all cached policies, and continue from the store's positions."""
@@ -287,8 +262,8 @@ class Follower:
         self._single_flight.invalidate_all()
         self._cache.clear()
         for shard, (position, change_ids) in histories.items():
-            self.progress[shard] = ShardProgress(position, change_ids, shard)
-            self._refresh(self.progress[shard], -inf if self._stopped else began)
+            self.freshness.progress[shard] = ShardProgress(position, change_ids, shard)
+            self.freshness.refresh(shard, -inf if self._stopped else began)
         self._notify()
 
     def _invalidate(self, feed: Feed) -> bool:
@@ -296,18 +271,13 @@ class Follower:
 
         Returns False if that was so before.
         """
-        was_valid = any(self.progress[shard].fresh_at > -inf for shard in feed.shards)
+        was_valid = any(self.freshness.progress[shard].fresh_at > -inf for shard in feed.shards)
         self._reset_at = self._clock.steady()
         self._single_flight.invalidate_all()
         self._cache.clear()
         for shard in feed.shards:
-            self._refresh(self.progress[shard], -inf)
+            self.freshness.refresh(shard, -inf)
         return was_valid
-
-    def _refresh(self, progress: ShardProgress, fresh_at: float) -> None:
-        progress.refresh(
-            fresh_at, max_staleness=self.max_staleness, leased_until=self._leased_until
-        )
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.get_running_loop().create_future()

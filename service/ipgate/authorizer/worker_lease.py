@@ -38,9 +38,10 @@ class WorkerLease:
     ) -> None:
         self._registry = registry
         self._follower = follower
+        self._freshness = follower.freshness
         self._steady = clock.steady
         self._worker = worker
-        follower.lease(-inf)
+        follower.freshness.lease(-inf)
         self._reading = asyncio.Lock()
         self._read_at = -inf
         self._rows: dict[str, list[Position]] = {}
@@ -48,15 +49,15 @@ class WorkerLease:
     async def renew(self) -> None:
         """Register what was applied. Raises Unavailable."""
         began = self._steady()
-        applied = [self._follower.progress[shard].position for shard in range(SHARDS)]
-        seconds = self._follower.max_staleness + _LEASE_MARGIN
+        applied = [self._freshness.progress[shard].position for shard in range(SHARDS)]
+        seconds = self._freshness.max_staleness + _LEASE_MARGIN
         await self._registry.renew(self._worker, applied, seconds)
-        if not self._follower.is_leased():
+        if not self._freshness.is_leased():
             # No change has waited for this worker until now, so it must catch up before it answers from
             # memory again.
             await self._follower.confirm()
         # By this worker's clock: the end that the store keeps was computed later.
-        self._follower.lease(began + seconds)
+        self._freshness.lease(began + seconds)
 
     async def run(self) -> None:
         """Renew the lease after each applied change, and at an interval."""
@@ -65,7 +66,7 @@ class WorkerLease:
             await self._follower.wait_for_change(_RENEW_INTERVAL)
             # Changes that arrive close together are registered together.
             await asyncio.sleep(_GATHER_DELAY)
-            if self._follower.min_staleness_now() > self._follower.max_staleness:
+            if self._freshness.youngest_age() > self._freshness.max_staleness:
                 continue  # this worker answers nothing
             try:
                 await self.renew()
@@ -92,11 +93,15 @@ class WorkerLease:
             Unavailable: `timeout` seconds passed first.
         """
         waiting = "this worker has not applied it"
+        time = asyncio.get_running_loop().time
+        deadline = time() + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(deadline):
                 await self._follower.wait_until_applied(revision)
-                while True:
-                    progress = self._follower.progress[revision.shard]
+                # The clock is checked as well: asyncio.wait_for (Python 3.11), which redis-py calls, loses a
+                # cancellation that comes together with its result.
+                while time() < deadline:
+                    progress = self._freshness.progress[revision.shard]
                     rows = await self._live()
                     behind = [
                         worker
@@ -110,6 +115,7 @@ class WorkerLease:
                     elif not behind and self._worker in rows and settled:
                         return len(rows)
                     await asyncio.sleep(_POLL_INTERVAL)
+                raise TimeoutError
         except TimeoutError:
             raise Unavailable(
                 f"the revision is not in force everywhere yet: {waiting}; try again",

@@ -11,7 +11,8 @@ from ipgate.domain.addresses import format_range, parse_range
 from ipgate.domain.intervals import Steps, coverage, in_order
 from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.texts import folded
-from ipgate.store.key_names import shard_prefix
+from ipgate.store import key_names
+from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE
 
 FORMAT = "ipgate-export"
 VERSION = 1
@@ -29,57 +30,24 @@ def line(record: Record) -> str:
 
 
 def workspace(identifier: str, fields: dict[str, str]) -> Record:
-    return {
-        "kind": "workspace",
-        "id": identifier,
-        "display_name": fields["display_name"],
-        "require_allow_list": fields["require"] == "1",
-        "default_enabled": fields["default_on"] == "1",
-        "default_list": fields["default"],
-        **_stamps(fields),
-    }
+    return {"kind": "workspace", "id": identifier, **WORKSPACE.to_record(fields)}
 
 
 def allow_list(
     owner: str, identifier: str, fields: dict[str, str], ranges: Iterable[str]
 ) -> Record:
-    return {
-        "kind": "list",
-        "workspace": owner,
-        "id": identifier,
-        "display_name": fields["display_name"],
-        "folded": fields["folded"],
-        "description": fields["description"],
-        "ranges": [format_range(each) for each in sorted(map(parse_range, ranges))],
-        **_stamps(fields),
-    }
+    texts = [format_range(packed) for packed in sorted(map(parse_range, ranges))]
+    place = {"kind": "list", "workspace": owner, "id": identifier}
+    return {**place, **ALLOW_LIST.to_record(fields), "ranges": texts}
 
 
 def api_key(owner: str, identifier: str, fields: dict[str, str], lists: Iterable[str]) -> Record:
-    return {
-        "kind": "key",
-        "workspace": owner,
-        "id": identifier,
-        "display_name": fields["display_name"],
-        "disabled": fields["disabled"] == "1",
-        "expire": int(fields["expire"]) if fields["expire"] else None,
-        "digest": fields["digest"],
-        "lists": sorted(lists),
-        **_stamps(fields),
-    }
+    place = {"kind": "key", "workspace": owner, "id": identifier}
+    return {**place, **API_KEY.to_record(fields), "lists": sorted(lists)}
 
 
 def token(digest: str, fields: dict[str, str]) -> Record:
-    return {
-        "kind": "token",
-        "id": fields["id"],
-        "display_name": fields["display_name"],
-        "role": fields["role"],
-        "workspace": fields["workspace"],
-        "expire": int(fields["expire"]) if fields["expire"] else None,
-        "digest": digest,
-        **_stamps(fields),
-    }
+    return {"kind": "token", **ACCESS_TOKEN.to_record(fields), "digest": digest}
 
 
 def shard(record: Record) -> int:
@@ -95,99 +63,73 @@ def entry(record: Record) -> str:
 
 
 def commands(record: Record) -> Iterator[Command]:
-    """What stores a resource in its shard, in commands of bounded size."""
-    prefix = shard_prefix(shard(record))
-    if record["kind"] == "workspace":
-        yield from _workspace_commands(prefix, record)
-    elif record["kind"] == "token":
-        yield from _token_commands(prefix, record)
-    elif record["kind"] == "list":
-        yield from _list_commands(f"{prefix}ws:{record['workspace']}", record)
-    else:
-        yield from _key_commands(f"{prefix}ws:{record['workspace']}", record)
+    """Yield the commands that store a resource in its shard, each of bounded size."""
+    return _COMMANDS[record["kind"]](record)
 
 
-def _workspace_commands(prefix: str, record: Record) -> Iterator[Command]:
-    fields = {
-        "display_name": record["display_name"],
-        "require": _flag(record["require_allow_list"]),
-        "default_on": _flag(record["default_enabled"]),
-        "default": record["default_list"],
-    }
-    yield _hash(f"{prefix}ws:{record['id']}", record, fields)
-    yield ["ZADD", prefix + "workspaces", "0", record["id"]]
+def _workspace_commands(record: Record) -> Iterator[Command]:
+    workspace = record["id"]
+    yield _hash(key_names.of("workspace", workspace), WORKSPACE.from_record(record))
+    yield _indexed(key_names.of_shard("workspaces", shard(record)), workspace)
 
 
-def _list_commands(owner: str, record: Record) -> Iterator[Command]:
-    key, name = f"{owner}:list:{record['id']}", folded_name(record)
-    ranges = record["ranges"]
-    fields = {
-        "display_name": record["display_name"],
-        "folded": name,
-        "description": record["description"],
-        "span": str(_span(ranges)),
-        "ranges_tip": record["etag"],
-    }
-    yield _hash(key, record, fields)
-    for first in range(0, len(ranges), _BATCH):
-        yield ["SADD", key + ":ranges", *ranges[first : first + _BATCH]]
-    yield ["ZADD", owner + ":lists", "0", record["id"]]
-    yield ["HSET", owner + ":list-names", name, record["id"]]
+def _list_commands(record: Record) -> Iterator[Command]:
+    owner, identifier, ranges = record["workspace"], record["id"], record["ranges"]
+    name = folded_name(record)
+    derived = {"folded": name, "span": str(_span(ranges)), "ranges_tip": record["etag"]}
+    yield _hash(key_names.of("list", owner, identifier), ALLOW_LIST.from_record(record) | derived)
+    yield from _set(key_names.of("list-ranges", owner, identifier), ranges)
+    yield _indexed(key_names.of("lists", owner), identifier)
+    yield ["HSET", key_names.of("list-names", owner), name, identifier]
 
 
 def folded_name(record: Record) -> str:
-    """The folded display name of a list as it was stored; of an older file, as it is folded now."""
+    """Return the folded display name of a list as it was stored; for an older file, as it is folded now."""
     return str(record.get("folded") or folded(record["display_name"]))
 
 
-def _key_commands(owner: str, record: Record) -> Iterator[Command]:
-    key, lists = f"{owner}:key:{record['id']}", record["lists"]
-    fields = {
-        "display_name": record["display_name"],
-        "disabled": _flag(record["disabled"]),
-        "expire": _instant(record["expire"]),
-        "digest": record["digest"],
-        "indexed": record["etag"],
-    }
-    yield _hash(key, record, fields)
-    yield ["ZADD", owner + ":keys", "0", record["id"]]
-    for first in range(0, len(lists), _BATCH):
-        yield ["SADD", key + ":lists", *lists[first : first + _BATCH]]
-    for each in lists:
-        yield ["ZADD", f"{owner}:list:{each}:keys", "0", record["id"]]
+def _key_commands(record: Record) -> Iterator[Command]:
+    owner, identifier, lists = record["workspace"], record["id"], record["lists"]
+    derived = {"indexed": record["etag"]}
+    yield _hash(key_names.of("key", owner, identifier), API_KEY.from_record(record) | derived)
+    yield _indexed(key_names.of("keys", owner), identifier)
+    yield from _set(key_names.of("key-lists", owner, identifier), lists)
+    for allow_list in lists:
+        yield _indexed(key_names.of("list-keys", owner, allow_list), identifier)
 
 
-def _token_commands(prefix: str, record: Record) -> Iterator[Command]:
-    fields = {
-        "id": record["id"],
-        "display_name": record["display_name"],
-        "role": record["role"],
-        "workspace": record["workspace"],
-        "expire": _instant(record["expire"]),
-    }
-    yield _hash(f"{prefix}token:{record['digest']}", record, fields)
-    yield ["HSET", prefix + "token-ids", record["id"], record["digest"]]
-    yield ["ZADD", prefix + "tokens", "0", record["id"]]
-    yield ["ZADD", f"{prefix}ws-tokens:{record['workspace']}", "0", record["id"]]
+def _token_commands(record: Record) -> Iterator[Command]:
+    identifier, digest = record["id"], record["digest"]
+    yield _hash(key_names.of("token", identifier=digest), ACCESS_TOKEN.from_record(record))
+    yield ["HSET", key_names.of("token-ids"), identifier, digest]
+    yield _indexed(key_names.of("tokens"), identifier)
+    yield _indexed(key_names.of("ws-tokens", record["workspace"]), identifier)
 
 
-def _hash(key: str, record: Record, fields: dict[str, str]) -> Command:
-    stamps = {name: str(record[name]) for name in ("created", "updated", "etag", "rev")}
-    return ["HSET", key, *(word for pair in (fields | stamps).items() for word in pair)]
+_COMMANDS = {
+    "workspace": _workspace_commands,
+    "list": _list_commands,
+    "key": _key_commands,
+    "token": _token_commands,
+}
 
 
-def _stamps(fields: dict[str, str]) -> Record:
-    return {
-        "created": int(fields["created"]),
-        "updated": int(fields["updated"]),
-        "etag": fields["etag"],
-        "rev": int(fields["rev"]),
-    }
+def _hash(key: str, fields: dict[str, str]) -> Command:
+    return ["HSET", key, *(word for pair in fields.items() for word in pair)]
+
+
+def _indexed(key: str, member: str) -> Command:
+    return ["ZADD", key, "0", member]
+
+
+def _set(key: str, members: list[str]) -> Iterator[Command]:
+    for first in range(0, len(members), _BATCH):
+        yield ["SADD", key, *members[first : first + _BATCH]]
 
 
 def _span(ranges: Iterable[str]) -> int:
     """How many addresses the ranges cover together."""
-    ordered = _result(in_order([parse_range(each) for each in ranges]))
+    ordered = _result(in_order([parse_range(text) for text in ranges]))
     return _result(coverage(ordered))
 
 
@@ -198,11 +140,3 @@ def _result(steps: Steps[T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
-
-
-def _flag(value: bool) -> str:
-    return "1" if value else "0"
-
-
-def _instant(time: int | None) -> str:
-    return "" if time is None else str(time)

@@ -28,7 +28,7 @@ _KEPT = ("meta", "changes", "workers", "root")
 """What servers on a store that holds nothing yet write, and an import leaves alone."""
 
 _BATCH = 2000
-"""Words of commands that are sent to a shard at once."""
+"""Words of the commands that are sent to a shard together."""
 
 # Puts the mark ARGV[2] on a shard that holds nothing, or only what a former import wrote. Answers with
 # the meta as it was before, false for a shard that holds something else. ARGV[3]: its prefix.
@@ -58,7 +58,7 @@ async def restore(
 ) -> dict[str, int]:
     """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
     written if any of it is wrong, or if the store is not empty: that is BackupError. With
-    `restart`, goes on after an import that was cut off. Raises redis's errors."""
+    `restart`, goes on after an interrupted import. Raises redis's errors."""
     found = validate(file, progress)
     if found.faults:
         raise BackupError("the file cannot be imported; nothing was written", found.lines())
@@ -84,10 +84,10 @@ class Restore:
         schemas = {schema for schema, _ in states}
         if not restart and schemas & set(IMPORTS):
             raise BackupError(
-                "an import into the store was cut off; give --restart to begin it again"
+                "an import into the store was interrupted; give --restart to begin it again"
             )
         if restart and not schemas & set(IMPORTS):
-            raise BackupError("no import into the store was cut off; import without --restart")
+            raise BackupError("no import into the store was interrupted; import without --restart")
         if IMPORTED in schemas and IMPORTING not in schemas:
             await self._open_rest(states)
             return

@@ -1,6 +1,6 @@
 """Reads a shard as it was at one point in its history, while others write to it.
 
-All is read in small portions, and then whatever the stream of changes says was touched meanwhile,
+Everything is read in small portions, and then again what changes have touched since,
 again and again, until nothing was.
 """
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ipgate.backup import records
 from ipgate.backup.errors import BackupError
+from ipgate.backup.records import KINDS
 from ipgate.domain.changes import Change, Position, Touched
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.shards import TOKEN_SHARD
@@ -30,7 +31,7 @@ return { meta, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT
 
 
 class Name(NamedTuple):
-    """A resource. A list and a key are told apart by `rank`, in the order of the file."""
+    """A resource. `rank` distinguishes lists from keys, in the order of the file."""
 
     workspace: str
     rank: int
@@ -49,7 +50,6 @@ class Snapshot:
         self.position = Position("", 0, "")
         self.lines: dict[Name, str] = {}
         self._reader = reader
-        self._prefix = key_names.shard_prefix(shard)
         self._progress = progress
 
     async def take(self) -> None:
@@ -95,7 +95,7 @@ class Snapshot:
         )
         if schema in IMPORTS:
             raise BackupError(
-                "an import into the store was cut off; finish it with --restart first"
+                "an import into the store was interrupted; finish it with --restart first"
             )
         if schema not in (None, SCHEMA):
             raise BackupError(f"the store holds data of schema {schema}, and not {SCHEMA}")
@@ -127,20 +127,22 @@ class Snapshot:
         return names
 
     async def _read_all(self) -> None:
-        async for page in self._reader.members(self._prefix + "workspaces", "zset"):
-            await self._read([Name(each, _WORKSPACE, "") for each in page])
-            for owner in page:
-                for rank, kind in ((_LIST, "lists"), (_KEY, "keys")):
-                    ids = self._reader.members(f"{self._prefix}ws:{owner}:{kind}", "zset")
+        async for page in self._reader.members(
+            key_names.of_shard("workspaces", self.shard), "zset"
+        ):
+            await self._read([Name(workspace, _WORKSPACE, "") for workspace in page])
+            for workspace in page:
+                for rank, index in ((_LIST, "lists"), (_KEY, "keys")):
+                    ids = self._reader.members(key_names.of(index, workspace), "zset")
                     async for part in ids:
-                        await self._read([Name(owner, rank, each) for each in part])
+                        await self._read([Name(workspace, rank, member) for member in part])
         if self.shard == TOKEN_SHARD:
-            index = self._prefix + "token-ids"
+            index = key_names.of("token-ids")
             async for part in self._reader.members(index, "hash"):
                 digests = await asyncio.gather(
-                    *(self._reader.execute("HGET", index, each) for each in part)
+                    *(self._reader.execute("HGET", index, token) for token in part)
                 )
-                await self._read([Name("", _TOKEN, each) for each in digests if each])
+                await self._read([Name("", _TOKEN, digest) for digest in digests if digest])
 
     async def _read(self, names: list[Name]) -> None:
         """Reads resources; those that are gone are dropped."""
@@ -156,22 +158,19 @@ class Snapshot:
 
     async def _record(self, name: Name) -> records.Record | None:
         owner, rank, identifier = name
-        key = f"{self._prefix}ws:{owner}"
-        if rank == _LIST:
-            key += f":list:{identifier}"
-        elif rank == _KEY:
-            key += f":key:{identifier}"
-        elif rank == _TOKEN:
-            key = f"{self._prefix}token:{identifier}"
-        fields = await self._reader.execute("HGETALL", key)
-        if "etag" not in fields:
+        kind = KINDS[rank]
+        stored = await self._reader.execute("HGETALL", key_names.of(kind, owner, identifier))
+        if "etag" not in stored:
             return None
         if rank == _WORKSPACE:
-            return records.workspace(owner, fields)
+            return records.workspace(owner, stored)
         if rank == _TOKEN:
-            return records.token(identifier, fields)
-        members = key + (":ranges" if rank == _LIST else ":lists")
-        found = {each async for page in self._reader.members(members, "set") for each in page}
+            return records.token(identifier, stored)
         if rank == _LIST:
-            return records.allow_list(owner, identifier, fields, found)
-        return records.api_key(owner, identifier, fields, found)
+            ranges = await self._members("list-ranges", name)
+            return records.allow_list(owner, identifier, stored, ranges)
+        return records.api_key(owner, identifier, stored, await self._members("key-lists", name))
+
+    async def _members(self, kind: str, name: Name) -> set[str]:
+        pages = self._reader.members(key_names.of(kind, name.workspace, name.id), "set")
+        return {member async for page in pages for member in page}

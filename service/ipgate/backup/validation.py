@@ -1,4 +1,4 @@
-"""Checks a whole export before any of it is used: each line by itself, and what they say together."""
+"""Checks a whole export before any of it is used: each line separately, and all lines together."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from ipgate.backup import records
-from ipgate.backup.fields import line_faults
+from ipgate.backup.fields import line_violations
 
 Progress = Callable[[int, int], None]
-"""Is told how many lines were read, and how many there are: each is read to check it, and to write it."""
+"""Called with the lines that were read, and the number of lines. Each line is read twice, to check and to write it."""
 
 MOST_FAULTS = 100
 _PAGE = 1000
@@ -34,12 +34,12 @@ class Validated:
     faults: list[Fault] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """The faults for people."""
+        """Return the violations as human-readable lines."""
         return [f"line {each.line}: {each.text}" for each in self.faults]
 
 
 def validate(file: IO[bytes], progress: Progress = lambda *_: None) -> Validated:
-    """What is wrong with an export, read from where the file stands. `progress` is told how many
+    """Return what is wrong with an export, read from the file's position. `progress` is called with how many
     lines were checked, and twice as many as there are."""
     return _Validation(progress).run(file)
 
@@ -82,7 +82,7 @@ class _Validation:
         self._end_of_workspace()
         if not ended and (self._found.header or not self._number):
             self._number += 1
-            self._fault("the trailer is missing: the file was cut off")
+            self._fault("the trailer is missing: the file is incomplete")
         elif self._found.header and self._counts != Counter(self._found.header["counts"]):
             self._number = 1
             self._fault(f"counts do not agree with the lines, which are {dict(self._counts)}")
@@ -111,7 +111,7 @@ class _Validation:
         if kind not in (*records.KINDS, "header", "trailer"):
             self._fault("has no known kind")
             return None
-        faults = line_faults(record)
+        faults = line_violations(record)
         for each in faults:
             self._fault(f"{each.field}: {each.description}")
         return None if faults else record

@@ -18,7 +18,7 @@ from ipgate.store.scripts import Scripts
 from ipgate.store.topology import Store
 
 Progress = Callable[[int, int], None]
-"""Is told how many keys were examined, and how many there are, about."""
+"""Called with the keys examined so far, and the approximate number of all keys."""
 
 _PAUSE = 1.0
 """Seconds before the second look: what a server is just doing is over by then."""
@@ -37,7 +37,7 @@ class Report:
 
 
 async def examine(redis: Store, *, fix: bool, progress: Progress) -> Report:
-    """What is wrong with the store, after mending if asked to. Raises redis's errors, and
+    """Return what is wrong with the store; with `fix`, after the repair. Raises redis's errors, and
     Unavailable."""
     reader = BatchReader(redis)
     checks = Checks(reader, await _seconds(reader))

@@ -21,7 +21,7 @@ class Problem(Enum):
     WRONG_TYPE = Remedy(False, "find out what wrote it; restore the store from a backup")
     WRONG_SHARD = Remedy(False, "it is never read; find out what wrote it, and delete it by hand")
     BAD_META = Remedy(False, _COPY)
-    BAD_HISTORY = Remedy(False, _COPY + "; until then servers may load everything anew")
+    BAD_HISTORY = Remedy(False, _COPY + "; until then servers may load everything again")
     INCOMPLETE_IMPORT = Remedy(False, "run ipgate import again, with --restart")
     BAD_FIELD = Remedy(False, "update the resource with a valid value; else " + _COPY)
     NOT_INDEXED = Remedy(True, "it is added to the index")
@@ -34,7 +34,7 @@ class Problem(Enum):
         False, "give one of the two lists another display name, and run doctor with --fix"
     )
     BAD_DEFAULT = Remedy(False, "set another default list, or switch the default off")
-    BAD_RANGES = Remedy(False, "give the list all its ranges anew: ipgate list update")
+    BAD_RANGES = Remedy(False, "give the list all its ranges again: ipgate list update")
     MISSING_LIST = Remedy(
         False,
         "no address is in it; free its name with --fix and create the list again with its ranges, or "
@@ -48,8 +48,8 @@ class Problem(Enum):
     DUPLICATE_CREDENTIAL = Remedy(
         False, "another key has the same credential; delete one of the two"
     )
-    INCOMPLETE_CREATION = Remedy(True, "what a creation that was cut off left behind is removed")
-    INCOMPLETE_DELETION = Remedy(True, "what a deletion that was cut off left behind is removed")
+    INCOMPLETE_CREATION = Remedy(True, "the remains of an interrupted creation are removed")
+    INCOMPLETE_DELETION = Remedy(True, "the remains of an interrupted deletion are removed")
     ORPHANED_NAME = Remedy(True, "the name is freed: no list has it")
     ORPHANED_TOKEN = Remedy(True, "the token is revoked: it works for no workspace that there is")
 

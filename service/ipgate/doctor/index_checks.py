@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from ipgate.doctor.findings import Finding, Problem
 from ipgate.doctor.resource_checks import ABANDONED
 from ipgate.domain.errors import shown
-from ipgate.domain.shards import shard_of
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
@@ -32,50 +31,58 @@ class IndexChecks:
             yield Finding(at.key, Problem.ORPHANED_ENTRY, detail, facts=(at.id, value))
 
     async def _held(self, digest: str, workspace: str, key: str, tip: str) -> bool:
-        name = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
+        name = key_names.of("key", workspace, key)
         fields = ("etag", "digest", "indexed", "reserved", "reserved_at")
         etag, held, indexed, reserved, at = await self._reader.execute("HMGET", name, *fields)
         coming = reserved == tip and self._now - int(at or 0) < ABANDONED
         return held == digest and (coming or bool(etag and indexed == tip))
 
     async def workspace(self, at: ParsedKey, member: str) -> Finding | None:
-        return await self._leads(at, member, f"{at.prefix}ws:{member}")
+        return await self._leads(at, member, key_names.of("workspace", member))
 
     async def allow_list(self, at: ParsedKey, member: str) -> Finding | None:
-        return await self._leads(at, member, at.allow_list(member))
+        return await self._leads(at, member, key_names.of("list", at.workspace, member))
 
     async def api_key(self, at: ParsedKey, member: str) -> Finding | None:
-        return await self._leads(at, member, at.api_key(member))
+        return await self._leads(at, member, key_names.of("key", at.workspace, member))
 
     async def list_name(self, at: ParsedKey, member: str) -> Finding | None:
         holder = await self._reader.execute("HGET", at.key, member)
         if holder is None:
             return None
-        if await self._reader.execute("HGET", at.allow_list(holder), "folded") == member:
+        if (
+            await self._reader.execute("HGET", key_names.of("list", at.workspace, holder), "folded")
+            == member
+        ):
             return None
         detail = f"the name {shown(member)} leads to the list {holder}, which does not have it"
         return Finding(at.key, Problem.ORPHANED_NAME, detail, member, (member, holder))
 
     async def list_key(self, at: ParsedKey, member: str) -> Finding | None:
         """A key that the list has as linked."""
-        if not await self._live(at.allow_list(at.id)):
+        if not await self._live(key_names.of("list", at.workspace, at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a list that is missing", member)
-        lists = at.api_key(member) + ":lists"
-        if await self._live(at.api_key(member)) and await self._reader.execute(
-            "SISMEMBER", lists, at.id
-        ):
+        lists = key_names.of("key-lists", at.workspace, member)
+        if await self._live(
+            key_names.of("key", at.workspace, member)
+        ) and await self._reader.execute("SISMEMBER", lists, at.id):
             return None
         detail = f"has the API key {member}, which is not linked to the list"
         return Finding(at.key, Problem.ONE_SIDED_LINK, detail, member)
 
     async def key_list(self, at: ParsedKey, member: str) -> Finding | None:
         """A list that the key has as linked, which is what decisions go by."""
-        if not await self._live(at.api_key(at.id)):
+        if not await self._live(key_names.of("key", at.workspace, at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a key that is missing", member)
-        if not await self._live(at.allow_list(member)):
+        if not await self._live(key_names.of("list", at.workspace, member)):
             detail = f"the key is linked to the list {member}, which is missing"
             return Finding(at.key, Problem.MISSING_LIST, detail, member)
-        if await self._reader.execute("ZSCORE", at.allow_list(member) + ":keys", at.id) is None:
+        if (
+            await self._reader.execute(
+                "ZSCORE", key_names.of("list-keys", at.workspace, member), at.id
+            )
+            is None
+        ):
             detail = f"the list {member} does not know of its link to the key"
             facts = ("link", at.id, member)
             return Finding(at.key, Problem.NOT_INDEXED, detail, member, facts)
@@ -83,19 +90,21 @@ class IndexChecks:
 
     async def token_id(self, at: ParsedKey, member: str) -> Finding | None:
         digest = await self._reader.execute("HGET", at.key, member)
-        held = await self._reader.execute("HGET", f"{at.prefix}token:{digest}", "id")
+        held = await self._reader.execute("HGET", key_names.of("token", identifier=digest), "id")
         if digest is None or held == member:
             return None
         return Finding(at.key, Problem.DANGLING, f"the token {member} is missing", member)
 
     async def token(self, at: ParsedKey, member: str) -> Finding | None:
-        if await self._reader.execute("HEXISTS", at.prefix + "token-ids", member):
+        if await self._reader.execute("HEXISTS", key_names.of("token-ids"), member):
             return None
         return Finding(at.key, Problem.DANGLING, f"the token {member} is missing", member)
 
     async def workspace_token(self, at: ParsedKey, member: str) -> Finding | None:
-        digest = await self._reader.execute("HGET", at.prefix + "token-ids", member)
-        workspace = await self._reader.execute("HGET", f"{at.prefix}token:{digest}", "workspace")
+        digest = await self._reader.execute("HGET", key_names.of("token-ids"), member)
+        workspace = await self._reader.execute(
+            "HGET", key_names.of("token", identifier=digest), "workspace"
+        )
         if workspace == at.workspace:
             return None
         detail = f"the token {member} does not work for this workspace, or is missing"

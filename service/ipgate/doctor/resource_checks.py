@@ -2,39 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from ipgate.doctor.findings import Finding, Problem
 from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import shown
-from ipgate.domain.resources import Role
-from ipgate.domain.shards import shard_of
-from ipgate.domain.texts import check_description, check_display_name, folded
+from ipgate.domain.texts import folded
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
+from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE, Schema
 
 ABANDONED = 60
 """Seconds after which a reservation is abandoned, as in prelude.lua."""
-
-_TIP = "[0-9a-f]{16}"
-_NUMBER = "[0-9]{1,19}"
-_FLAG = "[01]"
-_STAMPS = {"created": _NUMBER, "updated": _NUMBER, "etag": _TIP, "rev": _NUMBER}
-_WORKSPACE = _STAMPS | {"require": _FLAG, "default_on": _FLAG, "default": "[a-z0-9-]*"}
-_LIST = _STAMPS | {"span": _NUMBER, "ranges_tip": _TIP}
-_KEY = _STAMPS | {
-    "disabled": _FLAG,
-    "expire": "(-?[0-9]{1,21})?",
-    "digest": "[0-9a-f]{64}",
-    "indexed": _TIP,
-}
-_TOKEN = _STAMPS | {
-    "id": "[a-z][a-z0-9-]{0,62}",
-    "expire": "(-?[0-9]{1,21})?",
-    "role": "|".join(role.value for role in Role if role is not Role.ROOT),
-    "workspace": "[a-z0-9-]*",
-}
 
 
 class ResourceChecks:
@@ -46,27 +26,27 @@ class ResourceChecks:
 
     async def workspace(self, at: ParsedKey) -> AsyncIterator[Finding]:
         fields = await self._fields(at.key)
-        for fault in _faults(at, fields, _WORKSPACE):
-            yield fault
-        if await self._missing(at.prefix + "workspaces", at.workspace):
+        for finding in _damage(at, fields, WORKSPACE):
+            yield finding
+        if await self._missing(key_names.of_shard("workspaces", at.shard), at.workspace):
             yield _not_indexed(at, "workspaces", "workspace", at.workspace)
         default = fields.get("default", "")
-        if default and not await self._live(at.allow_list(default)):
+        if default and not await self._live(key_names.of("list", at.workspace, default)):
             yield Finding(at.key, Problem.BAD_DEFAULT, f"the default list {default} is missing")
         elif not default and fields.get("default_on") == "1":
             yield Finding(at.key, Problem.BAD_DEFAULT, "the default is on, and names no list")
 
     async def allow_list(self, at: ParsedKey) -> AsyncIterator[Finding]:
         fields = await self._fields(at.key)
-        for fault in _faults(at, fields, _LIST):
-            yield fault
-        for violation in check_description("description", fields.get("description", "")):
-            yield Finding(at.key, Problem.BAD_FIELD, violation.description, "description")
-        if not await self._live(at.owner):
+        for finding in _damage(at, fields, ALLOW_LIST):
+            yield finding
+        if not await self._live(key_names.of("workspace", at.workspace)):
             yield Finding(at.key, Problem.DANGLING, "its workspace is missing")
-        if await self._missing(at.owner + ":lists", at.id):
+        if await self._missing(key_names.of("lists", at.workspace), at.id):
             yield _not_indexed(at, "lists", "list", at.id)
-        if not await self._reader.execute("SCARD", at.key + ":ranges"):
+        if not await self._reader.execute(
+            "SCARD", key_names.of("list-ranges", at.workspace, at.id)
+        ):
             yield Finding(at.key, Problem.BAD_RANGES, "the list has no range")
         name = fields.get("folded", "")
         display_name = fields.get("display_name", "")
@@ -74,17 +54,19 @@ class ResourceChecks:
         if not name or (display_name.isascii() and name != folded(display_name)):
             detail = "folded is not the folded display name"
             yield Finding(at.key, Problem.BAD_FIELD, detail, "folded")
-        holder = await self._reader.execute("HGET", at.owner + ":list-names", name)
+        holder = await self._reader.execute("HGET", key_names.of("list-names", at.workspace), name)
         if holder == at.id:
             return
-        if holder and name == await self._reader.execute("HGET", at.allow_list(holder), "folded"):
+        if holder and name == await self._reader.execute(
+            "HGET", key_names.of("list", at.workspace, holder), "folded"
+        ):
             detail = f"its display name is that of the list {holder}"
             yield Finding(at.key, Problem.NAME_TAKEN, detail)
         else:
             yield _not_indexed(at, "list-names", "list", at.id)
 
     async def ranges(self, at: ParsedKey) -> AsyncIterator[Finding]:
-        if not await self._live(at.allow_list(at.id)):
+        if not await self._live(key_names.of("list", at.workspace, at.id)):
             yield Finding(at.key, Problem.DANGLING, "belongs to a list that is missing")
         async for page in self._reader.members(at.key, "set"):
             for text in page:
@@ -111,11 +93,11 @@ class ResourceChecks:
             yield Finding(at.key, Problem.BAD_FIELD, "has no etag, so the key is not there", "etag")
 
     async def _live_key(self, at: ParsedKey, fields: dict[str, str]) -> AsyncIterator[Finding]:
-        for fault in _faults(at, fields, _KEY):
-            yield fault
-        if not await self._live(at.owner):
+        for finding in _damage(at, fields, API_KEY):
+            yield finding
+        if not await self._live(key_names.of("workspace", at.workspace)):
             yield Finding(at.key, Problem.DANGLING, "its workspace is missing")
-        if await self._missing(at.owner + ":keys", at.id):
+        if await self._missing(key_names.of("keys", at.workspace), at.id):
             yield _not_indexed(at, "keys", "key", at.id)
         digest, indexed = fields.get("digest", ""), fields.get("indexed", "")
         entry = await self._reader.execute("GET", key_names.digest(digest))
@@ -133,7 +115,7 @@ class ResourceChecks:
         """The API key that an index entry names, if that is live and has the digest."""
         workspace, _, rest = entry.partition("/")
         key, _, indexed = rest.partition("/")
-        name = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}"
+        name = key_names.of("key", workspace, key)
         held = await self._reader.execute("HMGET", name, "etag", "digest", "indexed")
         return f"{workspace}/{key}" if held[0] and held[1:] == [digest, indexed] else None
 
@@ -143,17 +125,17 @@ class ResourceChecks:
 
     async def token(self, at: ParsedKey) -> AsyncIterator[Finding]:
         fields = await self._fields(at.key)
-        for fault in _faults(at, fields, _TOKEN):
-            yield fault
+        for finding in _damage(at, fields, ACCESS_TOKEN):
+            yield finding
         token, workspace = fields.get("id", ""), fields.get("workspace", "")
-        held = await self._reader.execute("HGET", at.prefix + "token-ids", token)
-        indexes = (at.prefix + "tokens", f"{at.prefix}ws-tokens:{workspace}")
+        held = await self._reader.execute("HGET", key_names.of("token-ids"), token)
+        indexes = (key_names.of("tokens"), key_names.of("ws-tokens", workspace))
         missing = await asyncio.gather(*(self._missing(index, token) for index in indexes))
         if held is None or any(missing):
             yield _not_indexed(at, "the tokens", "token", at.id)
         elif held != at.id:
             yield Finding(at.key, Problem.DANGLING, f"the id {token} leads to another token")
-        owner = f"{key_names.shard_prefix(shard_of(workspace))}ws:{workspace}"
+        owner = key_names.of("workspace", workspace)
         if workspace and not await self._live(owner):
             detail = f"works for the workspace {workspace}, which is missing"
             yield Finding(at.key, Problem.ORPHANED_TOKEN, detail, facts=(token, workspace))
@@ -169,18 +151,19 @@ class ResourceChecks:
         return await self._reader.execute("ZSCORE", index, member) is None
 
 
-def _faults(at: ParsedKey, fields: dict[str, str], forms: dict[str, str]) -> Sequence[Finding]:
-    """What is wrong with the fields of a resource that was not deleted meanwhile."""
-    if not fields:
+def _damage(at: ParsedKey, stored: dict[str, str], schema: Schema) -> list[Finding]:
+    """Return what is wrong with the fields of a resource, unless it was deleted since."""
+    if not stored:
         return []
-    found = [
-        Finding(at.key, Problem.BAD_FIELD, f"{field} is {shown(fields.get(field, ''))}", field)
-        for field, form in forms.items()
-        if not re.fullmatch(form, fields.get(field, ""))
+    return [
+        Finding(
+            at.key,
+            Problem.BAD_FIELD,
+            f"is {shown(stored.get(violation.field, ''))}: {violation.description}",
+            violation.field,
+        )
+        for violation in schema.damage(stored)
     ]
-    name = check_display_name("display_name", fields.get("display_name", ""))
-    found += [Finding(at.key, Problem.BAD_FIELD, each.description, each.field) for each in name]
-    return found
 
 
 def _not_indexed(at: ParsedKey, index: str, *facts: str) -> Finding:

@@ -26,7 +26,7 @@ class ShardChecks:
     async def meta(self, at: ParsedKey) -> AsyncIterator[Finding]:
         fields = await self._reader.execute("HGETALL", at.key)
         if not fields:
-            if await self._reader.execute("EXISTS", at.prefix + "workspaces"):
+            if await self._reader.execute("EXISTS", key_names.of_shard("workspaces", at.shard)):
                 yield Finding(at.key, Problem.BAD_META, "is missing, though the shard holds data")
             return
         if fields.get("schema") in IMPORTS:

@@ -1,4 +1,4 @@
-"""Client addresses and the ranges of allow lists (design, section 2).
+"""Client addresses and the ranges of allow lists (docs/rules.md).
 
 An IPv4 address is an int of 32 bits. A range is packed into one int, `base << 6 | prefix length`,
 which orders ranges by their first address and wider before narrower.

@@ -1,7 +1,7 @@
 """Secrets that ipgate mints, and the digests by which it knows them.
 
 A minted secret is a prefix, 256 random bits in base 62, and a CRC-32 of both in hexadecimal. The
-checksum lets a mistyped secret be turned away without a look-up; it is no protection by itself.
+checksum lets a mistyped secret be turned away without a look-up; it is no protection.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The rules of `Authorize` in their order (design, section 2); the first that applies decides."""
+"""The rules of `Authorize` in their order (docs/rules.md); the first that applies decides."""
 
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -45,7 +45,7 @@ Lists = Compiled | tuple[Compiled, ...]
 
 
 class KeyRules(Protocol):
-    """What decides about an API key by itself. `expire_time`: ns since 1970, None for never.
+    """The part of a policy that concerns the API key alone. `expire_time`: ns since 1970, None for never.
     `lists`: () if it is linked to none."""
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipgate.domain.characters import readable
 
 MAX_VIOLATIONS = 100
-"""At most this many violations are reported of one request (design, section 2)."""
+"""Violations that are reported of one request, at most (docs/errors.md)."""
 
 _SHOWN = 80
 _SEARCHED = 500
@@ -42,7 +42,7 @@ def shown(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong with a request: `field` is its path, `description` says what and how to mend it."""
+    """One thing wrong with a request: `field` is its path, `description` says what is wrong and how to fix it."""
 
     field: str
     description: str
@@ -67,7 +67,7 @@ class IpgateError(Exception):
 
 
 class InvalidArgument(IpgateError):
-    """The request is wrong whatever the state; all that is wrong with it at once."""
+    """The request is malformed, whatever the state; all violations together."""
 
     reason = "INVALID_ARGUMENT"
 
@@ -104,7 +104,7 @@ class AlreadyExists(IpgateError):
 
 
 class Conflict(IpgateError):
-    """Somebody else changed the resource meanwhile."""
+    """Another caller has changed the resource."""
 
     reason = "ETAG_MISMATCH"
 

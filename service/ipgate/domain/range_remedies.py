@@ -1,4 +1,4 @@
-"""Why a text is not a range, and what to write instead (design, section 2).
+"""Why a text is not a range, and what to write instead (docs/range-files.md).
 
 A remedy is quoted, works as it stands, and says so where it covers more than the text did.
 """

@@ -50,7 +50,7 @@ class Affected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a change does to ranges and API keys (design, section 3).
+    """What a change does to ranges and API keys (`Effect` in protos/ipgate/v1/admin.proto).
 
     `unlinked_access`: how API keys without an allow list are judged after the change; None if the
     change does not alter that.

@@ -9,14 +9,14 @@ MAX_HEADERS = 128
 """Entries of it."""
 
 MAX_STREAMS = 256
-"""Calls that may be under way on one connection."""
+"""Concurrent calls on one connection."""
 
 HANDSHAKE = 10
 """For a connection to get as far as HTTP/2."""
 
 PING_AFTER = 60
 PING_TIMEOUT = 20
-"""A peer that is gone without a word is found by pings; one that answers none is given up."""
+"""Pings find peers that have vanished. A connection whose peer does not answer is closed."""
 
 IDLE = 600
 """For a connection without calls."""
@@ -55,7 +55,7 @@ GOAWAY_AFTER = 0.1
 """Between asking the peer to begin no more calls and saying which were taken up: a round trip."""
 
 LINGER, LINGER_BYTES = 0.5, 8 << 20
-"""For a peer that broke the protocol to read why its connection ends, and bytes that it may send meanwhile."""
+"""For a peer that broke the protocol to read why its connection ends, and bytes that it may send in that time."""
 
 DISCARD = 5.0
 """For a peer to stop sending on a stream that was answered with an error."""

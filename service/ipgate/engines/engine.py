@@ -27,10 +27,10 @@ class Engine(Protocol):
         """Serves new connections with these. Raises OSError."""
 
     async def stop(self, grace: float) -> None:
-        """Takes no more calls; those under way get `grace` seconds."""
+        """Takes no more calls; those in flight get `grace` seconds."""
 
     async def ended(self) -> None:
-        """Returns when the server has ended, by `stop` or by itself."""
+        """Returns when the server has ended, by `stop` or unexpectedly."""
 
 
 Build = Callable[[Settings, Place, Mapping[str, Method], Authenticator, TlsFiles | None], Engine]

@@ -98,7 +98,7 @@ class PolicyCache:
         return True
 
     def add_negative(self, subject: str | bytes) -> None:
-        """Remember a name or a digest as unknown, in place of the oldest one if need be."""
+        """Remember a name or a digest as unknown, instead of the oldest one if the table is full."""
         _remember(self.negative, subject, None, MAX_NEGATIVE)
 
     def add_token(self, digest: bytes, token: TokenFacts | None) -> None:

@@ -17,7 +17,7 @@ _ANYBODY = frozenset(Role)
 
 
 class Size(Enum):
-    """What a request holds, which says how large it may be (design, section 3)."""
+    """What a request holds, which says how large it may be (docs/security.md, "Bounds")."""
 
     QUESTION = "a question"
     RESOURCE = "names and texts of a resource"

@@ -11,10 +11,9 @@ from ipgate.domain.names import (
     parse_siblings,
     parse_workspace,
 )
-from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, changes_in, key_out, time_in
+from ipgate.rpc.convert import all_in_steps, changes_in, key_in, key_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.api_keys import ApiKeyStore
@@ -30,16 +29,9 @@ class ApiKeyServicer:
     async def CreateApiKey(
         self, request: admin.CreateApiKeyRequest, options: WriteOptions
     ) -> admin.CreateApiKeyResponse:
-        given = request.api_key
         workspace = parse_workspace("parent", request.parent)
         result, credential = await self.api_keys.create(
-            ApiKey(
-                workspace=workspace,
-                id=request.api_key_id,
-                display_name=given.display_name,
-                disabled=given.disabled,
-                expire_time=time_in("api_key", given, "expire_time"),
-            ),
+            key_in(request.api_key, workspace, request.api_key_id),
             request.credential_sha256,
             options,
         )
@@ -68,10 +60,8 @@ class ApiKeyServicer:
     async def UpdateApiKey(
         self, request: admin.UpdateApiKeyRequest, options: WriteOptions
     ) -> admin.UpdateApiKeyResponse:
-        given = request.api_key
-        permitted = ("display_name", "disabled", "expire_time")
-        workspace, key = parse_child("api_key.name", given.name, API_KEYS)
-        changes = changes_in("api_key", given, request.update_mask, permitted)
+        workspace, key = parse_child("api_key.name", request.api_key.name, API_KEYS)
+        changes = changes_in("api_key", request.api_key, request.update_mask)
         result = await self.api_keys.update(workspace, key, changes, options)
         return admin.UpdateApiKeyResponse(
             api_key=key_out(result.resource), **change_out(result, workspace)

@@ -42,6 +42,60 @@ _ROLES: dict[Role, Any] = {
 _ROLES_BACK = {value: role for role, value in _ROLES.items()}
 
 
+MUTABLE = {
+    "workspace": ("display_name", "require_allow_list"),
+    "allow_list": ("display_name", "description", "ranges"),
+    "api_key": ("display_name", "disabled", "expire_time"),
+}
+"""The fields that an update may change, by the request's field that has the resource."""
+
+
+def workspace_in(message: resources.Workspace, identifier: str) -> Workspace:
+    """Return the workspace of a request to create it; its default list is "" or a resource name."""
+    return Workspace(
+        id=identifier,
+        display_name=message.display_name,
+        require_allow_list=message.require_allow_list,
+        default_enabled=message.default_allow_list.enabled,
+        default_list=message.default_allow_list.allow_list,
+    )
+
+
+def list_in(message: resources.AllowList, workspace: str, identifier: str) -> AllowList:
+    """Return the allow list of a request to create it."""
+    return AllowList(
+        workspace=workspace,
+        id=identifier,
+        display_name=message.display_name,
+        description=message.description,
+        ranges=message.ranges,
+    )
+
+
+def key_in(message: resources.ApiKey, workspace: str, identifier: str) -> ApiKey:
+    """Return the API key of a request to create it. Raises InvalidArgument."""
+    return ApiKey(
+        workspace=workspace,
+        id=identifier,
+        display_name=message.display_name,
+        disabled=message.disabled,
+        expire_time=time_in("api_key", message, "expire_time"),
+    )
+
+
+def token_in(
+    message: resources.AccessToken, role: Role, workspace: str, identifier: str
+) -> AccessToken:
+    """Return the access token of a request to create it. Raises InvalidArgument."""
+    return AccessToken(
+        id=identifier,
+        role=role,
+        display_name=message.display_name,
+        workspace=workspace,
+        expire_time=time_in("access_token", message, "expire_time"),
+    )
+
+
 def workspace_out(workspace: Workspace) -> resources.Workspace:
     default = workspace.default_list
     stamps = workspace.stamps
@@ -144,14 +198,16 @@ def time_in(field: str, message: Message, name: str) -> int | None:
     return instant
 
 
-def changes_in(
-    field: str, message: Message, mask: FieldMask, permitted: Sequence[str]
-) -> dict[str, Any]:
-    """The permitted fields of a resource that an update changes, with their values.
+def changes_in(field: str, message: Message, mask: FieldMask) -> dict[str, Any]:
+    """Return the attributes that an update changes, with their values.
 
-    Without a mask these are the fields that are set. Raises InvalidArgument for a mask that names
-    another field, and if there is nothing to change.
+    `field`: that of the request that has the resource. Without a mask, an update changes the fields that are
+    set.
+
+    Raises:
+        InvalidArgument: the mask names a field that is not MUTABLE, or nothing is to be changed.
     """
+    permitted = MUTABLE[field]
     known = ", ".join(permitted)
     if len(mask.paths) > _MAX_PATHS:
         text = f"has {len(mask.paths)} paths; use {known} or *"
@@ -171,8 +227,11 @@ def changes_in(
         paths = list(permitted)
     if not paths:
         raise InvalidArgument.of("update_mask", f"names nothing to change; use {known} or *")
+    fields = message.DESCRIPTOR.fields_by_name
     return {
-        name: time_in(field, message, name) if name == "expire_time" else getattr(message, name)
+        name: time_in(field, message, name)
+        if fields[name].message_type is Timestamp.DESCRIPTOR
+        else getattr(message, name)
         for name in paths
     }
 

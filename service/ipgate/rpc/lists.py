@@ -13,10 +13,16 @@ from ipgate.domain.names import (
     parse_siblings,
     parse_workspace,
 )
-from ipgate.domain.resources import AllowList
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, changes_in, key_out, list_in_steps, list_out
+from ipgate.rpc.convert import (
+    all_in_steps,
+    changes_in,
+    key_out,
+    list_in,
+    list_in_steps,
+    list_out,
+)
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.lists import ListStore
@@ -32,18 +38,9 @@ class ListServicer:
     async def CreateAllowList(
         self, request: admin.CreateAllowListRequest, options: WriteOptions
     ) -> admin.CreateAllowListResponse:
-        given = request.allow_list
         workspace = parse_workspace("parent", request.parent)
-        result = await self.lists.create(
-            AllowList(
-                workspace=workspace,
-                id=request.allow_list_id,
-                display_name=given.display_name,
-                description=given.description,
-                ranges=given.ranges,
-            ),
-            options,
-        )
+        allow_list = list_in(request.allow_list, workspace, request.allow_list_id)
+        result = await self.lists.create(allow_list, options)
         return admin.CreateAllowListResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)
         )
@@ -70,10 +67,8 @@ class ListServicer:
     async def UpdateAllowList(
         self, request: admin.UpdateAllowListRequest, options: WriteOptions
     ) -> admin.UpdateAllowListResponse:
-        given = request.allow_list
-        permitted = ("display_name", "description", "ranges")
-        workspace, allow_list = parse_child("allow_list.name", given.name, ALLOW_LISTS)
-        changes = changes_in("allow_list", given, request.update_mask, permitted)
+        workspace, allow_list = parse_child("allow_list.name", request.allow_list.name, ALLOW_LISTS)
+        changes = changes_in("allow_list", request.allow_list, request.update_mask)
         result = await self.lists.update(workspace, allow_list, changes, options)
         return admin.UpdateAllowListResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from ipgate import cooperative
 from ipgate.admin.tokens import Tokens, check_role
 from ipgate.domain.names import parse_token, parse_workspace
-from ipgate.domain.resources import AccessToken
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, role_in, time_in, token_out
+from ipgate.rpc.convert import all_in_steps, role_in, token_in, token_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.v1 import admin_pb2 as admin
@@ -21,15 +20,13 @@ class TokenServicer:
     async def CreateAccessToken(
         self, request: admin.CreateAccessTokenRequest, options: WriteOptions
     ) -> admin.CreateAccessTokenResponse:
-        given = request.access_token
-        workspace = given.workspace
+        workspace = request.access_token.workspace
         result, secret = await self.tokens.create(
-            AccessToken(
-                id=request.access_token_id,
-                role=check_role(role_in(given.role)),
-                display_name=given.display_name,
-                workspace=parse_workspace("access_token.workspace", workspace) if workspace else "",
-                expire_time=time_in("access_token", given, "expire_time"),
+            token_in(
+                request.access_token,
+                check_role(role_in(request.access_token.role)),
+                parse_workspace("access_token.workspace", workspace) if workspace else "",
+                request.access_token_id,
             ),
             options,
         )

@@ -10,7 +10,7 @@ from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_works
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, changes_in, workspace_out
+from ipgate.rpc.convert import all_in_steps, changes_in, workspace_in, workspace_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.store.workspaces import WorkspaceStore
@@ -26,14 +26,7 @@ class WorkspaceServicer:
     async def CreateWorkspace(
         self, request: admin.CreateWorkspaceRequest, options: WriteOptions
     ) -> admin.CreateWorkspaceResponse:
-        given = request.workspace
-        workspace = Workspace(
-            id=request.workspace_id,
-            display_name=given.display_name,
-            require_allow_list=given.require_allow_list,
-            default_enabled=given.default_allow_list.enabled,
-            default_list=given.default_allow_list.allow_list,
-        )
+        workspace = workspace_in(request.workspace, request.workspace_id)
         result = await self.workspaces.create(workspace, options)
         return admin.CreateWorkspaceResponse(**_changed(result))
 
@@ -59,11 +52,9 @@ class WorkspaceServicer:
     async def UpdateWorkspace(
         self, request: admin.UpdateWorkspaceRequest, options: WriteOptions
     ) -> admin.UpdateWorkspaceResponse:
-        given = request.workspace
-        permitted = ("display_name", "require_allow_list")
         result = await self.workspaces.update(
-            parse_workspace("workspace.name", given.name),
-            changes_in("workspace", given, request.update_mask, permitted),
+            parse_workspace("workspace.name", request.workspace.name),
+            changes_in("workspace", request.workspace, request.update_mask),
             options,
         )
         return admin.UpdateWorkspaceResponse(**_changed(result))

@@ -1,10 +1,9 @@
 """API keys in the store, and the index that leads from a credential's digest to its key.
 
-The index lies outside the shard, so that creating and deleting take several steps. Their order
-makes a crash in between harmless: a key becomes visible only with its index entry in place, and is
-gone for good before its index entry is. An entry names the creation that wrote it, so that none is
-taken for another's; one that leads to no live key decides nothing, and is replaced when the digest
-is registered anew.
+The index lies outside the shard, so creating and deleting a key take several steps. Their order makes a crash
+in between harmless: a key becomes visible only with its index entry in place, and is deleted permanently before
+its index entry is. An entry names the creation that wrote it, so entries are never confused. An entry that leads
+to no live key decides nothing, and is replaced when the digest is registered again.
 """
 
 import logging
@@ -22,7 +21,7 @@ from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
-from ipgate.store.key_names import shard_prefix
+from ipgate.store.schema import API_KEY, WORKSPACE
 from ipgate.store.scripts import Outcome, Scripts
 from ipgate.store.topology import FAULTS
 
@@ -62,9 +61,7 @@ class ApiKeyStore:
                 key.workspace,
                 key.id,
                 options,
-                display_name=key.display_name,
-                disabled="1" if key.disabled else "0",
-                expire=_instant(key.expire_time),
+                fields=API_KEY.encode_resource(key),
                 **reservation,
             )
         except (AlreadyExists, Conflict, LimitExceeded, NotFound):
@@ -83,22 +80,21 @@ class ApiKeyStore:
             kind="key",
             workspace=workspace,
             id=key,
-            key=f"{shard_prefix(shard_of(workspace))}ws:{workspace}:key:{key}",
+            key=key_names.of("key", workspace, key),
             name=key_name(workspace, key),
         )
         return read_key(outcome, workspace, outcome.view)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
         """Raises NotFound for the workspace."""
-        owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
             kind="key",
             workspace=workspace,
-            owner=owner,
+            owner=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
-            index=owner + ":keys",
+            index=key_names.of("keys", workspace),
             after=after,
             size=size,
         )
@@ -106,14 +102,8 @@ class ApiKeyStore:
     async def update(
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """`changes`: values for `display_name`, `disabled`, `expire_time`. Raises NotFound, Conflict."""
-        stored: dict[str, str] = {}
-        if "display_name" in changes:
-            stored["display_name"] = changes["display_name"]
-        if "disabled" in changes:
-            stored["disabled"] = "1" if changes["disabled"] else "0"
-        if "expire_time" in changes:
-            stored["expire"] = _instant(changes["expire_time"])
+        """Changes attributes. Raises NotFound, Conflict."""
+        stored = API_KEY.encode(changes)
         outcome = await self._change("key_update", workspace, key, options, set=stored)
         return outcome.result(read_key(outcome, workspace, outcome.view), options)
 
@@ -164,17 +154,17 @@ class ApiKeyStore:
     async def abandon(
         self, workspace: str, key: str, *, digest: str, reserved: str, mine: bool = False
     ) -> None:
-        """Cleans up after a creation that was cut off or refused. `mine`: it is the caller's own,
+        """Cleans up after an interrupted or rejected creation. `mine`: it is the caller's own,
         and need not be old."""
         await self._replace(digest, f"{workspace}/{key}/{reserved}", "")
         await self._change("key_abandon", workspace, key, reserved=reserved, mine=mine)
 
     async def forget(self, workspace: str, key: str, *, digest: str, deleted: str) -> None:
-        """Cleans up after a deletion that was cut off."""
+        """Cleans up after an interrupted deletion."""
         try:
             former = await self._check_free(digest)
         except AlreadyExists:
-            former = None  # the credential was registered anew
+            former = None  # the credential was registered again
         if former is not None:
             await self._replace(digest, former, "")
         await self._change("key_forget", workspace, key, deleted=deleted)
@@ -244,22 +234,16 @@ def read_key(outcome: Outcome, workspace: str, view: Any) -> ApiKey:
         return ApiKey(
             workspace=workspace,
             id=view["id"],
-            display_name=fields["display_name"],
-            disabled=fields["disabled"] == "1",
-            expire_time=int(fields["expire"]) if fields["expire"] else None,
             lists=lists,
-            access=_access(lists, view["workspace"]),
+            access=_access(lists, WORKSPACE.decode(view["workspace"])),
             stamps=outcome.stamps(fields),
+            **API_KEY.decode(fields),
         )
 
 
-def _access(lists: tuple[str, ...], workspace: dict[str, str]) -> Access:
+def _access(lists: tuple[str, ...], workspace: dict[str, Any]) -> Access:
     if lists:
         return Access.LISTS
-    if workspace["default_on"] == "1":
+    if workspace["default_enabled"]:
         return Access.DEFAULT
-    return Access.CLOSED if workspace["require"] == "1" else Access.UNRESTRICTED
-
-
-def _instant(time: int | None) -> str:
-    return "" if time is None else str(time)
+    return Access.CLOSED if workspace["require_allow_list"] else Access.UNRESTRICTED

@@ -18,7 +18,7 @@ SOCKET_TIMEOUT = BLOCK + 1.0
 """For the feed's own connection: a store that hangs is noticed soon after."""
 
 COUNT = 500
-"""At most this many changes of a shard are read at once."""
+"""Changes of a shard that are read together, at most."""
 
 _HEADS = """
 local heads = {}

@@ -9,9 +9,10 @@ from ipgate.domain.resources import AllowList, ApiKey, Page
 from ipgate.domain.shards import shard_of
 from ipgate.domain.texts import folded
 from ipgate.domain.writing import WriteOptions, WriteResult
+from ipgate.store import key_names
 from ipgate.store.api_keys import read_key
 from ipgate.store.broken import reading
-from ipgate.store.key_names import shard_prefix
+from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
 
 MOST_UNLINKED = 50_000
@@ -52,10 +53,8 @@ class ListStore:
             options,
             " ".join(new.ranges),
             parent=workspace_name(allow_list.workspace),
-            display_name=allow_list.display_name,
-            folded=folded(allow_list.display_name),
-            description=allow_list.description,
-            span=str(new.span),
+            fields=ALLOW_LIST.encode_resource(allow_list)
+            | {"folded": folded(allow_list.display_name), "span": str(new.span)},
             limit=limit,
         )
         if not options.validate_only:
@@ -70,22 +69,21 @@ class ListStore:
             kind="list",
             workspace=workspace,
             id=allow_list,
-            key=_key(workspace, allow_list),
+            key=key_names.of("list", workspace, allow_list),
             name=list_name(workspace, allow_list),
         )
         return read_list(outcome, workspace, outcome.view)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
         """Without their ranges. Raises NotFound for the workspace."""
-        owner = f"{shard_prefix(shard_of(workspace))}ws:{workspace}"
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_list(outcome, workspace, view),
             kind="list",
             workspace=workspace,
-            owner=owner,
+            owner=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
-            index=owner + ":lists",
+            index=key_names.of("lists", workspace),
             after=after,
             size=size,
         )
@@ -96,23 +94,20 @@ class ListStore:
         allow_list: str,
         options: WriteOptions,
         *,
-        display_name: str | None = None,
-        description: str | None = None,
+        changes: dict[str, Any],
         new: NewRanges | None = None,
     ) -> WriteResult[AllowList]:
-        """Changes what is given. Raises NotFound, Conflict, AlreadyExists."""
-        changes = {
-            "display_name": display_name,
-            "folded": None if display_name is None else folded(display_name),
-            "description": description,
-        }
+        """Changes attributes, and the ranges if there are `new` ones. Raises NotFound, Conflict, AlreadyExists."""
+        stored = ALLOW_LIST.encode(changes)
+        if "display_name" in changes:
+            stored["folded"] = folded(changes["display_name"])
         outcome = await self._change(
             "list_update",
             workspace,
             allow_list,
             options,
             " ".join(new.ranges) if new else "",
-            set={field: value for field, value in changes.items() if value is not None},
+            set=stored,
             span=str(new.span) if new else None,
         )
         return outcome.result(read_list(outcome, workspace, outcome.view), options)
@@ -186,15 +181,14 @@ class ListStore:
 
     async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
         """Raises NotFound for the list."""
-        owner = _key(workspace, allow_list)
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
             kind="key",
             workspace=workspace,
-            owner=owner,
+            owner=key_names.of("list", workspace, allow_list),
             name=list_name(workspace, allow_list),
-            index=owner + ":keys",
+            index=key_names.of("list-keys", workspace, allow_list),
             after=after,
             size=size,
         )
@@ -226,13 +220,8 @@ def read_list(outcome: Outcome, workspace: str, view: Any) -> AllowList:
         return AllowList(
             workspace=workspace,
             id=view["id"],
-            display_name=fields["display_name"],
-            description=fields["description"],
             range_count=view["range_count"],
             linked_api_key_count=view["linked"],
             stamps=outcome.stamps(fields),
+            **ALLOW_LIST.decode(fields),
         )
-
-
-def _key(workspace: str, allow_list: str) -> str:
-    return f"{shard_prefix(shard_of(workspace))}ws:{workspace}:list:{allow_list}"

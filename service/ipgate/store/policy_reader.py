@@ -10,20 +10,25 @@ from ipgate.domain.changes import Position
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.facts import KeyFacts, ListFacts, TokenFacts, WorkspaceFacts
 from ipgate.domain.intervals import Steps
-from ipgate.domain.names import key_name, list_name
-from ipgate.domain.resources import ROOT, Caller, stored_role
+from ipgate.domain.names import key_name, list_name, workspace_name
+from ipgate.domain.resources import ROOT, Caller
 from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.store import key_names
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
+from ipgate.store.schema import ACCESS_TOKEN, API_KEY, WORKSPACE
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
 
 FEW = 2000
-"""Up to this many ranges are read at once; more are scanned in portions of this size, so that
+"""Up to this many ranges are read by one command; more are scanned in portions of this size, so that
 neither the store nor the event loop stands still for one list."""
+
+_KEY_FIELDS = ("digest", "disabled", "expire")
+_WORKSPACE_FIELDS = ("require", "default_on", "default")
+_TOKEN_FIELDS = tuple(field.name for field in ACCESS_TOKEN.fields)
 
 _SCANS = 4
 
@@ -56,37 +61,50 @@ class PolicyReader:
             if entry:
                 log.error("index entry of a credential is damaged; run ipgate doctor")
             shard = shard_of(_NOBODY)
-            await self._scripts.rules(shard, kind="key", workspace=_NOBODY, id=_NOBODY)
+            await self._scripts.rules(
+                shard, kind="key", workspace=_NOBODY, id=_NOBODY, fields=_KEY_FIELDS
+            )
             return None
         return parts[0], parts[1]
 
     async def key(self, workspace: str, key: str) -> tuple[Position, KeyFacts | None]:
-        shard = shard_of(workspace)
-        head, fields, lists = await self._scripts.rules(
-            shard, kind="key", workspace=workspace, id=key
+        head, stored, lists = await self._scripts.rules(
+            shard_of(workspace), kind="key", workspace=workspace, id=key, fields=_KEY_FIELDS
         )
-        etag, digest, disabled, expire = fields
-        if etag is None:
+        fields = _fields(_KEY_FIELDS, stored)
+        if fields is None:
             return _position(head), None
         with reading(key_name(workspace, key)):
-            known, expire_time = bytes.fromhex(digest), int(expire) if expire else None
-        return _position(head), KeyFacts(known, disabled == "1", expire_time, tuple(sorted(lists)))
+            facts = KeyFacts(
+                bytes.fromhex(API_KEY["digest"].read(fields)),
+                API_KEY["disabled"].read(fields),
+                API_KEY["expire"].read(fields),
+                tuple(sorted(lists)),
+            )
+        return _position(head), facts
 
     async def workspace(self, workspace: str) -> tuple[Position, WorkspaceFacts | None]:
-        shard = shard_of(workspace)
-        head, fields = await self._scripts.rules(shard, kind="workspace", workspace=workspace)
-        etag, require, default_on, default = fields
-        if etag is None:
+        head, stored = await self._scripts.rules(
+            shard_of(workspace),
+            kind="workspace",
+            workspace=workspace,
+            fields=_WORKSPACE_FIELDS,
+        )
+        fields = _fields(_WORKSPACE_FIELDS, stored)
+        if fields is None:
             return _position(head), None
-        # A default that is on without a list is no state that ipgate writes: it closes the keys.
-        closed = require == "1" or (default_on == "1" and not default)
-        return _position(head), WorkspaceFacts(closed, default if default_on == "1" else "")
+        with reading(workspace_name(workspace)):
+            default = WORKSPACE["default"].read(fields)
+            is_on = WORKSPACE["default_on"].read(fields)
+            # A default that is on without a list is no state that ipgate writes: it closes the keys.
+            closed = WORKSPACE["require"].read(fields) or (is_on and not default)
+        return _position(head), WorkspaceFacts(closed, default if is_on else "")
 
     async def allow_list(
         self, workspace: str, allow_list: str
     ) -> tuple[Position, ListFacts | None]:
-        """A large list is scanned, and scanned again if it changed meanwhile; one that never
-        stands still is read at once in the end."""
+        """A large list is scanned, and scanned again if it changed in that time. A list that never
+        rests is read by one command in the end."""
         for attempt in range(_SCANS + 1):
             few = FEW if attempt < _SCANS else 1 << 31
             head, tip, etag, linked, text = await self._list_head(workspace, allow_list, few)
@@ -99,17 +117,21 @@ class PolicyReader:
             head, tip_after, etag, linked, _ = await self._list_head(workspace, allow_list, 0)
             if etag is not None and tip == tip_after:
                 return head, ListFacts(etag, ranges, linked)
-        raise AssertionError("the last attempt reads the ranges at once")
+        raise AssertionError("the last attempt reads the ranges with one command")
 
     async def token(self, digest: str) -> tuple[Position, TokenFacts | None]:
-        head, fields = await self._scripts.rules(TOKEN_SHARD, kind="token", digest=digest)
-        etag, token, role, workspace, expire = fields
-        if etag is None:
+        head, stored = await self._scripts.rules(
+            TOKEN_SHARD, kind="token", digest=digest, fields=_TOKEN_FIELDS
+        )
+        if stored == ["root"]:
+            return _position(head), TokenFacts(ROOT, None)
+        fields = _fields(_TOKEN_FIELDS, stored)
+        if fields is None:
             return _position(head), None
         with reading("an access token"):
-            held = ROOT.role if token == ROOT.token else stored_role(role)
-            expire_time = int(expire) if expire else None
-        return _position(head), TokenFacts(Caller(token, held, workspace), expire_time)
+            token = ACCESS_TOKEN.decode(fields)
+            caller = Caller(token["id"], token["role"], token["workspace"])
+        return _position(head), TokenFacts(caller, token["expire_time"])
 
     async def _list_head(
         self, workspace: str, allow_list: str, few: int
@@ -126,13 +148,21 @@ class PolicyReader:
         while True:
             try:
                 cursor, members = await self._scripts.store.sscan(
-                    key_names.ranges(workspace, allow_list), cursor, count=FEW
+                    key_names.of("list-ranges", workspace, allow_list), cursor, count=FEW
                 )
             except FAULTS as fault:
                 raise unavailable(fault, writing=False) from fault
             found.update(await cooperative.run(_parse(members)))
             if not cursor:
                 return list(found)
+
+
+def _fields(names: Sequence[str], stored: Sequence[str | None]) -> dict[str, str] | None:
+    """Return the fields that are there; None for a resource without an etag, which does not exist."""
+    etag, *values = stored
+    if etag is None:
+        return None
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _parse(members: Sequence[Any]) -> Steps[list[int]]:

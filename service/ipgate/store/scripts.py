@@ -23,7 +23,7 @@ from ipgate.store.writes import ReplicatedWriter
 
 SCHEMA = "1"
 IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
-"""In place of the schema while an import is under way: before, and after all data are written."""
+"""Stand for the schema during an import: before and after all data are written."""
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class Scripts:
         replicas: int = 0,
         store_clock: StoreClock | None = None,
     ) -> None:
-        """`store_clock`: one that somebody else keeps up to date; else it is read before a change."""
+        """`store_clock`: kept up to date by the caller; without it, the clock is read before each change."""
         self.store = store
         self.store_clock = store_clock or StoreClock(clock)
         self._writer = ReplicatedWriter(store, clock.steady, replicas=replicas)
@@ -191,7 +191,7 @@ class Scripts:
             )
             schema, *_ = await self._run("initialize", shard, arguments, "")
             if schema in IMPORTS:
-                text = "an import into the store was cut off; run ipgate import with --restart"
+                text = "an import into the store was interrupted; run ipgate import with --restart"
                 raise UnusableStore(text)
             if schema != SCHEMA:
                 text = f"the store holds data of schema {schema}; this ipgate reads schema {SCHEMA}"

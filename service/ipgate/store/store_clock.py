@@ -1,6 +1,6 @@
 """What the store's clock shows, from its last reading and the steady time since.
 
-A change carries the store's time after which it must not be made any more (design, section 4): a
+A change carries the store's time after which it must not be made any more (docs/guarantees.md): a
 command that waited in a broken line changes nothing when the line comes back. A lease carries its end,
 so that a renewal that waited does not prolong it.
 """

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipgate.domain.names import token_name
-from ipgate.domain.resources import AccessToken, Page, stored_role
+from ipgate.domain.resources import AccessToken, Page
 from ipgate.domain.shards import TOKEN_SHARD
 from ipgate.domain.writing import WriteOptions, WriteResult
+from ipgate.store import key_names
 from ipgate.store.broken import reading
-from ipgate.store.key_names import shard_prefix
+from ipgate.store.schema import ACCESS_TOKEN
 from ipgate.store.scripts import Outcome, Scripts
 
 
@@ -29,10 +30,7 @@ class TokenStore:
             id=token.id,
             name=token_name(token.id),
             digest=digest,
-            display_name=token.display_name,
-            role=token.role.value,
-            workspace_of=token.workspace,
-            expire="" if token.expire_time is None else str(token.expire_time),
+            fields=ACCESS_TOKEN.encode_resource(token),
         )
         if not options.validate_only:
             token = _read(outcome, outcome.view)
@@ -40,12 +38,11 @@ class TokenStore:
 
     async def page(self, workspace: str, after: str, size: int) -> Page[AccessToken]:
         """The tokens of a workspace, of all for ""."""
-        prefix = shard_prefix(TOKEN_SHARD)
         return await self.scripts.page(
             TOKEN_SHARD,
             _read,
             kind="token",
-            index=f"{prefix}ws-tokens:{workspace}" if workspace else f"{prefix}tokens",
+            index=key_names.of("ws-tokens" if workspace else "tokens", workspace),
             after=after,
             size=size,
         )
@@ -69,12 +66,9 @@ class TokenStore:
 def _read(outcome: Outcome, view: Any) -> AccessToken:
     fields = view["fields"]
     with reading(token_name(view["id"])):
+        stamps = outcome.stamps(fields)
         return AccessToken(
-            id=view["id"],
-            role=stored_role(fields["role"]),
-            display_name=fields["display_name"],
-            workspace=fields["workspace"],
-            expire_time=int(fields["expire"]) if fields["expire"] else None,
-            create_time=int(fields["created"]),
-            revision=outcome.stamps(fields).revision,
+            create_time=stamps.create_time,
+            revision=stamps.revision,
+            **ACCESS_TOKEN.decode(fields),
         )

@@ -89,7 +89,7 @@ def open_store(
             _check_options(group, connection)
             return RedisCluster(
                 startup_nodes=[ClusterNode(host, port) for host, port in group.hosts],
-                # A slot that moved is noted by itself; this would close all connections.
+                # redis-py notes a moved slot automatically; this would close all connections.
                 reinitialize_steps=0,
                 ssl=group.tls,
                 max_connections=pool["max_connections"],

@@ -9,8 +9,9 @@ from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import Page, Workspace
 from ipgate.domain.shards import SHARDS, shard_of
 from ipgate.domain.writing import WriteOptions, WriteResult
+from ipgate.store import key_names
 from ipgate.store.broken import reading
-from ipgate.store.key_names import shard_prefix
+from ipgate.store.schema import WORKSPACE
 from ipgate.store.scripts import Outcome, Scripts
 
 
@@ -28,8 +29,7 @@ class WorkspaceStore:
             options,
             workspace=workspace.id,
             name=workspace_name(workspace.id),
-            display_name=workspace.display_name,
-            require=_flag(workspace.require_allow_list),
+            fields=WORKSPACE.encode_resource(workspace),
         )
         if not options.validate_only:
             workspace = read_workspace(outcome, outcome.view)
@@ -37,13 +37,12 @@ class WorkspaceStore:
 
     async def get(self, workspace: str) -> Workspace:
         """Raises NotFound."""
-        shard = shard_of(workspace)
         outcome = await self.scripts.read(
             "get",
-            shard,
+            shard_of(workspace),
             kind="workspace",
             id=workspace,
-            key=f"{shard_prefix(shard)}ws:{workspace}",
+            key=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
         )
         return read_workspace(outcome, outcome.view)
@@ -56,7 +55,7 @@ class WorkspaceStore:
                     "page",
                     shard,
                     kind="workspace",
-                    index=shard_prefix(shard) + "workspaces",
+                    index=key_names.of_shard("workspaces", shard),
                     after=after,
                     size=size,
                 )
@@ -68,33 +67,22 @@ class WorkspaceStore:
         ]
         views.sort(key=itemgetter(0))
         more = len(views) > size or any(outcome.view["more"] for outcome in outcomes)
-        found = tuple(read_workspace(outcome, view) for _, outcome, view in views[:size])
-        return Page(found, found[-1].id if more else "")
+        items = tuple(read_workspace(outcome, view) for _, outcome, view in views[:size])
+        return Page(items, items[-1].id if more else "")
 
     async def update(
-        self,
-        workspace: str,
-        options: WriteOptions,
-        *,
-        display_name: str | None = None,
-        require_allow_list: bool | None = None,
-        default: tuple[bool, str] | None = None,
+        self, workspace: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[Workspace]:
-        """Changes what is given; `default` is on or off, and a list's id. Raises NotFound, Conflict."""
-        changes: dict[str, str | None] = {
-            "display_name": display_name,
-            "require": None if require_allow_list is None else _flag(require_allow_list),
-        }
-        if default is not None:
-            changes |= {"default_on": _flag(default[0]), "default": default[1]}
+        """Changes attributes. Raises NotFound, also for a default list, and Conflict."""
+        default = changes.get("default_list")
         outcome = await self.scripts.change(
             "workspace_update",
             shard_of(workspace),
             options,
             workspace=workspace,
             name=workspace_name(workspace),
-            default_name=list_name(workspace, default[1]) if default else None,
-            set={field: value for field, value in changes.items() if value is not None},
+            default_name=list_name(workspace, default) if default else None,
+            set=WORKSPACE.encode(changes),
         )
         return outcome.result(read_workspace(outcome, outcome.view), options)
 
@@ -115,13 +103,6 @@ def read_workspace(outcome: Outcome, view: Any) -> Workspace:
     with reading(workspace_name(view["id"])):
         return Workspace(
             id=view["id"],
-            display_name=fields["display_name"],
-            require_allow_list=fields["require"] == "1",
-            default_enabled=fields["default_on"] == "1",
-            default_list=fields["default"],
             stamps=outcome.stamps(fields),
+            **WORKSPACE.decode(fields),
         )
-
-
-def _flag(value: bool) -> str:
-    return "1" if value else "0"

@@ -378,7 +378,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeAccessToken(self, request, context):
-        """Revokes an access token at once and for good.
+        """Revokes an access token immediately and permanently.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -388,8 +388,8 @@ class AdminServiceServicer:
         """Waits until every live worker of every server on the store has applied a revision: from then on
         no answer is older. `UNAVAILABLE` if that is not so by the deadline, or within 30 seconds.
 
-        A worker that was cut off from the store counts as live for as long as it may answer from memory;
-        one that ended is waited for no longer than that.
+        A worker that lost the store counts as live for as long as it may answer from memory;
+        the call waits no longer than that for a worker that ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

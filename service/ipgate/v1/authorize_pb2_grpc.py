@@ -74,7 +74,7 @@ class AuthorizeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchAuthorize(self, request, context):
-        """Decides for up to 1,000 requests, each on its own: one that fails leaves the others alone.
+        """Decides for up to 1,000 requests, each separately: a failing request does not affect the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def drop_fence() -> None:
-    """What was read is held at once, wherever the follower is."""
+    """The loader caches what it read without waiting for the follower."""
     from ipgate.authorizer.loader import PolicyLoader
 
     async def unfenced(_self: Any, _shard: int, flight: Any, read: Any) -> Any:

@@ -55,7 +55,7 @@ class GrpcioEngine:
         await self.server.start()
 
     async def ended(self) -> None:
-        """Returns when the server has ended, by `stop` or by itself."""
+        """Returns when the server has ended, by `stop` or unexpectedly."""
         await self.server.wait_for_termination()
 
     def replace_tls(self, files: TlsFiles) -> None:
@@ -63,7 +63,7 @@ class GrpcioEngine:
         self.certificates.replace(files)
 
     async def stop(self, grace: float) -> None:
-        """Takes no more calls; those under way get `grace` seconds."""
+        """Takes no more calls; those in flight get `grace` seconds."""
         await self.server.stop(grace)
 
 

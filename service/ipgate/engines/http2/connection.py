@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
 
     def discard(self, stream: int) -> None:
         """Throws away what the peer still sends on a stream whose call has failed, and resets the stream
-        if the peer goes on with it for long. A reset at once would keep the rest of a DATA frame from the
+        if the peer goes on with it for long. An immediate reset would keep the rest of a DATA frame from the
         window of the connection: libnghttp2 reports no data of a stream that is gone."""
         self._discarding.add(stream)
         self.loop.call_later(bounds.DISCARD, self._reset, stream)

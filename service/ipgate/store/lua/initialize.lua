@@ -1,5 +1,5 @@
 -- Sets up a shard that has no epoch yet; leaves any other alone, also one of another schema, such as
--- one into which an import is under way. Changes of a former life go, since the numbers begin anew.
+-- one that is being imported into. Changes of an earlier life are removed, since the numbers begin again.
 -- Needs `initial`, which lets it run where the other scripts refuse to.
 local schema = call('HGET', KEYS[1], 'schema')
 if not meta[1] and (not schema or schema == args.schema) then

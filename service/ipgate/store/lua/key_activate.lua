@@ -1,12 +1,13 @@
--- Last step of creating a key, when the digest index is in place: the key becomes visible, and the
--- change that makes its credential known is announced.
+-- Last step of creating a key, when the digest index is in place: the key becomes visible with its `fields`,
+-- and the change that makes its credential known is announced.
 local key = api_key(args.id)
 if not is_live(workspace_key()) then return refuse('NOT_FOUND', args.parent) end
 if call('HGET', key, 'reserved') ~= args.tip or not is_reserved(key) then return refuse('RESERVATION', args.name) end
 if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return refuse('LIMIT_KEYS', args.limit) end
 commit('keys', args.id, args.digest)
 call('HDEL', key, 'reserved', 'reserved_at')
-call('HSET', key, 'indexed', args.tip, 'display_name', args.display_name, 'disabled', args.disabled, 'expire', args.expire)
+call('HSET', key, 'indexed', args.tip)
+set_fields(key, args.fields)
 stamp(key)
 call('ZADD', workspace_key() .. ':keys', 0, args.id)
 return done(views.key(args.id))

@@ -4,6 +4,6 @@ if not is_live(key) then return refuse('NOT_FOUND', args.name) end
 if etag_differs(key) then return refuse('ETAG', args.name) end
 if args.validate_only or is_same(key, args.set) then return done(views.key(args.id)) end
 commit('keys', args.id)
-for field, value in pairs(args.set) do call('HSET', key, field, value) end
+set_fields(key, args.set)
 stamp(key)
 return done(views.key(args.id))

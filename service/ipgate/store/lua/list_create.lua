@@ -1,20 +1,20 @@
--- ARGV[2]: the ranges; `span`: how many addresses they cover together.
+-- ARGV[2]: the ranges. `fields`: those of the list, the folded name among them.
 local workspace, key = workspace_key(), list_key(args.id)
 if not is_live(workspace) then return refuse('NOT_FOUND', args.parent) end
 if is_live(key) then return refuse('EXISTS', args.name) end
-local holder = call('HGET', workspace .. ':list-names', args.folded)
-if holder then return refuse('NAME_TAKEN', { display_name = args.display_name, holder = holder }) end
+local holder = call('HGET', workspace .. ':list-names', args.fields.folded)
+if holder then return refuse('NAME_TAKEN', { display_name = args.fields.display_name, holder = holder }) end
 if call('ZCARD', workspace .. ':lists') >= args.limit then return refuse('LIMIT_WORKSPACE_LISTS', args.limit) end
 local ranges = as_list(words())
 local effect = { ranges_added = affected(ranges) }
 if args.validate_only then return done(nil, effect) end
 commit('list', args.id)
-call('HSET', key, 'display_name', args.display_name, 'folded', args.folded,
-  'description', args.description, 'span', args.span, 'ranges_tip', args.tip)
+call('HSET', key, 'ranges_tip', args.tip)
+set_fields(key, args.fields)
 stamp(key)
 -- A list of that id that was lost may have left ranges behind: they must not come back with this one.
 call('DEL', key .. ':ranges')
 in_batches('SADD', key .. ':ranges', ranges)
 call('ZADD', workspace .. ':lists', 0, args.id)
-call('HSET', workspace .. ':list-names', args.folded, args.id)
+call('HSET', workspace .. ':list-names', args.fields.folded, args.id)
 return done(views.list(args.id), effect)

@@ -21,7 +21,7 @@ if folded then
   free_name(args.id)
   call('HSET', workspace .. ':list-names', folded, args.id)
 end
-for field, value in pairs(args.set) do call('HSET', key, field, value) end
+set_fields(key, args.set)
 if ranges_change then
   in_batches('SADD', key .. ':ranges', added)
   in_batches('SREM', key .. ':ranges', removed)

@@ -67,6 +67,10 @@ local function fields(key)
   return map
 end
 
+local function set_fields(key, map)
+  for field, value in pairs(map) do call('HSET', key, field, value) end
+end
+
 local views = {}
 
 function views.workspace(id)
@@ -130,7 +134,7 @@ end
 -- The words of ARGV[2]: ranges, too many for JSON.
 local function words() return string.gmatch(ARGV[2], '%S+') end
 
--- So many ranges that come or go are told to the servers, which take more as a new list.
+-- Changes of up to so many ranges are described to the servers, which load the list again after larger ones.
 local most_told = 64
 
 local function in_batches(command, key, members)

@@ -10,6 +10,6 @@ local after = unlinked_access(args.set.default_on or call('HGET', key, 'default_
 if after ~= before then effect.unlinked_access = after end
 if args.validate_only or is_same(key, args.set) then return done(views.workspace(args.workspace), effect) end
 commit('workspace', '')
-for field, value in pairs(args.set) do call('HSET', key, field, value) end
+set_fields(key, args.set)
 stamp(key)
 return done(views.workspace(args.workspace), effect)

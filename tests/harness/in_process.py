@@ -1,4 +1,4 @@
-"""The parts of a worker in this process, on a real store, with gates to hold up what they read."""
+"""A worker without an engine in this process, on a real store, with gates that hold up its reads."""
 
 import asyncio
 import hashlib
@@ -11,11 +11,9 @@ from typing import Any
 from ipgate.admin.limits import Limits
 from ipgate.admin.lists import Lists
 from ipgate.admin.workspaces import Workspaces
+from ipgate.app.worker_core import build_core
 from ipgate.authorizer.authorizer import Authorizer
 from ipgate.authorizer.follower import Follower
-from ipgate.authorizer.loader import PolicyLoader
-from ipgate.authorizer.revision_waits import RevisionWaits
-from ipgate.authorizer.single_flight import SingleFlight
 from ipgate.clock import Clock
 from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
 from ipgate.domain.shards import SHARDS
@@ -95,7 +93,7 @@ class GatedFeed(feed.Feed):
         return answer
 
 
-class SetClock(Clock):
+class FakeClock(Clock):
     """A clock that can be set forward."""
 
     ahead = 0.0
@@ -105,14 +103,14 @@ class SetClock(Clock):
 
 
 @dataclass
-class Parts:
+class Worker:
     """What a test drives. Admin calls go to the store as another server's would."""
 
     workspace: str
     scripts: Scripts
     reader: GatedReader
     feed_gate: Gate
-    clock: SetClock
+    clock: FakeClock
     cache: PolicyCache
     follower: Follower
     authorizer: Authorizer
@@ -185,34 +183,41 @@ class Root(CallInfo):
 
 
 @asynccontextmanager
-async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts]:
-    """A worker's parts with a workspace of their own, following the store."""
-    clock = SetClock()
+async def running_worker(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Worker]:
+    """A worker in this process, with a workspace of its own, that follows the store."""
+    clock = FakeClock()
     redis = connect(url, connections=32)
     feed_redis = connect(url, connections=1, socket_timeout=feed.SOCKET_TIMEOUT)
     store_clock = StoreClock(clock)
     scripts = Scripts(redis, clock, store_clock=store_clock)
     await scripts.initialize()
-    reader, cache, single_flight = GatedReader(scripts), PolicyCache(cache_bytes), SingleFlight()
+    reader = GatedReader(scripts)
     gated_feed = GatedFeed(feed_redis, range(SHARDS), store_clock)
     gated_feed.gate = Gate()
-    follower = Follower([gated_feed], scripts, cache, single_flight, clock, max_staleness=30)
-    loader = PolicyLoader(reader, cache, single_flight, follower)
-    await follower.start()
-    following = asyncio.create_task(follower.run())
+    core = build_core(
+        scripts,
+        reader,
+        [gated_feed],
+        clock,
+        cache_bytes=cache_bytes,
+        max_staleness=30,
+        root_digest=b"",
+    )
+    await core.follower.start()
+    following = asyncio.create_task(core.follower.run())
     workspaces = Workspaces(WorkspaceStore(scripts), TokenStore(scripts))
     workspace = f"w{secrets.token_hex(6)}"
     await workspaces.create(Workspace(id=workspace), MAINTENANCE)
     try:
-        yield Parts(
+        yield Worker(
             workspace=workspace,
             scripts=scripts,
             reader=reader,
             feed_gate=gated_feed.gate,
             clock=clock,
-            cache=cache,
-            follower=follower,
-            authorizer=Authorizer(cache, loader, follower, clock, RevisionWaits()),
+            cache=core.cache,
+            follower=core.follower,
+            authorizer=core.authorizer,
             lists=Lists(
                 ListStore(scripts), PolicyReader(scripts), Limits(100_000, 1000, 10**6, 10_000)
             ),
@@ -220,7 +225,7 @@ async def parts(url: str, *, cache_bytes: int = 64 << 20) -> AsyncIterator[Parts
             keys=ApiKeyStore(scripts),
         )
     finally:
-        follower.stop()
+        core.follower.stop()
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await feed_redis.aclose()

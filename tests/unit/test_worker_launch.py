@@ -3,7 +3,7 @@
 import os
 import threading
 
-from ipgate.app.launch import batch_scheduling
+from ipgate.app.worker_launch import batch_scheduling
 
 
 def test_only_the_usual_scheduling_is_changed() -> None:

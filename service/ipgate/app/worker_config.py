@@ -1,4 +1,4 @@
-"""What a supervisor hands to a worker that it starts, as one line of JSON."""
+"""The configuration that the supervisor hands to a worker, as one line of JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,24 +9,27 @@ from ipgate.engines.place import Place
 from ipgate.engines.tls import TlsFiles
 from ipgate.settings import Settings
 
+READY = b"ready\n"
+"""What a worker writes to its standard output when it serves; its heartbeats are empty lines after that."""
+
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What the supervisor tells a worker. The root token itself is not among it."""
+class WorkerConfig:
+    """What a worker needs to know. `root_sha256`: digest of the root token, never the token itself.
+    `worker`: its name in the registry of workers."""
 
     settings: Settings
     store_url: str
     place: Place
     root_sha256: str
     worker: str
-    """Its name in the register of workers."""
     tls: TlsFiles | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> "Orders":
+    def from_json(cls, text: str) -> "WorkerConfig":
         values: dict[str, Any] = json.loads(text)
         settings = values.pop("settings")
         settings["data_dir"] = Path(settings["data_dir"])

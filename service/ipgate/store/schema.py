@@ -1,0 +1,179 @@
+"""The stored form of every resource: the one place that states its fields and their codecs.
+
+Readers, writers, exports, imports and `ipgate doctor` derive from it, and a test checks docs/redis-keys.md
+against it. To store a new field: add it here, to the resource in domain/resources.py, to the proto and to
+rpc/convert.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ipgate.domain.errors import Violation
+from ipgate.domain.texts import check_description, check_display_name
+from ipgate.store.codecs import Codec, Flag, Identifier, Instant, Number, Pattern, StoredRole, Text
+
+_CHANGE_ID = Pattern("[0-9a-f]{16}", "16 hexadecimal digits")
+_SHA256 = Pattern("[0-9a-f]{64}", "a SHA-256 in 64 hexadecimal digits")
+_TIME = Number((1 << 63) - 1)
+_COUNT = Number(10**15)
+_NAME = Text(check_display_name)
+_REQUIRED_NAME = Text(partial(check_display_name, required=True))
+_DESCRIPTION = Text(partial(check_description, required=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a hash.
+
+    `attribute`: of the resource in the domain, "" for what only the store needs. `exported`: its name in an
+    export, "" for what an import computes. `absent`: the text that stands for the field where an older store
+    or export lacks it; None if it must be there.
+    """
+
+    name: str
+    codec: Codec
+    attribute: str = ""
+    exported: str = ""
+    absent: str | None = None
+
+    def read(self, stored: Mapping[str, str]) -> Any:
+        """Return the value. Raises KeyError and ValueError for damage."""
+        text = stored[self.name] if self.absent is None else stored.get(self.name, self.absent)
+        return self.codec.decode(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The fields of one kind of resource, which `kind` names in keys and exports."""
+
+    kind: str
+    fields: tuple[Field, ...]
+
+    def __getitem__(self, name: str) -> Field:
+        """Return the field of a name."""
+        return next(field for field in self.fields if field.name == name)
+
+    def encode(self, attributes: Mapping[str, Any]) -> dict[str, str]:
+        """Return the stored form of those attributes that are stored."""
+        return {
+            field.name: field.codec.encode(attributes[field.attribute])
+            for field in self.fields
+            if field.attribute in attributes
+        }
+
+    def encode_resource(self, resource: object) -> dict[str, str]:
+        """Return the stored form of a whole resource."""
+        return self.encode(self.attributes(resource))
+
+    def attributes(self, resource: object) -> dict[str, Any]:
+        """Return the attributes of a resource that are stored."""
+        names = [field.attribute for field in self.fields if field.attribute]
+        return {name: getattr(resource, name) for name in names}
+
+    def check_texts(self, path: str, attributes: Mapping[str, Any]) -> list[Violation]:
+        """Return what is wrong with the texts among attributes of the request's field `path`."""
+        return [
+            violation
+            for field in self.fields
+            if field.attribute in attributes and isinstance(field.codec, Text)
+            for violation in field.codec.check(
+                f"{path}.{field.attribute}", attributes[field.attribute]
+            )
+        ]
+
+    def decode(self, stored: Mapping[str, str]) -> dict[str, Any]:
+        """Return the attributes of a resource. Raises KeyError and ValueError for damage."""
+        return {field.attribute: field.read(stored) for field in self.fields if field.attribute}
+
+    def to_record(self, stored: Mapping[str, str]) -> dict[str, Any]:
+        """Return the fields of an export's line. Raises KeyError and ValueError for damage."""
+        return {
+            field.exported: field.codec.to_json(field.read(stored))
+            for field in (*self.fields, *STAMPS)
+            if field.exported
+        }
+
+    def from_record(self, record: Mapping[str, Any]) -> dict[str, str]:
+        """Return the stored form of an export's line, as far as it is in there."""
+        return {
+            field.name: field.codec.encode(field.codec.from_json(record[field.exported]))
+            for field in (*self.fields, *STAMPS)
+            if field.exported in record
+        }
+
+    def record_codecs(self) -> dict[str, Codec]:
+        """Return the codec of each field of an export's line."""
+        return {field.exported: field.codec for field in (*self.fields, *STAMPS) if field.exported}
+
+    def optional_in_records(self) -> frozenset[str]:
+        """Return the fields that an older export may lack."""
+        return frozenset(field.exported for field in self.fields if field.absent is not None)
+
+    def damage(self, stored: Mapping[str, str]) -> list[Violation]:
+        """Return what is wrong with the fields of a stored resource."""
+        violations = []
+        for field in (*self.fields, *STAMPS):
+            try:
+                value = field.codec.to_json(field.read(stored))
+            except (KeyError, ValueError):
+                violations.append(Violation(field.name, "cannot be read"))
+            else:
+                violations += field.codec.check(field.name, value)
+        return violations
+
+
+STAMPS = (
+    Field("created", _TIME, exported="created"),
+    Field("updated", _TIME, exported="updated"),
+    Field("etag", _CHANGE_ID, exported="etag"),
+    Field("rev", _COUNT, exported="rev"),
+)
+"""What scripts keep for every resource: times in ns since 1970, the id and number of its last change."""
+
+WORKSPACE = Schema(
+    "workspace",
+    (
+        Field("display_name", _NAME, "display_name", "display_name"),
+        Field("require", Flag(), "require_allow_list", "require_allow_list"),
+        Field("default_on", Flag(), "default_enabled", "default_enabled"),
+        Field("default", Identifier(optional=True), "default_list", "default_list"),
+    ),
+)
+
+ALLOW_LIST = Schema(
+    "list",
+    (
+        Field("display_name", _REQUIRED_NAME, "display_name", "display_name"),
+        # Files of older versions lack it: an import computes it then.
+        Field("folded", _REQUIRED_NAME, exported="folded"),
+        Field("description", _DESCRIPTION, "description", "description"),
+        Field("span", _TIME),
+        Field("ranges_tip", _CHANGE_ID),
+    ),
+)
+
+API_KEY = Schema(
+    "key",
+    (
+        Field("display_name", _NAME, "display_name", "display_name"),
+        Field("disabled", Flag(), "disabled", "disabled"),
+        Field("expire", Instant(), "expire_time", "expire"),
+        Field("digest", _SHA256, exported="digest"),
+        Field("indexed", _CHANGE_ID),
+    ),
+)
+
+ACCESS_TOKEN = Schema(
+    "token",
+    (
+        Field("id", Identifier(), "id", "id"),
+        Field("display_name", _NAME, "display_name", "display_name"),
+        Field("role", StoredRole(), "role", "role"),
+        Field("workspace", Identifier(optional=True), "workspace", "workspace"),
+        Field("expire", Instant(), "expire_time", "expire"),
+    ),
+)
+
+SCHEMAS = {schema.kind: schema for schema in (WORKSPACE, ALLOW_LIST, API_KEY, ACCESS_TOKEN)}
