@@ -13,7 +13,7 @@ import typer
 from ipgate.cli.main import app
 from ipgate.settings import declared, flag
 
-from tests.harness.servers import IPGATE, Client
+from tests.harness.servers import IPGATE, Client, Server
 
 Run = Any
 
@@ -121,7 +121,7 @@ def test_every_bad_line_is_reported_and_nothing_is_applied(run: Run) -> None:
 
 
 def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
-    """100,000 ranges come from a file at once."""
+    """100,000 ranges come from a file in one change."""
     file = tmp_path / "many"
     file.write_text(
         "\n".join(f"10.{a}.{b}.{c}" for a in range(4) for b in range(250) for c in range(100))
@@ -189,8 +189,8 @@ def helps(command: Any, *path: str) -> dict[str, str]:
     if not hasattr(command, "commands"):
         return {" ".join(path): command.help}
     found: dict[str, str] = {}
-    for name, each in command.commands.items():
-        found |= helps(each, *path, name)
+    for name in command.list_commands(None):
+        found |= helps(command.get_command(None, name), *path, name)
     return found
 
 
@@ -215,6 +215,15 @@ def test_the_help_of_serve_has_every_setting_to_the_letter() -> None:
     for name, _, text in declared():
         assert flag(name) in shown.stdout
         assert text in shown.stdout
+
+
+def test_options_of_the_connection_stand_anywhere(run: Run, server: Server) -> None:
+    """Before the command or after it, where the last one counts; the help of a command lists them."""
+    assert run("health", "--timeout", "20") == "SERVING\n"
+    assert run("--server", "127.0.0.1:1", "health", "--server", server.address)
+    assert "127.0.0.1:1" in run("key", "ls", "--server", "127.0.0.1:1", code=2)
+    assert "--timeout 0:" in run("workspace", "ls", "--timeout", "0", code=2)
+    assert "--token-file" in run("key", "ls", "--help")
 
 
 def test_health_is_asked_without_a_token(run: Run) -> None:

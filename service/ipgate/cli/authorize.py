@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ipgate.cli.client import Failure
+from ipgate.cli.endpoint import Failure
 from ipgate.cli.options import Json, connection
 from ipgate.cli.output import last, print_json, visible
 from ipgate.domain.names import key_name

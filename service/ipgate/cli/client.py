@@ -4,7 +4,6 @@ import re
 import ssl
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from ipgate.cli.endpoint import Endpoint, Failure
 from ipgate.settings import tls_fault
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
@@ -25,21 +25,11 @@ _PAGE = 1000
 _MAX_TOKEN_BYTES = 4096
 
 
-class Failure(Exception):
-    """A command that failed; the message is for the user."""
-
-
-@dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the server is, and how to get in. `token` is only ever sent."""
+    """Calls a server. Every method raises Failure."""
 
-    server: str
-    token: str
-    token_file: Path
-    tls_ca: str
-    tls_cert: str
-    tls_key: str
-    timeout: float
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     def admin(self, method: str, request: Message) -> Any:
         """Calls a method of AdminService. Raises Failure."""
@@ -83,60 +73,66 @@ class Connection:
         with self._channel(options) as channel:
             try:
                 call = getattr(stub(channel), method)
-                return call(request, metadata=metadata, timeout=self.timeout)
+                return call(request, metadata=metadata, timeout=self._endpoint.timeout)
             except grpc.RpcError as error:
                 raise Failure(self._explained(error)) from error
 
     def _channel(self, options: Any) -> grpc.Channel:
         """Raises Failure."""
-        if not self.server:
+        if not self._endpoint.server:
             raise Failure("--server is empty; give HOST:PORT")
-        if bool(self.tls_cert) != bool(self.tls_key):
+        if bool(self._endpoint.tls_cert) != bool(self._endpoint.tls_key):
             raise Failure("--tls-cert and --tls-key go together; give both or neither")
-        if not self.tls_ca:
-            if self.tls_cert:
+        if not self._endpoint.tls_ca:
+            if self._endpoint.tls_cert:
                 # Else the token would go in clear where TLS was meant.
                 raise Failure("--tls-cert needs --tls-ca, the certificates to trust")
-            return grpc.insecure_channel(self.server, options)
+            return grpc.insecure_channel(self._endpoint.server, options)
         self._check_files()
-        pair = [Path(each).read_bytes() for each in (self.tls_key, self.tls_cert) if each]
-        credentials = grpc.ssl_channel_credentials(Path(self.tls_ca).read_bytes(), *pair)
-        return grpc.secure_channel(self.server, credentials, options)
+        pair = [
+            Path(each).read_bytes()
+            for each in (self._endpoint.tls_key, self._endpoint.tls_cert)
+            if each
+        ]
+        credentials = grpc.ssl_channel_credentials(Path(self._endpoint.tls_ca).read_bytes(), *pair)
+        return grpc.secure_channel(self._endpoint.server, credentials, options)
 
     def _check_files(self) -> None:
         """Raises Failure for files that are no good for TLS, of which gRPC says nothing helpful."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        what = f"--tls-ca {self.tls_ca!r}"
+        what = f"--tls-ca {self._endpoint.tls_ca!r}"
         try:
-            context.load_verify_locations(self.tls_ca)
-            if self.tls_cert:
-                what = f"--tls-cert {self.tls_cert!r} and --tls-key {self.tls_key!r}"
+            context.load_verify_locations(self._endpoint.tls_ca)
+            if self._endpoint.tls_cert:
+                what = f"--tls-cert {self._endpoint.tls_cert!r} and --tls-key {self._endpoint.tls_key!r}"
                 # A key under a password is refused here, where OpenSSL would ask for it.
-                context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: b"")
+                context.load_cert_chain(
+                    self._endpoint.tls_cert, self._endpoint.tls_key, password=lambda: b""
+                )
         except OSError as fault:
             text = f"{what}: {tls_fault(fault)}; give PEM files without a password"
             raise Failure(text) from fault
 
     def _secret(self) -> str:
         """The token. Raises Failure."""
-        if self.token:
-            return _checked(self.token, "IPGATE_TOKEN")
+        if self._endpoint.token:
+            return _checked(self._endpoint.token, "IPGATE_TOKEN")
         try:
-            with self.token_file.open("rb") as source:
+            with self._endpoint.token_file.open("rb") as source:
                 text = source.read(_MAX_TOKEN_BYTES).decode()
-            return _checked(text.strip(), f"--token-file {self.token_file}")
+            return _checked(text.strip(), f"--token-file {self._endpoint.token_file}")
         except (OSError, UnicodeDecodeError) as fault:
             why = getattr(fault, "strerror", None) or "it is not text"
             raise Failure(
                 f"no access token: set IPGATE_TOKEN, or --token-file to a file that holds one "
-                f"({self.token_file}: {why})"
+                f"({self._endpoint.token_file}: {why})"
             ) from fault
 
     def _explained(self, error: Any) -> str:
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE and rpc_status.from_call(error) is None:
             return (
-                f"no ipgate answers at {self.server}: start it with 'ipgate serve', or set --server, "
+                f"no ipgate answers at {self._endpoint.server}: start it with 'ipgate serve', or set --server, "
                 f"and --tls-ca if it serves TLS ({details})"
             )
         too_large = "larger than max" in details or "this method takes at most" in details

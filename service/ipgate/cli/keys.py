@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.client import Failure
 from ipgate.cli.effects import print_change, print_effect
+from ipgate.cli.endpoint import Failure
 from ipgate.cli.options import (
     DryRun,
     Etag,

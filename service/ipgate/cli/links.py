@@ -6,8 +6,7 @@ import typer
 
 from ipgate.cli.effects import print_change
 from ipgate.cli.keys import print_keys
-from ipgate.cli.lists import Id
-from ipgate.cli.options import DryRun, In, Json, Unrestricted, Wait, change, connection
+from ipgate.cli.options import AllowListId, DryRun, In, Json, Unrestricted, Wait, change, connection
 from ipgate.domain.names import key_name, list_name
 from ipgate.v1 import admin_pb2 as admin
 
@@ -16,7 +15,7 @@ Keys = Annotated[list[str], typer.Argument(help="Ids of API keys.")]
 
 def link(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     keys: Keys,
     workspace: In,
     dry_run: DryRun = False,
@@ -39,7 +38,7 @@ def link(
 
 def unlink(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     keys: Keys,
     workspace: In,
     allow_unrestricted: Unrestricted = False,
@@ -62,7 +61,9 @@ def unlink(
     print_change(answer, text, dry_run=dry_run, json=json)
 
 
-def keys(context: typer.Context, allow_list: Id, workspace: In, json: Json = False) -> None:
+def keys(
+    context: typer.Context, allow_list: AllowListId, workspace: In, json: Json = False
+) -> None:
     """List the API keys linked to an allow list.
 
     Example: ipgate list keys office -w acme

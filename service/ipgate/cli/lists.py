@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.client import Failure
+from ipgate.cli import links
 from ipgate.cli.effects import counted, listed, print_change, range_counts
+from ipgate.cli.endpoint import Failure
 from ipgate.cli.options import (
+    AllowListId,
     DryRun,
     Etag,
     In,
@@ -25,7 +27,6 @@ from ipgate.v1 import resources_pb2 as resources
 
 app = typer.Typer(no_args_is_help=True, help="IP allow lists, their ranges and their links.")
 
-Id = Annotated[str, typer.Argument(help="Id of the allow list.")]
 Description = Annotated[str | None, typer.Option(help="What the list is for.")]
 Broad = Annotated[bool, typer.Option("--allow-broad", help="Accept more than 2^24 addresses.")]
 Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn the default off.")]
@@ -34,9 +35,9 @@ Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn 
 @app.command()
 def create(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     workspace: In,
-    name: Annotated[str, typer.Option("--name", help="Name for people.")],
+    name: Annotated[str, typer.Option("--name", help="Display name.")],
     description: Annotated[str, typer.Option(help="What the list is for.")],
     ranges: Ranges = None,
     file: File = None,
@@ -94,7 +95,9 @@ def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, allow_list: Id, workspace: In, json: Json = False) -> None:
+def show(
+    context: typer.Context, allow_list: AllowListId, workspace: In, json: Json = False
+) -> None:
     """Show an allow list with its ranges.
 
     Example: ipgate list show office -w acme
@@ -106,7 +109,7 @@ def show(context: typer.Context, allow_list: Id, workspace: In, json: Json = Fal
 @app.command()
 def update(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     workspace: In,
     name: Name = None,
     description: Description = None,
@@ -145,7 +148,7 @@ def update(
 @app.command()
 def delete(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     workspace: In,
     force: Force = False,
     allow_unrestricted: Unrestricted = False,
@@ -172,7 +175,7 @@ def delete(
 @app.command()
 def add(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     workspace: In,
     ranges: Ranges = None,
     file: File = None,
@@ -203,7 +206,7 @@ def add(
 @app.command()
 def remove(
     context: typer.Context,
-    allow_list: Id,
+    allow_list: AllowListId,
     workspace: In,
     ranges: Ranges = None,
     file: File = None,
@@ -273,3 +276,7 @@ def _show(allow_list: Any, *, json: bool) -> None:
     )
     for each in allow_list.ranges:
         print(f"  {visible(each)}")
+
+
+for command in (links.link, links.unlink, links.keys):
+    app.command()(command)

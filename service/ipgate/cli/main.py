@@ -4,49 +4,43 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
 from ipgate import __version__
-from ipgate.cli import (
-    authorize,
-    defaults,
-    health,
-    keys,
-    links,
-    lists,
-    store_commands,
-    tokens,
-    workspaces,
-)
-from ipgate.cli.client import Connection, Failure
-from ipgate.cli.output import visible
-from ipgate.cli.serve import serve
+from ipgate.cli.endpoint import Endpoint, Failure
+from ipgate.cli.lazy import LazyGroup
+from ipgate.domain.characters import readable
 
 ERROR = 2
-_LONGEST = 86_400
+
+
+class Commands(LazyGroup):
+    """The commands of `ipgate`, in the order of the help."""
+
+    targets: ClassVar[dict[str, str]] = {
+        "serve": "serve:serve",
+        "authorize": "authorize:authorize",
+        "health": "health:health",
+        "doctor": "store_commands:doctor",
+        "export": "store_commands:export_store",
+        "import": "store_commands:import_store",
+        "workspace": "workspaces:app",
+        "list": "lists:app",
+        "key": "keys:app",
+        "default": "defaults:app",
+        "token": "tokens:app",
+    }
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="ipgate decides whether an API key may be used from an IP address.",
 )
-app.command()(serve)
-app.command()(authorize.authorize)
-app.command()(health.health)
-app.command()(store_commands.doctor)
-app.command("export")(store_commands.export_store)
-app.command("import")(store_commands.import_store)
-app.add_typer(workspaces.app, name="workspace")
-for command in (links.link, links.unlink, links.keys):
-    lists.app.command()(command)
-app.add_typer(lists.app, name="list")
-app.add_typer(keys.app, name="key")
-app.add_typer(defaults.app, name="default")
-tokens.app.command("reset-root")(store_commands.reset_root)
-app.add_typer(tokens.app, name="token")
 
 
 def _version(wanted: bool) -> None:
@@ -80,10 +74,8 @@ def connect(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options before the command say which server to talk to, and as whom."""
-    if not 0 < timeout <= _LONGEST:
-        raise Failure(f"--timeout {timeout:g}: give seconds, more than 0 and at most {_LONGEST}")
-    context.obj = Connection(
+    """Options of the connection stand before or after the command."""
+    context.obj = Endpoint(
         server=server,
         token=os.environ.get("IPGATE_TOKEN", ""),
         token_file=token_file,
@@ -103,10 +95,10 @@ def main() -> None:
     except Failure as failure:
         _fail(str(failure))
     except UnicodeEncodeError:
-        # Python has surrogates in place of bytes that are not UTF-8; they cannot be sent.
+        # Python has surrogates instead of bytes that are not UTF-8; they cannot be sent.
         _fail("an argument, or a variable of the environment, is not UTF-8")
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"ipgate: {visible(message)}", file=sys.stderr)
+    print(f"ipgate: {readable(message, allowed=chr(10))}", file=sys.stderr)
     sys.exit(ERROR)

@@ -3,17 +3,19 @@
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ipgate.cli.client import Connection, Failure
+from ipgate.cli.client import Connection
+from ipgate.cli.endpoint import Failure
 
 In = Annotated[
     str, typer.Option("--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Id of the workspace.")
 ]
+AllowListId = Annotated[str, typer.Argument(help="Id of the allow list.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the change without making it.")]
 Wait = Annotated[
@@ -26,7 +28,7 @@ Unrestricted = Annotated[
         "--allow-unrestricted", help="Accept that API keys become usable from every address."
     ),
 ]
-Name = Annotated[str | None, typer.Option("--name", help="Name for people.")]
+Name = Annotated[str | None, typer.Option("--name", help="Display name.")]
 Expires = Annotated[
     str | None,
     typer.Option(help="Day (from 00:00 UTC on) or instant of expiry, as in 2027-01-31T12:00:00Z."),
@@ -34,8 +36,8 @@ Expires = Annotated[
 
 
 def connection(context: typer.Context) -> Connection:
-    """How to reach the server, from the options before the command."""
-    return cast("Connection", context.find_root().obj)
+    """Return the connection that the options describe."""
+    return Connection(context.find_root().obj)
 
 
 def change(context: typer.Context, method: str, request: Message, *, wait: bool) -> Any:

@@ -1,4 +1,4 @@
-"""What the commands show: tables for people, JSON for programs."""
+"""What the commands show: human-readable tables, or JSON for programs."""
 
 import json
 import sys

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from ipgate.cli.client import Failure
+from ipgate.cli.endpoint import Failure
 from ipgate.cli.output import visible
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.range_entries import BadFile, Entry

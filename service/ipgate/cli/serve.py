@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from ipgate import __version__
-from ipgate.cli.client import Failure
+from ipgate.cli.endpoint import Failure
 from ipgate.settings import BadSetting, Settings, flag, variable
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from ipgate.cli.client import Failure
+from ipgate.cli.endpoint import Failure
 from ipgate.cli.options import Json
 from ipgate.cli.output import print_table
 
@@ -123,7 +123,7 @@ def import_store(
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin an import again that was cut off.")
+        bool, typer.Option("--restart", help="Begin an interrupted import again.")
     ] = False,
 ) -> None:
     """Restore an export into an empty store; all of it, or nothing that is ever served.

@@ -8,6 +8,7 @@ import typer
 from ipgate.cli.effects import print_change
 from ipgate.cli.options import DryRun, Expires, Json, Name, Wait, change, connection, instant
 from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.store_commands import reset_root
 from ipgate.domain.names import token_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -115,7 +116,7 @@ def revoke(
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Revoke an access token at once.
+    """Revoke an access token immediately.
 
     Example: ipgate token revoke backend
     """
@@ -127,3 +128,6 @@ def revoke(
 def _role(token: Any) -> str:
     name = resources.AccessToken.Role.Name(token.role)
     return name.removeprefix("ROLE_").removeprefix("WORKSPACE_").lower()
+
+
+app.command("reset-root")(reset_root)
