@@ -1,5 +1,8 @@
-"""The tables and the plot of a run. `python -m bench.report` writes them again, from
-bench/results/latest.json: one table and the plot for operators into docs/, everything into bench/README.md."""
+"""The tables and the plot of a run.
+
+`python -m bench.report` writes them again from bench/results/latest.json: three figures into README.md, one
+table and the plot for operators into docs/, everything into bench/README.md.
+"""
 
 import statistics
 
@@ -12,6 +15,7 @@ from bench.figures import number
 from bench.install import ROOT
 from bench.results import HALF, MOST_EVENLY, Results, Row
 
+FRONT = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
 RAW = ROOT / "bench" / "README.md"
 PLOT = ROOT / "docs" / "performance.svg"
@@ -100,6 +104,23 @@ def operators_table(run: Results) -> Rows:
     return table
 
 
+def front_page(run: Results) -> str:
+    """Return what stands between the markers of README.md."""
+    row, measured = run.row("ipgate, http2 engine"), {each.what: each for each in run.figures}
+    assert row is not None
+    cpu = number(statistics.median(row.cpu))
+    travel = number(measured["change acknowledged -> 2 servers answer by it, p99"].measured)
+    key = number(measured["memory of a held key, beside its lists"].measured)
+    ranges = number(measured["memory held, 100,000 ranges"].measured)
+    lines = [
+        f"- **CPU:** {cpu} µs for an `Authorize` call, so a core answers {_saturated(row)} calls a second.",
+        f"- **Time:** a change is in force on two servers {travel} ms after it was acknowledged, at the 99th percentile.",
+        f"- **Memory:** {key} bytes for each API key and {ranges} bytes for each range, in each worker.",
+    ]
+    where = f"{run.machine['processor']}, {run.machine['date']}"
+    return "\n".join(lines) + f"\n\n`make bench` measured this ({where}).\n"
+
+
 def operators_page(run: Results) -> str:
     """What stands between the markers of docs/performance.md."""
     return f"{_markdown(operators_table(run))}\n\nMeasured on {run.machine['processor']}, {run.machine['date']}.\n"
@@ -132,7 +153,8 @@ def show(run: Results, *, whole: bool) -> None:
 
 
 def write(run: Results) -> None:
-    for page, content in ((PAGE, operators_page(run)), (RAW, markdown(run))):
+    pages = ((FRONT, front_page(run)), (PAGE, operators_page(run)), (RAW, markdown(run)))
+    for page, content in pages:
         before, _, rest = page.read_text().partition(BEGIN)
         after = rest.partition(END)[2]
         page.write_text(f"{before}{BEGIN}{content}{END}{after}")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def settings_table() -> str:
-    """The README's table of settings, as it must be."""
+    """Return the table of settings, as docs/settings.md must have it."""
     lines = ["| flag | variable | default | what |", "|---|---|---|---|"]
     for name, default, text in declared():
         shown = "" if default in ("", False) else f"`{default}`"
@@ -20,9 +20,9 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-def test_the_readme_lists_every_setting() -> None:
+def test_the_documentation_lists_every_setting() -> None:
     """The table of settings is that of the one declaration."""
-    assert settings_table() in (ROOT / "README.md").read_text()
+    assert settings_table() in (ROOT / "docs" / "settings.md").read_text()
 
 
 def test_every_reason_of_an_error_is_documented() -> None:
@@ -51,4 +51,5 @@ def test_the_pages_on_performance_show_the_kept_run() -> None:
     kept = results.load(results.LATEST.read_text())
     assert f"{report.BEGIN}{report.markdown(kept)}{report.END}" in report.RAW.read_text()
     assert f"{report.BEGIN}{report.operators_page(kept)}{report.END}" in report.PAGE.read_text()
+    assert f"{report.BEGIN}{report.front_page(kept)}{report.END}" in report.FRONT.read_text()
     assert report.PLOT.read_text() == plot.draw(kept)
