@@ -109,11 +109,11 @@ class Settings:
     def addresses(self) -> list[str]:
         """All numeric addresses of the host. Raises BadSetting."""
         try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except OSError as fault:
-            text = f"--listen: {self.host!r} has no address: {fault.strerror}"
-            raise BadSetting(text) from fault
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+            resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            text = f"--listen: {self.host!r} has no address: {error.strerror}"
+            raise BadSetting(text) from error
+        return list(dict.fromkeys(str(address[0]) for *_, address in resolved))
 
     @property
     def unix_path(self) -> str:
@@ -165,15 +165,17 @@ def flag(name: str) -> str:
 
 def declared() -> list[tuple[str, Any, str]]:
     """Name, default and help of every setting."""
-    return [(each.name, each.default, each.metadata["help"]) for each in fields(Settings)]
+    return [
+        (setting.name, setting.default, setting.metadata["help"]) for setting in fields(Settings)
+    ]
 
 
-def tls_fault(fault: OSError) -> str:
+def tls_error(error: OSError) -> str:
     """What OpenSSL has against a file, without its numbers."""
-    if not isinstance(fault, ssl.SSLError):
-        return str(fault.strerror)
+    if not isinstance(error, ssl.SSLError):
+        return str(error.strerror)
     # It has no word for what is no PEM at all, or cannot be read without a password.
-    return fault.reason.replace("_", " ").lower() if fault.reason else "unreadable"
+    return error.reason.replace("_", " ").lower() if error.reason else "unreadable"
 
 
 def _is_loopback(host: str) -> bool:

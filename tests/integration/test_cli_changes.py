@@ -192,4 +192,4 @@ def test_every_expiry_that_is_taken_can_be_exported(
     assert expiries["first"] < 0
     assert expiries["last"] > 1 << 63
     with (tmp_path / "x").open("rb") as file:
-        assert not validate(file).faults
+        assert not validate(file).violations

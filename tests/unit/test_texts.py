@@ -11,7 +11,7 @@ from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
     Child,
-    id_faults,
+    id_violations,
     parse_child,
     parse_workspace,
 )
@@ -32,7 +32,7 @@ JOINED = [
 @pytest.mark.parametrize("value", ["a", "a1", "a-b-", "z" * 63])
 def test_an_id_of_the_right_form_is_accepted(value: str) -> None:
     """1 to 63 of a-z, 0-9 and dashes, beginning with a letter."""
-    assert not id_faults("id", value)
+    assert not id_violations("id", value)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_id_of_the_right_form_is_accepted(value: str) -> None:
 )
 def test_an_id_of_another_form_is_refused(value: str) -> None:
     """The message names the value and the form."""
-    (fault,) = id_faults("id", value)
+    (fault,) = id_violations("id", value)
     assert "is not an id; use 1 to 63" in fault.description
     assert len(fault.description) < 200
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ipgate.admin.checks import new_id, refuse
+from ipgate.admin.checks import new_id, raise_if_invalid
 from ipgate.admin.limits import Limits
 from ipgate.domain.credential import API_KEY_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import LimitExceeded, Violation
@@ -30,16 +30,16 @@ class ApiKeys:
     ) -> tuple[WriteResult[ApiKey], str]:
         """The key and its minted credential, which is "" where a digest was registered. An id of
         "" is minted."""
-        faults: list[Violation] = []
-        chosen = new_id("key", "api_key_id", key.id, faults)
-        faults += API_KEY.check_texts("api_key", API_KEY.attributes(key))
+        violations: list[Violation] = []
+        chosen = new_id("key", "api_key_id", key.id, violations)
+        violations += API_KEY.check_texts("api_key", API_KEY.attributes(key))
         if credential_sha256 and not _SHA256.fullmatch(credential_sha256):
             # The value is not shown: somebody may have sent the credential itself.
             text = (
                 "is not a SHA-256 digest; send 64 hexadecimal digits, never the credential itself"
             )
-            faults.append(Violation("credential_sha256", text))
-        refuse(faults)
+            violations.append(Violation("credential_sha256", text))
+        raise_if_invalid(violations)
         credential = (
             "" if credential_sha256 else mint(API_KEY_PREFIX, secrets.token_bytes(RANDOM_BYTES))
         )
@@ -56,7 +56,7 @@ class ApiKeys:
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[ApiKey]:
         """Changes attributes of a key."""
-        refuse(API_KEY.check_texts("api_key", changes))
+        raise_if_invalid(API_KEY.check_texts("api_key", changes))
         stored = await self.store.update(workspace, key, changes, options)
         if options.validate_only:
             return replace(stored, resource=replace(stored.resource, **changes))

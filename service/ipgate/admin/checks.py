@@ -7,48 +7,50 @@ from ipgate import cooperative
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.errors import MAX_VIOLATIONS, InvalidArgument, Violation, Violations
 from ipgate.domain.intervals import STEP, Steps, coverage, in_order
-from ipgate.domain.names import id_faults
+from ipgate.domain.names import id_violations
 
 BROAD = 1 << 24
 """A list that covers more addresses than this needs `allow_broad`."""
 
 
-def new_id(kind: str, field: str, chosen: str, faults: list[Violation]) -> str:
-    """The chosen id, or a minted one. Adds to `faults` if it is not an id."""
+def new_id(kind: str, field: str, chosen: str, violations: list[Violation]) -> str:
+    """The chosen id, or a minted one. Adds to `violations` if it is not an id."""
     if not chosen:
         return f"{kind}-{secrets.token_hex(6)}"
-    faults += id_faults(field, chosen)
+    violations += id_violations(field, chosen)
     return chosen
 
 
-def refuse(faults: Sequence[Violation]) -> None:
-    """Raises InvalidArgument if there are any faults."""
-    if faults:
-        raise InvalidArgument(faults, unlisted=getattr(faults, "unlisted", 0))
+def raise_if_invalid(violations: Sequence[Violation]) -> None:
+    """Raises InvalidArgument if there are any violations."""
+    if violations:
+        raise InvalidArgument(violations, unlisted=getattr(violations, "unlisted", 0))
 
 
-async def parse_ranges(field: str, texts: Sequence[str], faults: Violations) -> list[int]:
-    """The ranges, packed, in order, without duplicates. Adds to `faults` for each bad one."""
+async def parse_ranges(field: str, texts: Sequence[str], violations: Violations) -> list[int]:
+    """The ranges, packed, in order, without duplicates. Adds to `violations` for each bad one."""
     if not texts:
-        faults.append(Violation(field, "is required; give at least one IPv4 address or CIDR range"))
-    found = await cooperative.run(_parsed(field, texts, faults))
-    return await cooperative.run(in_order(list(found)))
+        violations.append(
+            Violation(field, "is required; give at least one IPv4 address or CIDR range")
+        )
+    packed = await cooperative.run(_parsed(field, texts, violations))
+    return await cooperative.run(in_order(list(packed)))
 
 
-def _parsed(field: str, texts: Sequence[str], faults: Violations) -> Steps[set[int]]:
-    found: set[int] = set()
+def _parsed(field: str, texts: Sequence[str], violations: Violations) -> Steps[set[int]]:
+    packed: set[int] = set()
     for index, text in enumerate(texts):
         # A bad entry takes several times as long as a good one.
-        if not index % (STEP // 8 if faults else STEP):
+        if not index % (STEP // 8 if violations else STEP):
             yield
         try:
-            found.add(parse_range(text))
+            packed.add(parse_range(text))
         except BadRange as error:
-            if len(faults) < MAX_VIOLATIONS:
-                faults.append(Violation(f"{field}[{index}]", str(error)))
+            if len(violations) < MAX_VIOLATIONS:
+                violations.append(Violation(f"{field}[{index}]", str(error)))
             else:
-                faults.unlisted += 1
-    return found
+                violations.unlisted += 1
+    return packed
 
 
 async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool) -> int:

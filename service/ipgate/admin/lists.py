@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate import cooperative
-from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, refuse
+from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, raise_if_invalid
 from ipgate.admin.limits import Limits
 from ipgate.domain.addresses import format_range
 from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
@@ -32,12 +32,12 @@ class Lists:
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
         """Creates a list; an id of "" is minted. The answer has no ranges."""
-        faults = Violations()
-        chosen = new_id("list", "allow_list_id", allow_list.id, faults)
+        violations = Violations()
+        chosen = new_id("list", "allow_list_id", allow_list.id, violations)
         allow_list = replace(allow_list, description=unix_lines(allow_list.description))
-        faults += ALLOW_LIST.check_texts("allow_list", ALLOW_LIST.attributes(allow_list))
-        packed = await parse_ranges("allow_list.ranges", allow_list.ranges, faults)
-        refuse(faults)
+        violations += ALLOW_LIST.check_texts("allow_list", ALLOW_LIST.attributes(allow_list))
+        packed = await parse_ranges("allow_list.ranges", allow_list.ranges, violations)
+        raise_if_invalid(violations)
         new = await self._new_ranges(packed, options)
         allow_list = replace(allow_list, id=chosen, ranges=(), range_count=len(packed))
         return await self.store.create(
@@ -47,12 +47,12 @@ class Lists:
     async def get(self, workspace: str, allow_list: str) -> AllowList:
         """The list with its ranges, as of one point in time."""
         for _ in range(_ATTEMPTS):
-            found = await self.store.get(workspace, allow_list)
+            stored = await self.store.get(workspace, allow_list)
             _, facts = await self.reader.allow_list(workspace, allow_list)
-            if facts is not None and facts.etag == found.stamps.etag:
+            if facts is not None and facts.etag == stored.stamps.etag:
                 ordered = await cooperative.run(in_order(facts.ranges))
-                return replace(found, ranges=tuple(await _formatted(ordered)))
-        raise Conflict(f"{found.display_name!r} changes faster than it can be read; try again")
+                return replace(stored, ranges=tuple(await _formatted(ordered)))
+        raise Conflict(f"{stored.display_name!r} changes faster than it can be read; try again")
 
     async def update(
         self, workspace: str, allow_list: str, changes: dict[str, Any], options: WriteOptions
@@ -61,13 +61,13 @@ class Lists:
         fields = {name: value for name, value in changes.items() if name != "ranges"}
         if "description" in fields:
             fields["description"] = unix_lines(fields["description"])
-        faults = Violations(ALLOW_LIST.check_texts("allow_list", fields))
+        violations = Violations(ALLOW_LIST.check_texts("allow_list", fields))
         new = None
         if "ranges" in changes:
-            packed = await parse_ranges("allow_list.ranges", changes["ranges"], faults)
-            refuse(faults)
+            packed = await parse_ranges("allow_list.ranges", changes["ranges"], violations)
+            raise_if_invalid(violations)
             new = await self._new_ranges(packed, options)
-        refuse(faults)
+        raise_if_invalid(violations)
         stored = await self.store.update(workspace, allow_list, options, changes=fields, new=new)
         if not options.validate_only:
             return stored
@@ -132,9 +132,9 @@ class Lists:
         )
 
     async def _parse(self, ranges: Sequence[str]) -> list[int]:
-        faults = Violations()
-        packed = await parse_ranges("ranges", ranges, faults)
-        refuse(faults)
+        violations = Violations()
+        packed = await parse_ranges("ranges", ranges, violations)
+        raise_if_invalid(violations)
         return packed
 
     async def _new_ranges(self, packed: Sequence[int], options: WriteOptions) -> NewRanges:

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, replace
 
-from ipgate.admin.checks import new_id, refuse
+from ipgate.admin.checks import new_id, raise_if_invalid
 from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import InvalidArgument, NotFound, Unavailable, Violation
 from ipgate.domain.names import token_name, workspace_name
@@ -30,16 +30,16 @@ class Tokens:
     ) -> tuple[WriteResult[AccessToken], str]:
         """The token and its secret, which is "" for `validate_only`. An id of "" is minted."""
         caller = options.actor
-        faults: list[Violation] = []
-        chosen = new_id("token", "access_token_id", token.id, faults)
+        violations: list[Violation] = []
+        chosen = new_id("token", "access_token_id", token.id, violations)
         if chosen in RESERVED_IDS:
             text = f"{chosen} is reserved; choose another id"
-            faults.append(Violation("access_token_id", text))
-        faults += ACCESS_TOKEN.check_texts("access_token", ACCESS_TOKEN.attributes(token))
+            violations.append(Violation("access_token_id", text))
+        violations += ACCESS_TOKEN.check_texts("access_token", ACCESS_TOKEN.attributes(token))
         if not token.workspace and (caller.workspace or token.role is not Role.AUTHORIZER):
             text = "is required; only root can mint a token for all workspaces, for an authorizer"
-            faults.append(Violation("access_token.workspace", text))
-        refuse(faults)
+            violations.append(Violation("access_token.workspace", text))
+        raise_if_invalid(violations)
         if caller.workspace and token.workspace != caller.workspace:
             raise NotFound(workspace_name(token.workspace))
         workspace = await self.workspaces.get(token.workspace) if token.workspace else None

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ipgate.admin.checks import new_id, refuse
+from ipgate.admin.checks import new_id, raise_if_invalid
 from ipgate.domain.errors import FailedPrecondition, InvalidArgument, Unavailable, Violation
 from ipgate.domain.names import workspace_name
 from ipgate.domain.resources import Page, Workspace
@@ -25,13 +25,13 @@ class Workspaces:
 
     async def create(self, workspace: Workspace, options: WriteOptions) -> WriteResult[Workspace]:
         """Creates a workspace; an id of "" is minted."""
-        faults: list[Violation] = []
-        chosen = new_id("ws", "workspace_id", workspace.id, faults)
-        faults += WORKSPACE.check_texts("workspace", WORKSPACE.attributes(workspace))
+        violations: list[Violation] = []
+        chosen = new_id("ws", "workspace_id", workspace.id, violations)
+        violations += WORKSPACE.check_texts("workspace", WORKSPACE.attributes(workspace))
         if workspace.default_enabled or workspace.default_list:
             text = "a new workspace has no lists; use UpdateDefaultAllowList later"
-            faults.append(Violation("workspace.default_allow_list", text))
-        refuse(faults)
+            violations.append(Violation("workspace.default_allow_list", text))
+        raise_if_invalid(violations)
         workspace = replace(workspace, id=chosen)
         validated = await self.store.create(workspace, replace(options, validate_only=True))
         if options.validate_only:
@@ -51,7 +51,7 @@ class Workspaces:
         self, workspace: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[Workspace]:
         """Changes attributes of a workspace, except its default allow list."""
-        refuse(WORKSPACE.check_texts("workspace", changes))
+        raise_if_invalid(WORKSPACE.check_texts("workspace", changes))
         stored = await self.store.update(workspace, changes, options)
         return _as_changed(stored, options, changes)
 
@@ -84,8 +84,8 @@ class Workspaces:
 
     async def _revoke_tokens(self, workspace: str) -> None:
         """Revokes what a creation that ran at the same time may have left behind."""
-        while found := (await self.tokens.page(workspace, "", 100)).items:
-            for token in found:
+        while tokens := (await self.tokens.page(workspace, "", 100)).items:
+            for token in tokens:
                 await self.tokens.revoke(token.id, MAINTENANCE, confined_to=workspace)
 
 

@@ -34,7 +34,7 @@ def _of_groups(mount: Path, group: str, read: Callable[[Path], float | None]) ->
     path = mount / group.strip("/")
     groups = [path, *path.parents]
     inside = groups[: groups.index(mount) + 1] if mount in groups else [mount]
-    return [limit for each in inside if (limit := read(each)) is not None]
+    return [limit for group in inside if (limit := read(group)) is not None]
 
 
 def _version_2(group: Path) -> float | None:

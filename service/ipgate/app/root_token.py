@@ -42,15 +42,15 @@ async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
     stored = await store.get()
     if stored is None:
         token, is_new = _kept_or_new(file)
-        found = _digest(token, str(file))
+        sha256 = _digest(token, str(file))
         try:
-            stored = await store.set_if_absent(found.hex())
+            stored = await store.set_if_absent(sha256.hex())
         except Unavailable as error:
             if error.reason != Unavailable.reason:
                 raise  # it may have been set
             log.warning("root token not stored, it is valid on this server only: %s", error)
-            return found, str(file)
-        if stored != found.hex() and is_new:
+            return sha256, str(file)
+        if stored != sha256.hex() and is_new:
             _forget(file)
     return b"", str(file) if _keeps(file, stored) else ELSEWHERE
 
@@ -84,13 +84,13 @@ def replace_kept(file: Path, token: str) -> None:
 
 
 def _digest(token: str, origin: str) -> bytes:
-    found = digest(token)
-    if len(token) < _SHORTEST or found is None or is_damaged(token):
+    sha256 = digest(token)
+    if len(token) < _SHORTEST or sha256 is None or is_damaged(token):
         raise BadSetting(
             f"the root token ({origin}) must be of 32 to 1,024 characters, and not look like a "
             "damaged token of ipgate"
         )
-    return found
+    return sha256
 
 
 def _read(file: Path) -> str:

@@ -29,10 +29,10 @@ def connection(url: str, settings: Settings) -> Store:
 
 
 async def prepare(
-    url: str, settings: Settings, given: tuple[bytes, str] | None
+    url: str, settings: Settings, configured: tuple[bytes, str] | None
 ) -> tuple[bytes, str]:
     """Checks and sets up the store, waiting for one that is not ready. Returns the digest of the root
-    token of this server, b"" where the store's holds, and where the token is; `given` is one that was
+    token of this server, b"" where the store's holds, and where the token is; `configured` is one that was
     set. Raises UnusableStore and BadSetting."""
     time = asyncio.get_running_loop().time
     deadline = time() + settings.store_timeout
@@ -45,7 +45,7 @@ async def prepare(
                 scripts = Scripts(redis, Clock())
                 await scripts.initialize()
                 file = settings.data_dir / "root-token"
-                return given or await shared_root(RootStore(scripts), file)
+                return configured or await shared_root(RootStore(scripts), file)
             except (StoreNotReady, Unavailable) as error:
                 if (lasting := misconfigured(error)) is not None:
                     raise lasting from error

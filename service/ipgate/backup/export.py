@@ -45,10 +45,10 @@ async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[st
     target.write(records.line(trailer).encode())
     target.flush()
     target.seek(0)
-    found = validate(target)
-    if found.faults:
+    validated = validate(target)
+    if validated.violations:
         text = "the store is damaged, so that its export could not be imported; see ipgate doctor"
-        raise BackupError(text, found.lines())
+        raise BackupError(text, validated.lines())
     return dict(counts)
 
 
@@ -80,11 +80,11 @@ async def _write_body(
                 workspaces.add(name.workspace)
             counts[kind] += 1
             body.write(text.encode())
-    for each in sorted(tokens, key=lambda token: str(token["id"])):
+    for token in sorted(tokens, key=lambda token: str(token["id"])):
         # A token may be of a workspace that came or went between the reading of their shards.
-        if not each["workspace"] or each["workspace"] in workspaces:
+        if not token["workspace"] or token["workspace"] in workspaces:
             counts["token"] += 1
-            body.write(records.line(each).encode())
+            body.write(records.line(token).encode())
     return heads, counts
 
 

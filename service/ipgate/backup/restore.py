@@ -59,25 +59,25 @@ async def restore(
     """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
     written if any of it is wrong, or if the store is not empty: that is BackupError. With
     `restart`, goes on after an interrupted import. Raises redis's errors."""
-    found = validate(file, progress)
-    if found.faults:
-        raise BackupError("the file cannot be imported; nothing was written", found.lines())
-    await Restore(redis, found, progress).run(file, restart=restart)
-    counts: dict[str, int] = found.header["counts"]
+    validated = validate(file, progress)
+    if validated.violations:
+        raise BackupError("the file cannot be imported; nothing was written", validated.lines())
+    await Restore(redis, validated, progress).run(file, restart=restart)
+    counts: dict[str, int] = validated.header["counts"]
     return counts
 
 
 class Restore:
-    """One import of a file that was found good."""
+    """One import of a file that was validated good."""
 
-    def __init__(self, redis: Store, found: Validated, progress: Progress) -> None:
+    def __init__(self, redis: Store, validated: Validated, progress: Progress) -> None:
         self._scripts = Scripts(redis, Clock())
         self._reader = BatchReader(redis)
-        self._header = found.header
-        self._sha256 = found.sha256
-        self._mark = f"{found.sha256}.{secrets.token_hex(8)}"
+        self._header = validated.header
+        self._sha256 = validated.sha256
+        self._mark = f"{validated.sha256}.{secrets.token_hex(8)}"
         self._progress = progress
-        self._total = sum(found.header["counts"].values())
+        self._total = sum(validated.header["counts"].values())
 
     async def run(self, file: IO[bytes], *, restart: bool) -> None:
         states = [await self._state(shard) for shard in range(SHARDS)]
@@ -203,8 +203,8 @@ class Restore:
     async def _index(self, entries: list[records.Record]) -> None:
         await asyncio.gather(
             *(
-                self._write_in_time(key_names.digest(each["digest"]), _INDEX, records.entry(each))
-                for each in entries
+                self._write_in_time(key_names.digest(entry["digest"]), _INDEX, records.entry(entry))
+                for entry in entries
             )
         )
 

@@ -56,9 +56,9 @@ class Snapshot:
         """Raises Unavailable when the shard never stands still, and BackupError when it is damaged."""
         try:
             await self._take()
-        except (KeyError, ValueError) as fault:
-            text = f"shard {self.shard} is damaged ({cause(fault)}); see ipgate doctor"
-            raise BackupError(text) from fault
+        except (KeyError, ValueError) as error:
+            text = f"shard {self.shard} is damaged ({cause(error)}); see ipgate doctor"
+            raise BackupError(text) from error
 
     async def _take(self) -> None:
         await self._start()

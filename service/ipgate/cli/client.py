@@ -15,7 +15,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from ipgate.cli.endpoint import Endpoint, Failure
-from ipgate.settings import tls_fault
+from ipgate.settings import tls_error
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
 from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
@@ -90,9 +90,9 @@ class Connection:
             return grpc.insecure_channel(self._endpoint.server, options)
         self._check_files()
         pair = [
-            Path(each).read_bytes()
-            for each in (self._endpoint.tls_key, self._endpoint.tls_cert)
-            if each
+            Path(path).read_bytes()
+            for path in (self._endpoint.tls_key, self._endpoint.tls_cert)
+            if path
         ]
         credentials = grpc.ssl_channel_credentials(Path(self._endpoint.tls_ca).read_bytes(), *pair)
         return grpc.secure_channel(self._endpoint.server, credentials, options)
@@ -109,9 +109,9 @@ class Connection:
                 context.load_cert_chain(
                     self._endpoint.tls_cert, self._endpoint.tls_key, password=lambda: b""
                 )
-        except OSError as fault:
-            text = f"{what}: {tls_fault(fault)}; give PEM files without a password"
-            raise Failure(text) from fault
+        except OSError as error:
+            text = f"{what}: {tls_error(error)}; give PEM files without a password"
+            raise Failure(text) from error
 
     def _secret(self) -> str:
         """The token. Raises Failure."""
@@ -121,12 +121,12 @@ class Connection:
             with self._endpoint.token_file.open("rb") as source:
                 text = source.read(_MAX_TOKEN_BYTES).decode()
             return _checked(text.strip(), f"--token-file {self._endpoint.token_file}")
-        except (OSError, UnicodeDecodeError) as fault:
-            why = getattr(fault, "strerror", None) or "it is not text"
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
             raise Failure(
                 f"no access token: set IPGATE_TOKEN, or --token-file to a file that holds one "
                 f"({self._endpoint.token_file}: {why})"
-            ) from fault
+            ) from error
 
     def _explained(self, error: Any) -> str:
         code, details = error.code(), error.details() or ""
@@ -162,7 +162,10 @@ def _particulars(error: Any) -> list[str]:
     for detail in status.details if status else ():
         bad, failure = BadRequest(), PreconditionFailure()
         if detail.Unpack(bad):
-            lines += [f"  {each.field}: {each.description}" for each in bad.field_violations]
+            lines += [
+                f"  {violation.field}: {violation.description}"
+                for violation in bad.field_violations
+            ]
         elif detail.Unpack(failure):
-            lines += [f"  {each.description}" for each in failure.violations]
+            lines += [f"  {violation.description}" for violation in failure.violations]
     return lines[1:]

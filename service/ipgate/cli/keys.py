@@ -123,12 +123,12 @@ def update(
         ),
         validate_only=dry_run,
     )
-    given = {
+    changes = {
         "display_name": name,
         "disabled": disable,
         "expire_time": expires is not None or never_expires or None,
     }
-    request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
+    request.update_mask.paths.extend(path for path, value in changes.items() if value is not None)
     answer = change(context, "UpdateApiKey", request, wait=wait)
     _show_change(answer, f"updated {key}", dry_run=dry_run, json=json)
 
@@ -187,23 +187,23 @@ def delete(
     print_change(answer, f"deleted {request.name}", dry_run=dry_run, json=json)
 
 
-def print_keys(found: Sequence[Any], *, json: bool) -> None:
+def print_keys(api_keys: Sequence[Any], *, json: bool) -> None:
     """A table of API keys."""
     if json:
-        print_json(found)
+        print_json(api_keys)
         return
     print_table(
         ("ID", "NAME", "ACCESS", "STATE", "EXPIRES", "LISTS"),
         (
             (
-                last(each.name),
-                each.display_name,
-                _access(each),
-                "disabled" if each.disabled else "enabled",
-                time(each, "expire_time", "never"),
-                ", ".join(map(last, each.allow_lists)),
+                last(api_key.name),
+                api_key.display_name,
+                _access(api_key),
+                "disabled" if api_key.disabled else "enabled",
+                time(api_key, "expire_time", "never"),
+                ", ".join(map(last, api_key.allow_lists)),
             )
-            for each in found
+            for api_key in api_keys
         ),
     )
 

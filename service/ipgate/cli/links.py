@@ -69,5 +69,5 @@ def keys(
     Example: ipgate list keys office -w acme
     """
     request = admin.ListLinkedApiKeysRequest(allow_list=list_name(workspace, allow_list))
-    found = connection(context).pages("ListLinkedApiKeys", request, "api_keys")
-    print_keys(list(found), json=json)
+    api_keys = connection(context).pages("ListLinkedApiKeys", request, "api_keys")
+    print_keys(list(api_keys), json=json)

@@ -75,21 +75,23 @@ def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
     Example: ipgate list ls -w acme
     """
     request = admin.ListAllowListsRequest(parent=workspace_name(workspace))
-    found: list[Any] = list(connection(context).pages("ListAllowLists", request, "allow_lists"))
+    allow_lists: list[Any] = list(
+        connection(context).pages("ListAllowLists", request, "allow_lists")
+    )
     if json:
-        print_json(found)
+        print_json(allow_lists)
         return
     print_table(
         ("ID", "NAME", "RANGES", "KEYS", "DESCRIPTION"),
         (
             (
-                last(each.name),
-                each.display_name,
-                str(each.range_count),
-                str(each.linked_api_key_count),
-                each.description,
+                last(allow_list.name),
+                allow_list.display_name,
+                str(allow_list.range_count),
+                str(allow_list.linked_api_key_count),
+                allow_list.description,
             )
-            for each in found
+            for allow_list in allow_lists
         ),
     )
 
@@ -139,8 +141,8 @@ def update(
         allow_broad=allow_broad,
         validate_only=dry_run,
     )
-    given = {"display_name": name, "description": description, "ranges": ranges or file or None}
-    request.update_mask.paths.extend(path for path, value in given.items() if value is not None)
+    changes = {"display_name": name, "description": description, "ranges": ranges or file or None}
+    request.update_mask.paths.extend(path for path, value in changes.items() if value is not None)
     answer = change(context, "UpdateAllowList", request, wait=wait)
     _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
@@ -274,8 +276,8 @@ def _show(allow_list: Any, *, json: bool) -> None:
             ("etag", allow_list.etag),
         )
     )
-    for each in allow_list.ranges:
-        print(f"  {visible(each)}")
+    for range_ in allow_list.ranges:
+        print(f"  {visible(range_)}")
 
 
 for command in (links.link, links.unlink, links.keys):

@@ -70,17 +70,19 @@ def instant(text: str) -> Timestamp:
         except ValueError:
             remedy = f"{time.date()}"
         raise Failure(f"--expires {text!r} has no offset; write {remedy} for UTC")
-    found = Timestamp()
+    timestamp = Timestamp()
     try:
-        found.FromDatetime(time)
-        found.ToJsonString()
+        timestamp.FromDatetime(time)
+        timestamp.ToJsonString()
     except (ValueError, OverflowError):
         raise Failure(f"--expires {text!r} is not in the years 1 to 9999") from None
     if time <= datetime.now(UTC):
         print(
-            f"expires {found.ToJsonString()}, which has passed: it is expired already",
+            f"expires {timestamp.ToJsonString()}, which has passed: it is expired already",
             file=sys.stderr,
         )
     elif day:
-        print(f"expires {found.ToJsonString()}: that day itself does not count", file=sys.stderr)
-    return found
+        print(
+            f"expires {timestamp.ToJsonString()}: that day itself does not count", file=sys.stderr
+        )
+    return timestamp

@@ -31,7 +31,7 @@ def print_json(value: Message | Iterable[Message] | dict[str, Any]) -> None:
     elif isinstance(value, Message):
         shown = to_dict(value)
     else:
-        shown = [to_dict(each) for each in value]
+        shown = [to_dict(message) for message in value]
     # In JSON such characters are in strings alone, where JSON's own escape means the same.
     text = json.dumps(shown, indent=2, ensure_ascii=False)
     print(

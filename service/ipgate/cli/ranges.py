@@ -56,28 +56,28 @@ def read_options(
     if column is not None and not column.strip():
         raise Failure("--column is empty; give the name or the number of a column")
     if not files:
-        for given, flag in (
+        for value, flag in (
             (column, "--column"),
             (form != "auto", "--format"),
             (skip_ipv6, "--skip-ipv6"),
         ):
-            if given:
+            if value:
                 raise Failure(f"{flag} needs --file")
         return list(ranges or ())
     file = _single(files)
     name = "standard input" if file == "-" else file
     try:
-        found = read_ranges(_bytes(file), form=form, column=column or "")
+        parsed = read_ranges(_bytes(file), form=form, column=column or "")
     except BadFile as error:
         raise Failure(f"{name}: {error}; nothing was changed") from error
-    entries = list(found.entries)
+    entries = list(parsed.entries)
     skipped = 0
     if skip_ipv6:
         entries, skipped = split_ipv6(entries)
     texts = _checked(name, entries, column)
     if not texts:
         raise Failure(f"{name}: there is no range in it; nothing was changed")
-    _report(name, found, len(texts), skipped)
+    _report(name, parsed, len(texts), skipped)
     return [*(ranges or ()), *texts]
 
 
@@ -117,9 +117,9 @@ def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
     raise Failure("\n".join(lines))
 
 
-def _report(name: str, found: RangeFile, count: int, skipped: int) -> None:
+def _report(name: str, parsed: RangeFile, count: int, skipped: int) -> None:
     """Says on standard error what was read, where that is not plain."""
-    parts = [found.detected] if found.detected else []
+    parts = [parsed.detected] if parsed.detected else []
     parts += [f"left out {skipped} IPv6"] if skipped else []
     if parts:
         text = f"{name}: {count} range{'s' * (count != 1)} ({'; '.join(parts)})"

@@ -31,8 +31,8 @@ def serve(**values: Any) -> None:
         settings.check()
         set_up_logs(settings.log_level)
         supervise(settings, lambda serving: _announce(settings, serving))
-    except (BadSetting, UnusableStore) as fault:
-        raise Failure(str(fault)) from fault
+    except (BadSetting, UnusableStore) as error:
+        raise Failure(str(error)) from error
 
 
 def _announce(settings: Settings, serving: Any) -> None:
@@ -75,22 +75,24 @@ def _command() -> str:
 def _signature() -> inspect.Signature:
     """One option for each setting."""
     parameters = []
-    for each in fields(Settings):
-        bounds = {name: each.metadata[name] for name in ("min", "max") if name in each.metadata}
+    for setting in fields(Settings):
+        bounds = {
+            name: setting.metadata[name] for name in ("min", "max") if name in setting.metadata
+        }
         option = typer.Option(
-            flag(each.name),
-            envvar=variable(each.name),
-            help=escape(each.metadata["help"]),
-            show_default=each.default not in ("", False),
+            flag(setting.name),
+            envvar=variable(setting.name),
+            help=escape(setting.metadata["help"]),
+            show_default=setting.default not in ("", False),
             **bounds,
         )
-        assert each.default is not MISSING
+        assert setting.default is not MISSING
         parameters.append(
             inspect.Parameter(
-                each.name,
+                setting.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=each.default,
-                annotation=Annotated[each.type, option],
+                default=setting.default,
+                annotation=Annotated[setting.type, option],
             )
         )
     return inspect.Signature(parameters)

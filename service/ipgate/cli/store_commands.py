@@ -56,18 +56,18 @@ def doctor(
             return await examine(redis, fix=fix, progress=progress)
 
     report = _on_store(redis_url, redis_password_file, data_dir, run)
-    rows = [(each, "repaired") for each in report.repaired]
-    rows += [(each, _state(each)) for each in report.remaining]
+    rows = [(finding, "repaired") for finding in report.repaired]
+    rows += [(finding, _state(finding)) for finding in report.remaining]
     if json:
         findings = [
             {
-                "key": each.key,
-                "problem": each.problem.name,
-                "detail": each.detail,
-                "remedy": each.problem.value.text,
+                "key": finding.key,
+                "problem": finding.problem.name,
+                "detail": finding.detail,
+                "remedy": finding.problem.value.text,
                 "state": state,
             }
-            for each, state in rows
+            for finding, state in rows
         ]
         answer = {
             "examined": report.examined,
@@ -80,8 +80,14 @@ def doctor(
             print_table(
                 ("KEY", "PROBLEM", "WHAT IS WRONG", "STATE", "REMEDY"),
                 (
-                    (each.key, each.problem.name, each.detail, state, each.problem.value.text)
-                    for each, state in rows
+                    (
+                        finding.key,
+                        finding.problem.name,
+                        finding.detail,
+                        state,
+                        finding.problem.value.text,
+                    )
+                    for finding, state in rows
                 ),
             )
         wrong, repaired = len(report.remaining), len(report.repaired)
@@ -136,8 +142,8 @@ def import_store(
         try:
             with file.open("rb") as source, _progress("Checking and writing") as progress:
                 return await restore(redis, source, restart=restart, progress=progress)
-        except OSError as fault:
-            raise Failure(f"{file}: {fault.strerror}") from fault
+        except OSError as error:
+            raise Failure(f"{file}: {error.strerror}") from error
 
     if file.exists() and not file.is_file():
         raise Failure(f"{file} is not a regular file; an import reads it twice")
@@ -201,8 +207,8 @@ def _written(file: str) -> Iterator[IO[bytes]]:
             _sync_directory(path.parent)
         finally:
             draft_path.unlink(missing_ok=True)
-    except OSError as fault:
-        raise Failure(f"{file}: {fault.strerror}") from fault
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from error
 
 
 def _sync_directory(directory: Path) -> None:
@@ -247,10 +253,10 @@ def _on_store(
 
     try:
         return asyncio.run(main())
-    except (UnusableStore, IpgateError, BackupError) as fault:
-        raise Failure(str(fault)) from fault
-    except FAULTS as fault:
-        raise Failure(f"the store failed: {cause(fault)}") from fault
+    except (UnusableStore, IpgateError, BackupError) as error:
+        raise Failure(str(error)) from error
+    except FAULTS as error:
+        raise Failure(f"the store failed: {cause(error)}") from error
 
 
 @contextmanager

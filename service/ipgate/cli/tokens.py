@@ -89,21 +89,21 @@ def ls(context: typer.Context, workspace: Scope = "", json: Json = False) -> Non
         workspace=workspace_name(workspace) if workspace else ""
     )
     pages = connection(context).pages("ListAccessTokens", request, "access_tokens")
-    found: list[Any] = list(pages)
+    tokens: list[Any] = list(pages)
     if json:
-        print_json(found)
+        print_json(tokens)
         return
     print_table(
         ("ID", "NAME", "ROLE", "WORKSPACE", "EXPIRES"),
         (
             (
-                last(each.name),
-                each.display_name,
-                _role(each),
-                last(each.workspace) or "all",
-                time(each, "expire_time", "never"),
+                last(token.name),
+                token.display_name,
+                _role(token),
+                last(token.workspace) or "all",
+                time(token, "expire_time", "never"),
             )
-            for each in found
+            for token in tokens
         ),
     )
 

@@ -53,20 +53,20 @@ def ls(context: typer.Context, json: Json = False) -> None:
     Example: ipgate workspace ls
     """
     request = admin.ListWorkspacesRequest()
-    found: list[Any] = list(connection(context).pages("ListWorkspaces", request, "workspaces"))
+    workspaces: list[Any] = list(connection(context).pages("ListWorkspaces", request, "workspaces"))
     if json:
-        print_json(found)
+        print_json(workspaces)
         return
     print_table(
         ("ID", "NAME", "LIST REQUIRED", "DEFAULT"),
         (
             (
-                last(each.name),
-                each.display_name,
-                "yes" if each.require_allow_list else "no",
-                default_text(each),
+                last(workspace.name),
+                workspace.display_name,
+                "yes" if workspace.require_allow_list else "no",
+                default_text(workspace),
             )
-            for each in found
+            for workspace in workspaces
         ),
     )
 

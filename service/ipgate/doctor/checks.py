@@ -64,14 +64,14 @@ class Checks:
         if not at.in_right_shard():
             return [Finding(key, Problem.WRONG_SHARD, "is in a shard where nobody looks for it")]
         try:
-            return [each async for each in self._findings(at, member)]
+            return [finding async for finding in self._findings(at, member)]
         except WrongKeyType:
             return []  # it refers to another key, which has a finding of its own
 
     async def _findings(self, at: ParsedKey, member: str) -> AsyncIterator[Finding]:
         if at.kind in self._whole:
-            async for found in self._whole[at.kind](at):
-                yield found
+            async for finding in self._whole[at.kind](at):
+                yield finding
             return
         if at.kind == "workers":
             return  # what servers keep while they run
@@ -79,12 +79,12 @@ class Checks:
         kind = TYPES[at.kind]
         pages = self._one(at.key, kind, member) if member else self._reader.members(at.key, kind)
         async for page in pages:
-            for each in await asyncio.gather(*(check(at, each) for each in page)):
-                if each is not None:
-                    yield each
+            for wrong in await asyncio.gather(*(check(at, name) for name in page)):
+                if wrong is not None:
+                    yield wrong
 
     async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
         """The member, if it is still there."""
-        found = await self._reader.execute(_PRESENCE[kind], key, member)
-        if found is not None if kind == "zset" else found:
+        present = await self._reader.execute(_PRESENCE[kind], key, member)
+        if present is not None if kind == "zset" else present:
             yield [member]

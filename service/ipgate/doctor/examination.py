@@ -46,28 +46,28 @@ async def examine(redis: Store, *, fix: bool, progress: Progress) -> Report:
     suspected: dict[Finding, None] = {}
     for shard in range(SHARDS):  # a meta that is missing is not among the keys
         suspected |= dict.fromkeys(await checks.inspect(key_names.meta(shard)))
-    cut_off = [each for each in suspected if each.problem is Problem.INCOMPLETE_IMPORT]
-    if cut_off:
-        return Report(SHARDS, (), cut_off, Stock(0, 0))  # the rest is half written
+    interrupted = [finding for finding in suspected if finding.problem is Problem.INCOMPLETE_IMPORT]
+    if interrupted:
+        return Report(SHARDS, (), interrupted, Stock(0, 0))  # the rest is half written
     async for page in reader.keys():
-        for found in await asyncio.gather(*map(checks.inspect, page)):
-            suspected |= dict.fromkeys(found)
+        for findings in await asyncio.gather(*map(checks.inspect, page)):
+            suspected |= dict.fromkeys(findings)
         examined += len(page)
         kinds = [(key, parsed.kind) for key in page if (parsed := parse_key(key)) is not None]
         api_keys += sum(kind == "key" for _, kind in kinds)
         lists = [key for key, kind in kinds if kind == "list-ranges"]
         ranges += sum(await asyncio.gather(*(_size(reader, key) for key in lists)))
         progress(examined, max(total, examined))
-    found = await _confirmed(reader, list(suspected))
+    confirmed = await _confirmed(reader, list(suspected))
     policies = [
         Finding("maxmemory-policy", Problem.MAY_EVICT, f"is {policy}")
         for policy in await evicting_policies(redis)
     ]
-    if not fix or not found:
-        return Report(examined, (), found + policies, Stock(api_keys, ranges))
-    await Repair(Scripts(redis, Clock())).run(found)
-    left = await _confirmed(reader, found)
-    repaired = [finding for finding in found if finding not in left]
+    if not fix or not confirmed:
+        return Report(examined, (), confirmed + policies, Stock(api_keys, ranges))
+    await Repair(Scripts(redis, Clock())).run(confirmed)
+    left = await _confirmed(reader, confirmed)
+    repaired = [finding for finding in confirmed if finding not in left]
     return Report(examined, repaired, left + policies, Stock(api_keys, ranges))
 
 
@@ -84,7 +84,7 @@ async def _confirmed(reader: BatchReader, suspected: list[Finding]) -> list[Find
         return []
     await asyncio.sleep(_PAUSE)
     checks = Checks(reader, await _seconds(reader))
-    return [each for each in suspected if await _again(reader, checks, each)]
+    return [finding for finding in suspected if await _again(reader, checks, finding)]
 
 
 async def _again(reader: BatchReader, checks: Checks, finding: Finding) -> bool:

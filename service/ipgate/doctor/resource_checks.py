@@ -78,8 +78,8 @@ class ResourceChecks:
         fields = await self._fields(at.key)
         digest = fields.get("digest", "")
         if "etag" in fields:
-            async for found in self._live_key(at, fields):
-                yield found
+            async for finding in self._live_key(at, fields):
+                yield finding
         elif "reserved" in fields:
             if self._now - int(fields.get("reserved_at", 0)) >= ABANDONED:
                 facts = (digest, fields["reserved"])
@@ -141,8 +141,8 @@ class ResourceChecks:
             yield Finding(at.key, Problem.ORPHANED_TOKEN, detail, facts=(token, workspace))
 
     async def _fields(self, key: str) -> dict[str, str]:
-        found: dict[str, str] = await self._reader.execute("HGETALL", key)
-        return found
+        fields: dict[str, str] = await self._reader.execute("HGETALL", key)
+        return fields
 
     async def _live(self, key: str) -> bool:
         return bool(await self._reader.execute("HEXISTS", key, "etag"))

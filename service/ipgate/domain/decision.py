@@ -96,23 +96,23 @@ def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: i
     if key.lists:
         return _search(key.lists, address, _LINKED_LIST_MATCH) or _NOT_IN_LINKED_LISTS
     if workspace.default is not None:
-        found = _search(workspace.default, address, _DEFAULT_LIST_MATCH)
-        return found or _NOT_IN_DEFAULT_LIST
+        match = _search(workspace.default, address, _DEFAULT_LIST_MATCH)
+        return match or _NOT_IN_DEFAULT_LIST
     return _NO_ALLOW_LIST if workspace.require_allow_list else _UNRESTRICTED
 
 
 def _search(lists: Lists, address: int | None, match: Reason) -> Decision | None:
     """A match in the lists: the most specific range, between equals the list that sorts first."""
     if isinstance(lists, tuple):
-        found = _best(lists, address)
+        hit = _best(lists, address)
     else:
         intervals = lists.intervals
         if intervals is None:
             raise NotCompiled
-        found = None if address is None else intervals.find(address)
-    if found is None or address is None:
+        hit = None if address is None else intervals.find(address)
+    if hit is None or address is None:
         return None
-    length, name = found
+    length, name = hit
     # As Decision(…), in half the time.
     return _tuple(Decision, (True, match, name, range_holding(address, length)))
 
@@ -124,7 +124,7 @@ def _best(lists: tuple[Compiled, ...], address: int | None) -> tuple[int, str] |
         if intervals is None:
             raise NotCompiled
         # No list holds an address of None; but there may be one list less than the key knows of.
-        found = None if address is None else intervals.find(address)
-        if found and (best is None or (-found[0], found[1]) < (-best[0], best[1])):
-            best = found
+        hit = None if address is None else intervals.find(address)
+        if hit and (best is None or (-hit[0], hit[1]) < (-best[0], best[1])):
+            best = hit
     return best

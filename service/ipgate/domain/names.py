@@ -91,7 +91,7 @@ def parse_token(field: str, name: str) -> str:
     return match[1]
 
 
-def id_faults(field: str, value: str) -> list[Violation]:
+def id_violations(field: str, value: str) -> list[Violation]:
     """What is wrong with an id."""
     if _ID_PATTERN.fullmatch(value[:MAX_NAME]):
         return []

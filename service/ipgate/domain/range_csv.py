@@ -109,13 +109,13 @@ def _header_index(header: Sequence[str], column: str) -> int:
     wanted = column.strip()
     exact = [index for index, name in enumerate(header) if name == wanted]
     alike = [index for index, name in enumerate(header) if name.casefold() == wanted.casefold()]
-    found = exact or alike
-    if len(found) > 1:
-        text = f"column {shown(wanted)} occurs {_times(len(found))}; rename one in the header"
+    columns = exact or alike
+    if len(columns) > 1:
+        text = f"column {shown(wanted)} occurs {_times(len(columns))}; rename one in the header"
         raise BadFile(text)
-    if not found:
+    if not columns:
         raise BadFile(f"has no column {shown(wanted)}; its columns are: {known}")
-    return found[0]
+    return columns[0]
 
 
 def _times(count: int) -> str:

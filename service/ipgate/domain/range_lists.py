@@ -64,7 +64,7 @@ def _aws(document: Any, service: str) -> Iterator[Entry]:
     if not isinstance(document, dict) or not isinstance(document.get("prefixes"), list):
         raise BadFile("is not the list of AWS: it has no 'prefixes'")
     services: set[str] = set()
-    found = []
+    entries = []
     for name, member in lists:
         prefixes = document.get(name, [])
         if not isinstance(prefixes, list):
@@ -74,11 +74,11 @@ def _aws(document: Any, service: str) -> Iterator[Entry]:
                 raise BadFile(f"{name}[{index}] has no {shown(member)}")
             services.add(str(prefix.get("service")))
             if service in ("", prefix.get("service")):
-                found.append(Entry(f"{name}[{index}]", prefix[member]))
+                entries.append(Entry(f"{name}[{index}]", prefix[member]))
     if service and service not in services:
         known = ", ".join(sorted(services))
         raise BadFile(f"has no service {shown(service)}; its services are: {known}")
-    yield from _once(found)
+    yield from _once(entries)
 
 
 def _github(document: Any, name: str) -> Iterator[Entry]:

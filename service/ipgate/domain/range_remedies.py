@@ -54,9 +54,9 @@ def explain(text: str) -> str:
         _short,
         _length,
     ):
-        found = look(text)
-        if found:
-            return found
+        explanation = look(text)
+        if explanation:
+            return explanation
     return _neighbours(text) or "is not an IPv4 address or CIDR range"
 
 
@@ -193,10 +193,10 @@ def _wildcard(text: str) -> str:
     match = _WILDCARD.fullmatch(text.strip())
     if not match:
         return ""
-    given, stars = match[1], match[2].count("*")
-    if given.count(".") + 1 + stars != 4:
+    octets, stars = match[1], match[2].count("*")
+    if octets.count(".") + 1 + stars != 4:
         return ""
-    remedy = _remedy(given + ".0" * stars, 32 - 8 * stars)
+    remedy = _remedy(octets + ".0" * stars, 32 - 8 * stars)
     return f"has a wildcard; {remedy}" if remedy else ""
 
 
@@ -204,8 +204,8 @@ def _short(text: str) -> str:
     match = _SHORT.fullmatch(text.strip())
     if not match:
         return ""
-    given, length = match.groups()
-    remedy = _remedy(given + ".0" * (3 - given.count(".")), length)
+    octets, length = match.groups()
+    remedy = _remedy(octets + ".0" * (3 - octets.count(".")), length)
     return f"does not have four numbers; {remedy}" if remedy else ""
 
 

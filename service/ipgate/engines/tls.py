@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ipgate.settings import BadSetting, Settings, tls_fault
+from ipgate.settings import BadSetting, Settings, tls_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def read(settings: Settings) -> TlsFiles | None:
         pair.context()
     except OSError as error:
         raise BadSetting(
-            f"--tls-cert {cert!r} and --tls-key {key!r} cannot be served with: {tls_fault(error)}; "
+            f"--tls-cert {cert!r} and --tls-key {key!r} cannot be served with: {tls_error(error)}; "
             "give a certificate chain and its key, both as PEM, without a password"
         ) from error
     if not client_ca:
@@ -56,7 +56,7 @@ def read(settings: Settings) -> TlsFiles | None:
         files.context()
     except OSError as error:
         raise BadSetting(
-            f"--tls-client-ca {client_ca!r}: {tls_fault(error)}; give certificates as PEM"
+            f"--tls-client-ca {client_ca!r}: {tls_error(error)}; give certificates as PEM"
         ) from error
     return files
 

@@ -34,7 +34,7 @@ _STREAM_RESPONSE = authorize.StreamAuthorizeResponse.RESPONSE_FIELD_NUMBER
 _STREAM_ERROR = authorize.StreamAuthorizeResponse.ERROR_FIELD_NUMBER
 
 _REASONS: dict[Reason, Any] = {
-    each: authorize.Reason.Value(f"REASON_{each.value}") for each in Reason
+    reason: authorize.Reason.Value(f"REASON_{reason.value}") for reason in Reason
 }
 
 

@@ -32,12 +32,12 @@ _MAX_PATHS = 32
 """More paths than any resource has fields."""
 
 _ACCESS: dict[Access, Any] = {
-    each: resources.ApiKey.Access.Value(f"ACCESS_{each.value}") for each in Access
+    access: resources.ApiKey.Access.Value(f"ACCESS_{access.value}") for access in Access
 }
 _ROLES: dict[Role, Any] = {
-    each: resources.AccessToken.Role.Value(f"ROLE_{each.value}")
-    for each in Role
-    if each is not Role.ROOT
+    role: resources.AccessToken.Role.Value(f"ROLE_{role.value}")
+    for role in Role
+    if role is not Role.ROOT
 }
 _ROLES_BACK = {value: role for role, value in _ROLES.items()}
 
@@ -160,7 +160,7 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         display_name=key.display_name,
         disabled=key.disabled,
         expire_time=_time_out(key.expire_time),
-        allow_lists=[list_name(key.workspace, each) for each in key.lists],
+        allow_lists=[list_name(key.workspace, allow_list) for allow_list in key.lists],
         access=access_out(key.access),
         create_time=_time_out(stamps.create_time),
         update_time=_time_out(stamps.update_time),
@@ -213,15 +213,15 @@ def changes_in(field: str, message: Message, mask: FieldMask) -> dict[str, Any]:
         text = f"has {len(mask.paths)} paths; use {known} or *"
         raise InvalidArgument.of("update_mask", text)
     paths = list(mask.paths)
-    faults = [
+    violations = [
         Violation("update_mask", f"{shown(path)} cannot be changed here; use {known} or *")
         for path in paths
         if path not in permitted and path != "*"
     ]
-    if faults:
-        raise InvalidArgument(faults)
+    if violations:
+        raise InvalidArgument(violations)
     if not paths:
-        present = {each.name for each, _ in message.ListFields()}
+        present = {descriptor.name for descriptor, _ in message.ListFields()}
         paths = [name for name in permitted if name in present]
     elif "*" in paths:
         paths = list(permitted)

@@ -48,8 +48,8 @@ class ListServicer:
     async def GetAllowList(
         self, request: admin.GetAllowListRequest, _info: CallInfo
     ) -> resources.AllowList:
-        found = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
-        return await cooperative.run(list_in_steps(found))
+        allow_list = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
+        return await cooperative.run(list_in_steps(allow_list))
 
     async def ListAllowLists(
         self, request: admin.ListAllowListsRequest, _info: CallInfo

@@ -1,7 +1,7 @@
 """Pages of listings: sizes, and tokens that are good for one listing only."""
 
 from ipgate.domain.errors import InvalidArgument
-from ipgate.domain.names import id_faults
+from ipgate.domain.names import id_violations
 from ipgate.domain.revision import seal, unseal
 
 DEFAULT_SIZE = 100
@@ -25,7 +25,7 @@ def parse_page_token(listing: str, token: str) -> str:
     if not token:
         return ""
     match (unseal(token) or "").split(" "):
-        case ["p1", made_for, after] if made_for == listing and not id_faults("", after):
+        case ["p1", made_for, after] if made_for == listing and not id_violations("", after):
             return after
     raise InvalidArgument.of(
         "page_token", "is not a token of this listing; send one as the page before returned it"

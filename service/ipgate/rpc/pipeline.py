@@ -203,10 +203,10 @@ def all_methods(
     ):
         for method in file.DESCRIPTOR.services_by_name[service].methods:
             name = f"{method.containing_service.full_name}/{method.name}"
-            found = [servicer for servicer in servicers if hasattr(servicer, method.name)]
-            if len(found) != 1 or name not in RULES:
+            owners = [servicer for servicer in servicers if hasattr(servicer, method.name)]
+            if len(owners) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
-            methods[f"/{name}"] = _method(name, method, found[0], authenticator, sizes)
+            methods[f"/{name}"] = _method(name, method, owners[0], authenticator, sizes)
     return methods
 
 

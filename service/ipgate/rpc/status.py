@@ -49,14 +49,14 @@ def _to_status(error: errors.IpgateError) -> Status:
     status.details.append(_packed(info))
     if isinstance(error, errors.InvalidArgument):
         bad = error_details_pb2.BadRequest()
-        for fault in error.violations:
-            bad.field_violations.add(field=fault.field, description=fault.description)
+        for violation in error.violations:
+            bad.field_violations.add(field=violation.field, description=violation.description)
         status.details.append(_packed(bad))
     elif isinstance(error, errors.FailedPrecondition):
         failure = error_details_pb2.PreconditionFailure()
-        for fault in error.violations:
+        for violation in error.violations:
             failure.violations.add(
-                type=error.reason, subject=fault.field, description=fault.description
+                type=error.reason, subject=violation.field, description=violation.description
             )
         status.details.append(_packed(failure))
     elif isinstance(error, errors.Unavailable):
@@ -66,9 +66,9 @@ def _to_status(error: errors.IpgateError) -> Status:
     return status
 
 
-def internal(what: str, fault: BaseException) -> Status:
+def internal(what: str, error: BaseException) -> Status:
     """The status for a fault that nobody foresaw: a fixed text; the cause goes to the log."""
-    log.error("unexpected fault in %s", what, exc_info=fault)
+    log.error("unexpected error in %s", what, exc_info=error)
     status = Status(code=code_pb2.INTERNAL, message="internal error; see the server's log")
     status.details.append(_packed(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN)))
     return status

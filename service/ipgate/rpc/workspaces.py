@@ -91,8 +91,8 @@ def _list_of(workspace: str, name: str) -> str:
     if not name:
         return ""
     field = "default_allow_list.allow_list"
-    found = parse_child(field, name, ALLOW_LISTS)
-    if found.workspace != workspace:
+    named = parse_child(field, name, ALLOW_LISTS)
+    if named.workspace != workspace:
         text = f"{shown(name)} is not in {workspace_name(workspace)}"
         raise InvalidArgument.of(field, f"{text}; use {list_name(workspace, '{id}')}")
-    return found.id
+    return named.id

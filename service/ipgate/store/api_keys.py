@@ -183,8 +183,8 @@ class ApiKeyStore:
         AlreadyExists if it belongs to a key, or to one that is being created."""
         try:
             former = await self.scripts.store.get(key_names.digest(digest))
-        except FAULTS as fault:
-            raise unavailable(fault, writing=False) from fault
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
         if former is None:
             return None
         if str(former).count("/") != 2:

@@ -1,4 +1,4 @@
-"""What is said of a store that does not hold what ipgate writes: its own fault, not the caller's."""
+"""What is said of a store that does not hold what ipgate writes: its own error, not the caller's."""
 
 import logging
 from collections.abc import Iterator
@@ -20,5 +20,5 @@ def reading(what: str) -> Iterator[None]:
     """Raises Unavailable where a stored record cannot be read."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as fault:
-        raise broken(f"{what} cannot be read ({fault!r})") from fault
+    except (KeyError, TypeError, ValueError) as error:
+        raise broken(f"{what} cannot be read ({error!r})") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ipgate.domain.errors import Violation
-from ipgate.domain.names import id_faults
+from ipgate.domain.names import id_violations
 from ipgate.domain.resources import MAX_TIME, MIN_TIME, Role, stored_role
 
 Check = Callable[[str, Any], list[Violation]]
@@ -80,7 +80,7 @@ class Identifier(Codec):
     def check(self, field: str, value: Any) -> list[Violation]:
         if type(value) is not str:
             return [Violation(field, "is not an id")]
-        return [] if self._optional and not value else id_faults(field, value)
+        return [] if self._optional and not value else id_violations(field, value)
 
 
 class Flag(Codec):

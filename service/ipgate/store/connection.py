@@ -184,19 +184,19 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
 
 
 def unavailable(
-    fault: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
+    error: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
 ) -> Unavailable:
     """The error that a caller gets for a failed command. `settled_after`: seconds after which a change that was
-    sent cannot be made any more. Raises `fault` if it is not the store's state."""
-    if str(fault).startswith(TOO_LATE):
+    sent cannot be made any more. Raises `error` if it is not the store's state."""
+    if str(error).startswith(TOO_LATE):
         return Unavailable("the change reached the store too late and was not made; try again")
     refused = (
-        isinstance(fault, _REFUSALS) or str(fault).startswith(_NOT_NOW) or _SLOT_MOVES in str(fault)
+        isinstance(error, _REFUSALS) or str(error).startswith(_NOT_NOW) or _SLOT_MOVES in str(error)
     )
-    if isinstance(fault, errors.ResponseError) and not refused:
-        raise fault
-    log.warning("store: %s", cause(fault))
-    if writing and not refused and not any(each in str(fault) for each in _UNSENT):
+    if isinstance(error, errors.ResponseError) and not refused:
+        raise error
+    log.warning("store: %s", cause(error))
+    if writing and not refused and not any(text in str(error) for text in _UNSENT):
         left = math.ceil(max(settled_after, 0) * 1000)
         return Unavailable(
             "the store did not confirm the change, which may or may not have been made; it is not made "
@@ -207,8 +207,8 @@ def unavailable(
     return Unavailable("the store cannot be used now; nothing was changed; try again")
 
 
-def cause(fault: BaseException) -> str:
-    """A fault in one line for logs and start-up errors."""
-    if isinstance(fault, MasterNotFoundError):
+def cause(error: BaseException) -> str:
+    """A error in one line for logs and start-up errors."""
+    if isinstance(error, MasterNotFoundError):
         return "no sentinel that can be reached knows a primary of that service"
-    return f"{type(fault).__name__}: {str(fault) or 'no details'}".replace("\n", " ")
+    return f"{type(error).__name__}: {str(error) or 'no details'}".replace("\n", " ")

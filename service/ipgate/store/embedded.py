@@ -48,10 +48,10 @@ class EmbeddedStore:
             text = f"the path {self._socket} is too long for a socket; choose a shorter --data-dir"
             raise UnusableStore(text)
         try:
-            for each in (self._directory.parent, self._directory):
-                each.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as fault:
-            raise UnusableStore(f"--data-dir cannot be used: {fault}") from fault
+            for directory in (self._directory.parent, self._directory):
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UnusableStore(f"--data-dir cannot be used: {error}") from error
         if self._lock < 0:
             self._lock = await self._locked()
         self._socket.unlink(missing_ok=True)

@@ -54,8 +54,8 @@ class PolicyReader:
         """
         try:
             entry = await self._scripts.store.get(key_names.digest(digest))
-        except FAULTS as fault:
-            raise unavailable(fault, writing=False) from fault
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
         parts = str(entry or "").split("/")
         if len(parts) != _ENTRY_PARTS:
             if entry:
@@ -143,18 +143,18 @@ class PolicyReader:
         return _position(head), tip, etag, linked, text
 
     async def _scan(self, workspace: str, allow_list: str) -> list[int]:
-        found: set[int] = set()
+        ranges: set[int] = set()
         cursor = 0
         while True:
             try:
                 cursor, members = await self._scripts.store.sscan(
                     key_names.of("list-ranges", workspace, allow_list), cursor, count=FEW
                 )
-            except FAULTS as fault:
-                raise unavailable(fault, writing=False) from fault
-            found.update(await cooperative.run(_parse(members)))
+            except FAULTS as error:
+                raise unavailable(error, writing=False) from error
+            ranges.update(await cooperative.run(_parse(members)))
             if not cursor:
-                return list(found)
+                return list(ranges)
 
 
 def _fields(names: Sequence[str], stored: Sequence[str | None]) -> dict[str, str] | None:

@@ -15,8 +15,8 @@ class RootStore:
 
     async def get(self) -> str | None:
         """The digest in hexadecimal, None if there is none."""
-        _, found = await self.scripts.rules(TOKEN_SHARD, kind="root")
-        return found or None
+        _, digest = await self.scripts.rules(TOKEN_SHARD, kind="root")
+        return digest or None
 
     async def set_if_absent(self, sha256: str) -> str:
         """The digest that the store has then: `sha256`, or the one that was there."""

@@ -169,8 +169,8 @@ class Scripts:
             asked = self.store_clock.steady()
             try:
                 seconds, micros = await self.store.eval(_TIME, 1, key_names.meta(read))
-            except FAULTS as fault:
-                raise unavailable(fault, writing=False) from fault
+            except FAULTS as error:
+                raise unavailable(error, writing=False) from error
             self.store_clock.observe([read], int(seconds) + int(micros) / 1e6, asked=asked)
             deadline = self.store_clock.deadline(shard)
             assert deadline is not None
@@ -219,11 +219,11 @@ class Scripts:
     ) -> Any:
         """What a script answers, which changes something if it has a deadline."""
         where = [key_names.meta(shard), key_names.changes(shard)]
-        found = self._scripts[script]
+        registered = self._scripts[script]
         if deadline:
             command: list[str | int] = [
                 "EVALSHA",
-                str(found.sha),
+                str(registered.sha),
                 len(where),
                 *where,
                 arguments,
@@ -232,29 +232,30 @@ class Scripts:
             try:
                 return await self._writer.write(where[0], deadline, *command)
             except NoScriptError:
-                await self._load(str(found.script))
+                await self._load(str(registered.script))
                 return await self._writer.write(where[0], deadline, *command)
         try:
             try:
-                return await found(keys=where, args=[arguments, words])
+                return await registered(keys=where, args=[arguments, words])
             except ConnectionError:
                 # A pooled connection may have died unnoticed; a read can simply be sent again.
-                return await found(keys=where, args=[arguments, words])
-        except FAULTS as fault:
-            raise unavailable(fault, writing=False) from fault
+                return await registered(keys=where, args=[arguments, words])
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
 
     async def _load(self, text: str) -> None:
         try:
             await self.store.script_load(text)
-        except FAULTS as fault:
-            raise unavailable(fault, writing=False) from fault
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
 
 
 def _effect(answer: dict[str, Any]) -> Effect:
     access = answer.pop("unlinked_access", None)
     # An empty table of Lua is encoded as an object.
     affected = {
-        name: Affected(found["count"], tuple(found["names"])) for name, found in answer.items()
+        name: Affected(affected["count"], tuple(affected["names"]))
+        for name, affected in answer.items()
     }
     return Effect(unlinked_access=Access(access) if access else None, **affected)
 

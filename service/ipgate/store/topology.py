@@ -95,9 +95,9 @@ def open_store(
                 max_connections=pool["max_connections"],
                 **connection | group.options,
             )
-    found = BlockingConnectionPool.from_url(url, **pool, **connection)
-    found.connection_class(**found.connection_kwargs)  # knows its options only now
-    return Redis.from_pool(found)
+    pooled = BlockingConnectionPool.from_url(url, **pool, **connection)
+    pooled.connection_class(**pooled.connection_kwargs)  # knows its options only now
+    return Redis.from_pool(pooled)
 
 
 def _check_encoding(url: str) -> None:
@@ -149,7 +149,7 @@ def _group(url: str, port: int) -> _Group:
     options.pop("host")
     options.pop("connection_class")
     return _Group(
-        hosts=[_host(each, port) for each in hosts.split(",")],
+        hosts=[_host(host, port) for host in hosts.split(",")],
         service=unquote(parts.path.strip("/")),
         tls=parts.scheme.startswith("rediss"),
         options=options,

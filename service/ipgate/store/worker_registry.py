@@ -54,8 +54,8 @@ class WorkerRegistry:
         """Return the position in each shard of every worker whose lease has not ended."""
         try:
             rows = await self._scripts.store.eval(_LIVE, 1, key_names.WORKERS)
-        except FAULTS as fault:
-            raise unavailable(fault, writing=False) from fault
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
         return {worker: [_position(text) for text in row.split()[1:]] for worker, row in rows}
 
     async def remove(self, worker: str) -> None:

@@ -34,9 +34,9 @@ class ReplicatedWriter:
             answer, confirmed = await self._both(key, command)
         except errors.NoScriptError:
             raise
-        except FAULTS as fault:
+        except FAULTS as error:
             left = deadline.settled_at - self._steady()
-            raise unavailable(fault, writing=True, settled_after=left) from fault
+            raise unavailable(error, writing=True, settled_after=left) from error
         if confirmed < self._replicas:
             raise Unavailable(
                 f"the change was made, but {confirmed} instead of {self._replicas} replicas "

@@ -52,18 +52,18 @@ class Call(CallInfo):
         connection: "Connection",
         stream: int,
         headers: Headers,
-        found: list[bytes],
+        values: list[bytes],
     ) -> None:
-        """`found`: the headers that are looked at (`requests`)."""
+        """`values`: the headers that are looked at (`requests`)."""
         self.connection = connection
         self.stream = stream
-        self.authorization = found[AUTHORIZATION].decode("latin-1")
+        self.authorization = values[AUTHORIZATION].decode("latin-1")
         self.ended = False
         self._headers = headers
-        self._encoding = found[ENCODING]
+        self._encoding = values[ENCODING]
         self._deadline: float | None = None
-        if found[TIMEOUT]:
-            self._deadline = connection.time() + (seconds(found[TIMEOUT].decode()) or 0)
+        if values[TIMEOUT]:
+            self._deadline = connection.time() + (seconds(values[TIMEOUT].decode()) or 0)
         self._frames: Frames | None = None
         self._started = False
         self._timer: asyncio.TimerHandle | None = None
@@ -72,8 +72,8 @@ class Call(CallInfo):
 
     def metadata(self, name: str) -> str:
         wanted = name.encode()
-        for found, value in self._headers:
-            if found == wanted:
+        for header, value in self._headers:
+            if header == wanted:
                 return value.decode("latin-1")
         return ""
 
@@ -82,8 +82,8 @@ class Call(CallInfo):
         return f"{address[0]}:{address[1]}" if address else "unix"
 
     def client_certificate(self) -> str:
-        found: Any = self.connection.transport.get_extra_info("ssl_object")
-        raw = found.getpeercert(binary_form=True) if found is not None else None
+        tls: Any = self.connection.transport.get_extra_info("ssl_object")
+        raw = tls.getpeercert(binary_form=True) if tls is not None else None
         return ssl.DER_cert_to_PEM_cert(raw) if raw else ""
 
     def time_remaining(self) -> float | None:

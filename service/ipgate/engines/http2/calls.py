@@ -32,9 +32,9 @@ class MethodCall(Call):
         connection: "Connection",
         stream: int,
         headers: Headers,
-        found: list[bytes],
+        values: list[bytes],
     ) -> None:
-        super().__init__(connection, stream, headers, found)
+        super().__init__(connection, stream, headers, values)
         self.method = method
         self._is_admitted = False
 

@@ -213,12 +213,12 @@ class Connection(asyncio.Protocol):
     # What the codec reports.
 
     def on_request(self, stream: int, headers: Headers, *, ended: bool) -> None:
-        found, size = requests.read(headers)
-        method = self.server.methods.get(found[requests.PATH])
+        values, size = requests.read(headers)
+        method = self.server.methods.get(values[requests.PATH])
         refusal = (
-            requests.refusal(found)
+            requests.refusal(values)
             or requests.oversized(size)
-            or self._refusal(found[requests.PATH], method)
+            or self._refusal(values[requests.PATH], method)
         )
         if refusal is not None:
             self._refuse(stream, refusal, ended=ended)
@@ -226,11 +226,11 @@ class Connection(asyncio.Protocol):
         call: Call
         if method is None:
             # Its headers are not kept: strangers may send many.
-            call = HealthCall(self.server.health, self, stream, (), found)
+            call = HealthCall(self.server.health, self, stream, (), values)
             self.server.checks.left -= 1
         else:
             kind = Conversation if method.conversing else Unary
-            call = kind(method, self, stream, headers, found)
+            call = kind(method, self, stream, headers, values)
             self.server.room.left -= 1
         self._calls[stream] = call
         self._fresh.append(call)

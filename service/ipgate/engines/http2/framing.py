@@ -33,7 +33,7 @@ _SECOND_MESSAGE = Status(
     code=code_pb2.UNIMPLEMENTED, message="the call has two messages; this method takes one"
 )
 
-_UNESCAPED = "".join(chr(each) for each in range(0x20, 0x7F) if each != ord("%"))
+_UNESCAPED = "".join(chr(code) for code in range(0x20, 0x7F) if code != ord("%"))
 
 
 class Frames:
@@ -95,14 +95,14 @@ class Frames:
             raise _bad(code_pb2.UNIMPLEMENTED, text)
         unpacking = zlib.decompressobj(window)
         try:
-            found = unpacking.decompress(message, self._most + 1)
+            inflated = unpacking.decompress(message, self._most + 1)
         except zlib.error:
-            found = b""
-        if len(found) > self._most:
-            raise _too_large(len(found), self._most)
+            inflated = b""
+        if len(inflated) > self._most:
+            raise _too_large(len(inflated), self._most)
         if not unpacking.eof:
             raise _bad(code_pb2.INTERNAL, f"the message is no {self._encoding} data")
-        return found
+        return inflated
 
 
 def _too_large(length: int, most: int) -> Refusal:
@@ -121,8 +121,8 @@ def framed(message: bytes) -> bytes:
 
 def seconds(timeout: str) -> float | None:
     """Seconds of a `grpc-timeout`, None if it is none."""
-    found = _TIMEOUT.fullmatch(timeout)
-    return float(found[1]) * _UNITS[found[2]] if found else None
+    match = _TIMEOUT.fullmatch(timeout)
+    return float(match[1]) * _UNITS[match[2]] if match else None
 
 
 def status_headers(status: Status) -> list[tuple[bytes, bytes]]:

@@ -30,11 +30,11 @@ class HealthCall(Call):
         connection: "Connection",
         stream: int,
         headers: Headers,
-        found: list[bytes],
+        values: list[bytes],
     ) -> None:
-        super().__init__(connection, stream, headers, found)
+        super().__init__(connection, stream, headers, values)
         self._health = health
-        self._path = found[PATH].decode()
+        self._path = values[PATH].decode()
         self._takes_check = True
         self._is_asked = False
 

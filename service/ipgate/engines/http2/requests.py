@@ -32,34 +32,34 @@ _ENTRY = 32
 
 def read(headers: Headers) -> tuple[list[bytes], int]:
     """The values of the headers that are looked at, by PATH and so on, and the bytes of all headers."""
-    found = [b"", b"", b"", b"", b"", b""]
+    values = [b"", b"", b"", b"", b"", b""]
     size = _ENTRY * len(headers)
     for name, value in headers:
         size += len(name) + len(value)
         wanted = _WANTED.get(name)
         if wanted is not None:
-            if wanted == AUTHORIZATION and found[AUTHORIZATION]:
+            if wanted == AUTHORIZATION and values[AUTHORIZATION]:
                 # As HTTP joins them: two tokens are none, whichever another program may have looked at.
-                found[AUTHORIZATION] += b"," + value
+                values[AUTHORIZATION] += b"," + value
             else:
-                found[wanted] = value
-    return found, size
+                values[wanted] = value
+    return values, size
 
 
-def refusal(found: list[bytes]) -> Headers | None:
+def refusal(values: list[bytes]) -> Headers | None:
     """The headers that answer what is no proper request of gRPC."""
-    if found[_METHOD] != b"POST":
+    if values[_METHOD] != b"POST":
         return ((b":status", b"405"), (b"allow", b"POST"))
-    content_type = found[_CONTENT_TYPE]
+    content_type = values[_CONTENT_TYPE]
     if content_type != b"application/grpc" and not content_type.startswith(
         (b"application/grpc+", b"application/grpc;")
     ):
         return ((b":status", b"415"), (b"accept", b"application/grpc"))
-    timeout = found[TIMEOUT]
+    timeout = values[TIMEOUT]
     if timeout and not _PROPER_TIMEOUT.fullmatch(timeout):
         text = "is not a number of up to 8 digits and a unit; send it as in 100m"
         return trailers_only(to_status(InvalidArgument.of("grpc-timeout", text)))
-    if found[ENCODING] not in _PROPER_ENCODINGS:
+    if values[ENCODING] not in _PROPER_ENCODINGS:
         text = f"the encoding is not supported; use {ENCODINGS.decode()}"
         status = Status(code=code_pb2.UNIMPLEMENTED, message=text)
         return (*trailers_only(status), (b"grpc-accept-encoding", ENCODINGS))
