@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SERVING := .venv/.serving
 ARGS ?=
 # Most tests wait more than they work: for a server that starts, a fault that is noticed.
 SIDE_BY_SIDE := -n 3 --dist worksteal
@@ -19,15 +20,22 @@ $(READY): requirements-dev.lock pyproject.toml
 	@tools/make-venv $(PYTHON)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(SERVING)
+
+# What serving needs alone, so that the first start does not wait for the tools of developers.
+$(SERVING): requirements.lock pyproject.toml
+	@tools/make-venv $(PYTHON)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 ENGINE ?=
 .PHONY: run
-run: $(READY) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=grpcio; more flags in ARGS)
+run: $(SERVING) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=grpcio; more flags in ARGS)
 	@exec $(BIN)/ipgate serve $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 .PHONY: demo
-demo: $(READY) ## Walk through the whole job with the real commands, against a server of its own
+demo: $(SERVING) ## Walk through the whole job with the real commands, against a server of its own
 	@$(BIN)/python tools/demo.py
 
 .PHONY: test
@@ -68,7 +76,7 @@ protos: $(READY) ## Generate service/ipgate/v1 from protos/
 .PHONY: lock
 lock: $(READY) ## Lock the newest permitted versions of all dependencies
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+		--no-emit-index-url --no-emit-find-links --no-header --extra embedded pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock \
 		pyproject.toml -o requirements-dev.lock

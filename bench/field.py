@@ -14,7 +14,7 @@ from bench import thresholds
 from bench.contenders import cerbos, envoy, go_echo, grpc_aio, ipgate, naive, opa, spicedb
 from bench.contenders.contender import Ask, Contender, Running
 from bench.processes import Missing, cpu, memory
-from bench.results import HALF, MOST_EVENLY, AtRate, Row, Server
+from bench.results import HALF, MAX_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
     ipgate.HTTP2_ENGINE,
@@ -38,7 +38,7 @@ _SECONDS = 0.7
 _PACED_SECONDS = 2.5
 _FEWEST = 128
 """Calls that saturate: so many are in flight."""
-_MOST_OF_SATURATION = 0.8
+_MAX_OF_SATURATION = 0.8
 
 
 def measure(chosen: list[Contender]) -> tuple[list[Server], list[Row]]:
@@ -97,8 +97,8 @@ def saturate(row: Row, ask: Ask, running: Running, calls: int) -> None:
 def pace(row: Row, ask: Ask, running: Running) -> None:
     """One more round for the row: at each rate that it can keep up with."""
     saturated = sorted(row.rps)[len(row.rps) // 2]
-    rates = {str(rate): rate for rate in RATES if rate <= saturated * _MOST_OF_SATURATION}
-    rates[HALF] = min(round(saturated / 2), MOST_EVENLY)
+    rates = {str(rate): rate for rate in RATES if rate <= saturated * _MAX_OF_SATURATION}
+    rates[HALF] = min(round(saturated / 2), MAX_EVENLY)
     with _told(row.name), _checked(ask):
         pids = running.pids()
         for name, rate in rates.items():

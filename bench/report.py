@@ -13,7 +13,7 @@ from bench import plot, results, thresholds
 from bench.field import RATES
 from bench.figures import number
 from bench.install import ROOT
-from bench.results import HALF, MOST_EVENLY, Results, Row
+from bench.results import HALF, MAX_EVENLY, Results, Row
 
 FRONT = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
@@ -29,7 +29,7 @@ Rows = list[list[str]]
 """The first is the heading."""
 
 
-_AT_HALF = f"at half of saturation, at most {MOST_EVENLY:,}/s"
+_AT_HALF = f"at half of saturation, at most {MAX_EVENLY:,}/s"
 _RATES = {str(rate): f"at {rate:,}/s" for rate in RATES} | {HALF: _AT_HALF}
 
 

@@ -15,11 +15,11 @@ from bench.figures import Figure
 from bench.processes import LOAD_CORE, SERVER_CORE
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-MOST_EVENLY = 20_000
+MAX_EVENLY = 20_000
 """Calls a second up to which the load generator keeps an even pace."""
 
 HALF = "half"
-"""The name of the rate that is half of what a contender does when saturated, or MOST_EVENLY if that is
+"""The name of the rate that is half of what a contender does when saturated, or MAX_EVENLY if that is
 less."""
 
 _KEPT = 0.02

@@ -25,8 +25,8 @@ from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import (
     UNCOUNTED_BYTES,
+    CallAborted,
     Method,
-    Refusal,
     RequestSizes,
     all_methods,
 )
@@ -93,7 +93,7 @@ async def _measure(url: str) -> list[Figure]:
 
 
 def _methods(worker: Worker) -> dict[str, Any]:
-    scripts, limits, waits = worker.scripts, worker.lists.limits, RevisionWaits()
+    scripts, limits, waits = worker.scripts, worker.lists.quotas, RevisionWaits()
     tokens, workspaces = TokenStore(scripts), WorkspaceStore(scripts)
     lease = WorkerLease(WorkerRegistry(scripts), worker.follower, worker.clock, worker="w")
     worker.follower.freshness.lease(float("inf"))
@@ -186,7 +186,7 @@ async def _hold(method: Method, raw: bytes) -> float:
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
     longest, last = 0.0, time.perf_counter()
-    with suppress(Refusal):
+    with suppress(CallAborted):
         answer = method.start(_Call(), raw)
         if not isinstance(answer, bytes):
             await answer

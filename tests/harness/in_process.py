@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ipgate.admin.limits import Limits
 from ipgate.admin.lists import Lists
+from ipgate.admin.quotas import Quotas
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.worker_core import build_core
 from ipgate.authorizer.authorizer import Authorizer
@@ -219,7 +219,7 @@ async def running_worker(url: str, *, cache_bytes: int = 64 << 20) -> AsyncItera
             follower=core.follower,
             authorizer=core.authorizer,
             lists=Lists(
-                ListStore(scripts), PolicyReader(scripts), Limits(100_000, 1000, 10**6, 10_000)
+                ListStore(scripts), PolicyReader(scripts), Quotas(100_000, 1000, 10**6, 10_000)
             ),
             workspaces=workspaces,
             keys=ApiKeyStore(scripts),

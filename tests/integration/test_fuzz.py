@@ -41,7 +41,7 @@ def unharmed(server: Server) -> Iterator[None]:
     assert resident(worker) < memory + (128 << 20)
     log = server.log.read_text()
     assert "Traceback" not in log
-    assert "unexpected fault" not in log
+    assert "unexpected error" not in log
 
 
 def sane(workspace: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 import pytest
 import trustme
-from ipgate.engines import bounds
 from ipgate.engines import http2 as http2_engine
+from ipgate.engines import transport_limits
 from ipgate.engines.health import CHECK
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.tls import TlsFiles
@@ -60,7 +60,7 @@ def is_open(wire: Wire, use: Callable[[Wire, int], str], stream: int = 101) -> b
 
 def test_a_connection_of_a_stranger_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """One without calls, and one whose token is not known; not those with a good token or a health call."""
-    monkeypatch.setattr(bounds, "STRANGER", 0.5)
+    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
     with running_http2() as address, ExitStack() as stack:
         idle, unknown, healthy, known = opened(stack, address, 4)
         assert stranger(unknown) == "16"
@@ -75,7 +75,7 @@ def test_a_connection_of_a_stranger_is_closed_in_time(monkeypatch: pytest.Monkey
 
 def test_a_peer_that_never_speaks_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a preface there is no connection to speak of."""
-    monkeypatch.setattr(bounds, "HANDSHAKE", 0.5)
+    monkeypatch.setattr(transport_limits, "HANDSHAKE", 0.5)
     with running_http2() as address, Wire(address, preface=PREFACE[:5]) as wire:
         assert wire.first(DATA) is None
 
@@ -84,7 +84,7 @@ def test_a_handshake_of_tls_that_does_not_go_on_is_given_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Half-open connections end in time, and fill no log; others are served in that time."""
-    monkeypatch.setattr(bounds, "HANDSHAKE", 0.5)
+    monkeypatch.setattr(transport_limits, "HANDSHAKE", 0.5)
     authority = trustme.CA()
     pair = authority.issue_cert("127.0.0.1")
     files = TlsFiles(
@@ -122,7 +122,7 @@ def test_health_is_answered_when_all_connections_are_taken() -> None:
     with running_http2(max_connections=4) as address, ExitStack() as stack:
         known = opened(stack, address, 4)
         assert [ask(wire) for wire in known] == ["0"] * 4
-        spare = opened(stack, address, bounds.SPARE_CONNECTIONS)
+        spare = opened(stack, address, transport_limits.SPARE_CONNECTIONS)
         assert [check(wire) for wire in spare] == ["0"] * len(spare)
         assert ask(spare[0], 3) == "8"
         (over,) = opened(stack, address)
@@ -139,7 +139,7 @@ def test_health_is_answered_when_all_connections_are_taken() -> None:
 
 def test_strangers_of_one_address_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beyond the bound are closed soon; callers with a good token are not counted by address."""
-    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
     with running_http2() as address, ExitStack() as stack:
         for wire in opened(stack, address, 3):
             assert ask(wire) == "0"
@@ -151,8 +151,8 @@ def test_strangers_of_one_address_are_few(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_many_callers_of_one_address_may_connect_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """As those behind a gateway do when ipgate was started again: each has time for its first call."""
-    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
-    monkeypatch.setattr(bounds, "STRANGER_HASTE", 60)
+    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(transport_limits, "STRANGER_HASTE", 60)
     with running_http2() as address, ExitStack() as stack:
         wires = opened(stack, address, 50)
         assert [ask(wire) for wire in wires] == ["0"] * 50
@@ -162,8 +162,8 @@ def test_a_flood_of_one_address_takes_no_places_from_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When there are too many connections, its own oldest ones make room."""
-    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 3)
-    monkeypatch.setattr(bounds, "STRANGER_HASTE", 60)
+    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(transport_limits, "STRANGER_HASTE", 60)
     with running_http2(max_connections=8) as address, ExitStack() as stack:
         other = stack.enter_context(Wire(address, source="127.0.0.2"))
         other.settings()
@@ -175,7 +175,7 @@ def test_a_flood_of_one_address_takes_no_places_from_others(
 
 def test_thousands_of_idle_connections_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as there may be, and more: the next caller is served."""
-    monkeypatch.setattr(bounds, "STRANGERS_OF_A_HOST", 10_000)
+    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 10_000)
     with running_http2(max_connections=300) as address, ExitStack() as stack:
         opened(stack, address, 1000)
         for _ in range(20):
@@ -187,7 +187,7 @@ def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
     """When it is old it gets GOAWAY, and its calls end a while later; so does one without calls."""
     for bound, name in ((1.5, "AGE"), (1.5, "IDLE")):
         with monkeypatch.context() as patched:
-            patched.setattr(bounds, name, bound)
+            patched.setattr(transport_limits, name, bound)
             with running_http2() as address, Wire(address) as wire:
                 wire.settings()
                 assert ask(wire) == "0"
@@ -197,8 +197,8 @@ def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_peer_that_answers_no_ping_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is gone without a word; one that answers stays."""
-    monkeypatch.setattr(bounds, "PING_AFTER", 0.5)
-    monkeypatch.setattr(bounds, "PING_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport_limits, "PING_AFTER", 0.5)
+    monkeypatch.setattr(transport_limits, "PING_TIMEOUT", 0.5)
     with running_http2() as address, Wire(address) as wire:
         wire.settings()
         assert ask(wire) == "0"
@@ -213,7 +213,7 @@ def test_a_peer_that_answers_no_ping_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 def test_answers_that_are_not_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that leaves too much unread gets no more answers until it reads."""
-    monkeypatch.setattr(bounds, "MAX_BACKLOG", 1000)
+    monkeypatch.setattr(transport_limits, "MAX_BACKLOG", 1000)
     with running_http2() as address, Wire(address) as wire:
         wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
         for stream in range(1, 201, 2):

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 import trustme
-from ipgate.engines import bounds, health
+from ipgate.engines import health, transport_limits
 from ipgate.engines.health import CHECK, WATCH
 from ipgate.engines.tls import TlsFiles
 from ipgate.v1 import authorize_pb2 as authorize
@@ -94,8 +94,8 @@ def test_a_resumed_session_does_not_outlive_its_authority() -> None:
 
 def test_a_stranger_that_reads_nothing_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even a GOAWAY gets through to it, and its connection is closed all the same."""
-    monkeypatch.setattr(bounds, "STRANGER", 0.5)
-    monkeypatch.setattr(bounds, "STRANGER_GRACE", 0.5)
+    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
+    monkeypatch.setattr(transport_limits, "STRANGER_GRACE", 0.5)
     with running_http2() as address, Wire(address, timeout=1) as wire:
         wire.settings()
         with suppress(OSError):
@@ -116,7 +116,7 @@ def test_a_stranger_that_reads_nothing_is_ended_in_time(monkeypatch: pytest.Monk
 
 def test_a_watcher_that_is_given_up_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that leaves its statuses unread is reset, and others may watch."""
-    monkeypatch.setattr(health, "MOST_WATCHERS", 1)
+    monkeypatch.setattr(health, "MAX_WATCHERS", 1)
     changes = []
     report = health.Health.report
 
@@ -149,7 +149,7 @@ def test_health_checks_that_never_come_are_counted(monkeypatch: pytest.MonkeyPat
     with running_http2() as address, Wire(address) as wire, Wire(address) as other:
         wire.settings()
         other.settings()
-        for stream in range(1, health.MOST_CHECKS * 2, 2):
+        for stream in range(1, health.MAX_CHECKS * 2, 2):
             wire.call(stream, CHECK, token=None)
         streams = iter(range(1, 10_001, 2))
 
@@ -180,7 +180,7 @@ def test_a_watch_has_a_deadline_and_takes_no_room(server: Server) -> None:
 
 def test_a_spare_connection_is_left_for_a_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is drained in time, even if health is asked over it, since its calls fail."""
-    monkeypatch.setattr(bounds, "STRANGER", 0.5)
+    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
     with running_http2(max_connections=1) as address, Wire(address) as first:
         first.settings()
         assert ask(first, 1) == "0"

@@ -189,7 +189,7 @@ def test_a_watcher_that_reads_does_not_hold_up_the_stop(tmp_path: Path) -> None:
 
 def test_watchers_and_reflection_streams_are_counted(server: Server) -> None:
     """A stream over the limit is rejected, and the streams of a connection that ended count no more."""
-    for path, most in ((WATCH, health.MOST_WATCHERS), (REFLECT, reflection.MOST_STREAMS)):
+    for path, most in ((WATCH, health.MAX_WATCHERS), (REFLECT, reflection.MAX_STREAMS)):
         with ExitStack() as stack:
             wires = [stack.enter_context(Wire(server.address)) for _ in range(2)]
             for wire in wires:

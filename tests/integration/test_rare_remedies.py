@@ -40,7 +40,7 @@ def test_a_list_of_too_many_links_is_deleted_once_some_are_gone(
     store: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The forced deletion unlinks a bounded number of keys; it works after some were unlinked."""
-    monkeypatch.setattr(lists, "MOST_UNLINKED", 2)
+    monkeypatch.setattr(lists, "MAX_UNLINKED", 2)
 
     async def run() -> None:
         async with running_worker(store.url) as p:

@@ -65,6 +65,11 @@ TLS = ("--tls-cert", "F/cert.pem", "--tls-key", "F/key.pem")
         (("--tls-client-ca", "F/cert.pem"), "needs --tls-cert and --tls-key", TLS),
         (("--engine", "quick"), "use http2 or grpcio", ("--engine", "grpcio")),
         (("--log-level", "LOUD"), "use DEBUG, INFO, WARNING or ERROR", ("--log-level", "ERROR")),
+        (
+            ("--store-binary", "redis-server", "--redis-url", "URL"),
+            "leave out --redis-url",
+            ("--store-binary", "redis-server"),
+        ),
         (("--redis-url", "http://h"), "use redis://, rediss://, unix://", ("--redis-url", "URL")),
         (("--redis-url", "UNENCODED"), "percent-encode the user and", ("--redis-url", "ENCODED")),
     ],

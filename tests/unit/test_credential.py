@@ -4,7 +4,13 @@ import hashlib
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, API_KEY_PREFIX, digest, is_damaged, mint
+from ipgate.domain.credential import (
+    ACCESS_TOKEN_PREFIX,
+    API_KEY_PREFIX,
+    digest,
+    has_bad_checksum,
+    mint,
+)
 
 RANDOM = st.binary(min_size=32, max_size=32)
 
@@ -25,10 +31,10 @@ def test_a_mistyped_secret_is_unknown_without_a_look_up(
     """Changing one character of a minted secret makes it no secret at all."""
     secret = mint(API_KEY_PREFIX, random)
     mistyped = secret[:place] + other + secret[place + 1 :]
-    assert mistyped == secret or is_damaged(mistyped)
-    assert is_damaged(secret[:-1])
-    assert is_damaged(secret + "0")
-    assert not is_damaged(secret)
+    assert mistyped == secret or has_bad_checksum(mistyped)
+    assert has_bad_checksum(secret[:-1])
+    assert has_bad_checksum(secret + "0")
+    assert not has_bad_checksum(secret)
 
 
 def test_distinct_random_bits_give_distinct_secrets() -> None:

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.engines.http2.framing import Frames, framed, seconds, status_headers
-from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.pipeline import CallAborted
 
 MOST = 1000
 
@@ -70,7 +70,7 @@ def test_what_is_no_message_is_refused(encoding: str, data: bytes, code: int) ->
     """Too large, also when unpacked; damaged; compressed in an unknown way."""
     frames = Frames(encoding, MOST)
     frames.feed(data)
-    with pytest.raises(Refusal) as failed:
+    with pytest.raises(CallAborted) as failed:
         frames.take()
     assert failed.value.status.code == code
 
@@ -80,7 +80,7 @@ def test_half_a_message_at_the_end_is_refused() -> None:
     frames = Frames("", MOST)
     frames.feed(framed(b"abc")[:-1])
     assert frames.take() is None
-    with pytest.raises(Refusal):
+    with pytest.raises(CallAborted):
         frames.end()
 
 

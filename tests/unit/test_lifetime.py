@@ -1,7 +1,7 @@
 """How long a connection of the http2 engine may live."""
 
 import pytest
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 from ipgate.engines.http2.lifetime import Due, Lifetime
 
 
@@ -17,18 +17,24 @@ def life(**set_to: float | bool | None) -> Lifetime:
     ("made", "now", "is_guest", "has_calls", "due"),
     [
         (life(), 1.0, True, False, Due.NOTHING),
-        (life(has_spoken=False), bounds.HANDSHAKE + 1, True, False, Due.ABORT),
-        (life(), bounds.STRANGER + 1, True, True, Due.DRAIN),
-        (life(), bounds.STRANGER + 1, False, True, Due.NOTHING),
-        (life(), bounds.STRANGER + bounds.STRANGER_GRACE + 1, True, True, Due.END),
-        (life(), bounds.PING_AFTER + 1, False, True, Due.PING),
-        (life(awaiting_pong=0.0), bounds.PING_TIMEOUT + 1, False, True, Due.ABORT),
-        (life(awaiting_pong=0.0), bounds.PING_TIMEOUT - 1, False, True, Due.NOTHING),
-        (life(read_at=bounds.IDLE), bounds.IDLE + 1, False, False, Due.DRAIN),
-        (life(read_at=bounds.IDLE), bounds.IDLE + 1, False, True, Due.NOTHING),
-        (life(read_at=bounds.AGE), bounds.AGE + 1, False, True, Due.DRAIN),
-        (life(drained_at=0.0), bounds.AGE_GRACE + 1, False, True, Due.END),
-        (life(), bounds.AGE + bounds.AGE_GRACE + 1, False, True, Due.END),
+        (life(has_spoken=False), transport_limits.HANDSHAKE + 1, True, False, Due.ABORT),
+        (life(), transport_limits.STRANGER + 1, True, True, Due.DRAIN),
+        (life(), transport_limits.STRANGER + 1, False, True, Due.NOTHING),
+        (
+            life(),
+            transport_limits.STRANGER + transport_limits.STRANGER_GRACE + 1,
+            True,
+            True,
+            Due.END,
+        ),
+        (life(), transport_limits.PING_AFTER + 1, False, True, Due.PING),
+        (life(awaiting_pong=0.0), transport_limits.PING_TIMEOUT + 1, False, True, Due.ABORT),
+        (life(awaiting_pong=0.0), transport_limits.PING_TIMEOUT - 1, False, True, Due.NOTHING),
+        (life(read_at=transport_limits.IDLE), transport_limits.IDLE + 1, False, False, Due.DRAIN),
+        (life(read_at=transport_limits.IDLE), transport_limits.IDLE + 1, False, True, Due.NOTHING),
+        (life(read_at=transport_limits.AGE), transport_limits.AGE + 1, False, True, Due.DRAIN),
+        (life(drained_at=0.0), transport_limits.AGE_GRACE + 1, False, True, Due.END),
+        (life(), transport_limits.AGE + transport_limits.AGE_GRACE + 1, False, True, Due.END),
     ],
 )
 def test_each_bound_of_time_has_its_consequence(

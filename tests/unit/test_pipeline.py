@@ -7,7 +7,7 @@ import pytest
 from google.rpc import code_pb2
 from ipgate.domain.errors import InvalidArgument, Unauthenticated
 from ipgate.domain.resources import ROOT
-from ipgate.rpc.pipeline import Method, Refusal, RequestSizes
+from ipgate.rpc.pipeline import CallAborted, Method, RequestSizes
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.in_process import Root
@@ -89,10 +89,10 @@ def test_every_error_ends_in_a_status(
     def fail(_request: Any, _info: Any) -> Any:
         raise error
 
-    with pytest.raises(Refusal) as failed:
+    with pytest.raises(CallAborted) as failed:
         answered(method(fail_later if late else fail, held=held))
     assert failed.value.status.code == code
-    assert ("unexpected fault" in caplog.text) == (code == code_pb2.INTERNAL)
+    assert ("unexpected error" in caplog.text) == (code == code_pb2.INTERNAL)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,6 @@ def test_what_may_not_be_answered_reaches_no_method(
         raise AssertionError
 
     for held in (False,) if authorization else (True, False):
-        with pytest.raises(Refusal) as failed:
+        with pytest.raises(CallAborted) as failed:
             answered(method(never, held=held), raw, authorization)
         assert failed.value.status.code == code

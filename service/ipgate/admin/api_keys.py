@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate.admin.checks import new_id, raise_if_invalid
-from ipgate.admin.limits import Limits
+from ipgate.admin.quotas import Quotas
 from ipgate.domain.credential import API_KEY_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import LimitExceeded, Violation
 from ipgate.domain.resources import ApiKey
@@ -23,7 +23,7 @@ class ApiKeys:
     """Errors: those of the store's methods, and InvalidArgument."""
 
     store: ApiKeyStore
-    limits: Limits
+    quotas: Quotas
 
     async def create(
         self, key: ApiKey, credential_sha256: str, options: WriteOptions
@@ -48,7 +48,7 @@ class ApiKeys:
             replace(key, id=chosen),
             sha256,
             options,
-            limit=self.limits.keys_per_workspace,
+            limit=self.quotas.keys_per_workspace,
         )
         return created, "" if options.validate_only else credential
 
@@ -66,7 +66,7 @@ class ApiKeys:
         self, workspace: str, key: str, lists: Sequence[str], options: WriteOptions
     ) -> WriteResult[ApiKey]:
         """Replaces the links of a key by the ids `lists`, which may be none."""
-        limit = self.limits.lists_per_key
+        limit = self.quotas.lists_per_key
         if len(lists) > limit:
             raise LimitExceeded(
                 f"the API key would have {len(lists)} allow lists; at most {limit} are permitted "

@@ -6,18 +6,18 @@ from typing import Any
 
 from ipgate import cooperative
 from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, raise_if_invalid
-from ipgate.admin.limits import Limits
+from ipgate.admin.quotas import Quotas
 from ipgate.domain.addresses import format_range
 from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
-from ipgate.domain.texts import unix_lines
+from ipgate.domain.text_validation import unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.lists import ExactSpan, ListStore, NewRanges
 from ipgate.store.policy_reader import PolicyReader
-from ipgate.store.refusals import Moved, SpanUnknown
 from ipgate.store.schema import ALLOW_LIST
+from ipgate.store.script_errors import CoverageUnknown, ListChanged
 
 _ATTEMPTS = 10
 
@@ -28,7 +28,7 @@ class Lists:
 
     store: ListStore
     reader: PolicyReader
-    limits: Limits
+    quotas: Quotas
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
         """Creates a list; an id of "" is minted. The answer has no ranges."""
@@ -41,7 +41,7 @@ class Lists:
         new = await self._new_ranges(packed, options)
         allow_list = replace(allow_list, id=chosen, ranges=(), range_count=len(packed))
         return await self.store.create(
-            allow_list, new, options, limit=self.limits.lists_per_workspace
+            allow_list, new, options, limit=self.quotas.lists_per_workspace
         )
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
@@ -90,10 +90,10 @@ class Lists:
                     texts,
                     options,
                     span_limit=BROAD,
-                    limit=self.limits.ranges_per_list,
+                    limit=self.quotas.ranges_per_list,
                     exact=exact,
                 )
-            except (SpanUnknown, Moved):
+            except (CoverageUnknown, ListChanged):
                 _, facts = await self.reader.allow_list(workspace, allow_list)
                 if facts is None:
                     raise NotFound(list_name(workspace, allow_list)) from None
@@ -128,7 +128,7 @@ class Lists:
             sorted(set(api_keys)),
             options,
             link=link,
-            limit=self.limits.lists_per_key,
+            limit=self.quotas.lists_per_key,
         )
 
     async def _parse(self, ranges: Sequence[str]) -> list[int]:
@@ -138,7 +138,7 @@ class Lists:
         return packed
 
     async def _new_ranges(self, packed: Sequence[int], options: WriteOptions) -> NewRanges:
-        limit = self.limits.ranges_per_list
+        limit = self.quotas.ranges_per_list
         if len(packed) > limit:
             raise LimitExceeded(
                 f"the list would have {len(packed)} ranges; at most {limit} are permitted "

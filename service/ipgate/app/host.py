@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ipgate.engines.bounds import most_connections
 from ipgate.engines.place import UNIX_UMASK, Place
+from ipgate.engines.transport_limits import most_connections
 from ipgate.settings import BadSetting, Settings
 
 _BACKLOG = 1024

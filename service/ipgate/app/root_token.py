@@ -11,7 +11,13 @@ import secrets
 from pathlib import Path
 
 from ipgate.app.private_files import check_private
-from ipgate.domain.credential import ACCESS_TOKEN_PREFIX, RANDOM_BYTES, digest, is_damaged, mint
+from ipgate.domain.credential import (
+    ACCESS_TOKEN_PREFIX,
+    RANDOM_BYTES,
+    digest,
+    has_bad_checksum,
+    mint,
+)
 from ipgate.domain.errors import Unavailable
 from ipgate.settings import BadSetting
 from ipgate.store.root import RootStore
@@ -85,7 +91,7 @@ def replace_kept(file: Path, token: str) -> None:
 
 def _digest(token: str, origin: str) -> bytes:
     sha256 = digest(token)
-    if len(token) < _SHORTEST or sha256 is None or is_damaged(token):
+    if len(token) < _SHORTEST or sha256 is None or has_bad_checksum(token):
         raise BadSetting(
             f"the root token ({origin}) must be of 32 to 1,024 characters, and not look like a "
             "damaged token of ipgate"

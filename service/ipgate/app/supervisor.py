@@ -69,7 +69,11 @@ class Supervisor:
         self._tls: TlsFiles | None = None
         self._workers: set[asyncio.subprocess.Process] = set()
         self._broken = False
-        self._store = None if settings.redis_url else EmbeddedStore(settings.data_dir / "store")
+        self._store = (
+            None
+            if settings.redis_url
+            else EmbeddedStore(settings.data_dir / "store", settings.store_binary)
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipgate.admin.api_keys import ApiKeys
-from ipgate.admin.limits import Limits
 from ipgate.admin.lists import Lists
+from ipgate.admin.quotas import Quotas
 from ipgate.admin.tokens import Tokens
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.worker_config import WorkerConfig
@@ -202,7 +202,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
 
 
 def _admin_servicers(settings: Settings, scripts: Scripts) -> list[object]:
-    limits = Limits(
+    limits = Quotas(
         ranges_per_list=settings.max_ranges_per_list,
         lists_per_key=settings.max_lists_per_key,
         keys_per_workspace=settings.max_keys_per_workspace,

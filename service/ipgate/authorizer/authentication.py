@@ -5,7 +5,7 @@ import hmac
 from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.loader import PolicyLoader
 from ipgate.clock import Clock
-from ipgate.domain.credential import digest, is_damaged
+from ipgate.domain.credential import digest, has_bad_checksum
 from ipgate.domain.errors import Unauthenticated, Unavailable
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.domain.shards import TOKEN_SHARD
@@ -90,7 +90,7 @@ class Authenticator:
                     )
                 self._remember(authorization, presented)
                 return token.caller
-            if presented in self._cache.negative_tokens or is_damaged(secret):
+            if presented in self._cache.negative_tokens or has_bad_checksum(secret):
                 raise _invalid()
             await self._loader.token(presented)
         raise Unavailable("access tokens cannot be checked now; try again")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ipgate.domain.addresses import BadRange, format_range, parse_range
-from ipgate.domain.errors import Violation, shown
+from ipgate.domain.errors import Violation, quoted
 from ipgate.domain.shards import SHARDS
 from ipgate.store.codecs import Check, Identifier, Number, Pattern
 from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, SCHEMAS, WORKSPACE, Schema
@@ -37,10 +37,10 @@ def _ranges(field: str, values: Any) -> list[Violation]:
             violations.append(Violation(at, str(error)))
         else:
             if packed is None or format_range(packed) != text:
-                violations.append(Violation(at, f"{shown(str(text))} is not in canonical form"))
+                violations.append(Violation(at, f"{quoted(str(text))} is not in canonical form"))
             elif packed <= previous:
                 violations.append(
-                    Violation(at, f"{shown(text)} comes twice, or in the wrong order")
+                    Violation(at, f"{quoted(text)} comes twice, or in the wrong order")
                 )
             previous = packed or previous
         if len(violations) >= _MAX_VIOLATIONS:

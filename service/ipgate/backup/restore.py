@@ -16,7 +16,7 @@ from ipgate.backup import records
 from ipgate.backup.errors import BackupError
 from ipgate.backup.validation import Progress, Validated, validate
 from ipgate.clock import Clock
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.domain.shards import SHARDS
 from ipgate.store import key_names
 from ipgate.store.batch_reader import PAGE, BatchReader
@@ -124,7 +124,7 @@ class Restore:
             for key in page:
                 at = parse_key(key)
                 if at is None or at.kind not in _KEPT:
-                    raise BackupError(f"the store is not empty: it has the key {shown(key)}")
+                    raise BackupError(f"the store is not empty: it has the key {quoted(key)}")
 
     async def _mark_all(self) -> None:
         """Marks all shards; if one is not empty, the others are as before."""

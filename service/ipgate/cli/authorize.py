@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import Json, connection
-from ipgate.cli.output import last, print_json, visible
+from ipgate.cli.output import print_json, resource_id, visible
 from ipgate.domain.names import key_name
 from ipgate.v1 import authorize_pb2 as authorize_pb
 
@@ -36,13 +36,13 @@ def authorize(
     Example: ipgate authorize 198.51.100.73 -w acme --api-key ci
     """
     if bool(key) == bool(api_key):
-        raise Failure("give either --key or --api-key")
+        raise CliError("give either --key or --api-key")
     if api_key and not workspace:
-        raise Failure("--api-key needs --workspace")
+        raise CliError("--api-key needs --workspace")
     if key == "-":
         key = sys.stdin.readline().strip()
         if not key:
-            raise Failure("standard input holds no credential")
+            raise CliError("standard input holds no credential")
     request = authorize_pb.AuthorizeRequest(ip=ip, min_revision=min_revision)
     if api_key:
         request.api_key = key_name(workspace, api_key)
@@ -53,7 +53,9 @@ def authorize(
         print_json(answer)
     else:
         reason = authorize_pb.Reason.Name(answer.reason).removeprefix("REASON_")
-        where = f" ({answer.range} in {last(answer.allow_list)})" if answer.allow_list else ""
+        where = (
+            f" ({answer.range} in {resource_id(answer.allow_list)})" if answer.allow_list else ""
+        )
         print(visible(f"{'ALLOWED' if answer.allowed else 'DENIED'} {reason}{where}"))
     if not answer.allowed:
         raise typer.Exit(DENIED)

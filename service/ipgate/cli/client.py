@@ -14,7 +14,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
-from ipgate.cli.endpoint import Endpoint, Failure
+from ipgate.cli.endpoint import CliError, Endpoint
 from ipgate.settings import tls_error
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
@@ -26,32 +26,32 @@ _MAX_TOKEN_BYTES = 4096
 
 
 class Connection:
-    """Calls a server. Every method raises Failure."""
+    """Calls a server. Every method raises CliError."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     def admin(self, method: str, request: Message) -> Any:
-        """Calls a method of AdminService. Raises Failure."""
+        """Calls a method of AdminService. Raises CliError."""
         return self._call(AdminServiceStub, method, request)
 
     def wait(self, revision: str) -> None:
-        """Waits until every worker of every server answers by a revision. Raises Failure."""
+        """Waits until every worker of every server answers by a revision. Raises CliError."""
         request = admin.WaitForRevisionRequest(revision=revision)
         try:
             count = self.admin("WaitForRevision", request).worker_count
-        except Failure as failure:
-            raise Failure(
+        except CliError as failure:
+            raise CliError(
                 f"the change was made, but may not be in force yet: {failure}"
             ) from failure
         print(f"in force at every worker ({count})", file=sys.stderr)
 
     def authorize(self, request: Message) -> Any:
-        """Calls Authorize. Raises Failure."""
+        """Calls Authorize. Raises CliError."""
         return self._call(AuthorizeServiceStub, "Authorize", request)
 
     def pages(self, method: str, request: Any, items: str) -> Iterator[Message]:
-        """All resources of a listing, page by page. Raises Failure."""
+        """All resources of a listing, page by page. Raises CliError."""
         request.page_size = _PAGE
         while True:
             answer = self.admin(method, request)
@@ -61,7 +61,7 @@ class Connection:
             request.page_token = answer.next_page_token
 
     def serving(self, service: str) -> bool:
-        """Whether a service, or the server for "", is serving; no token is needed. Raises Failure."""
+        """Whether a service, or the server for "", is serving; no token is needed. Raises CliError."""
         request = HealthCheckRequest(service=service)
         answer = self._call(HealthStub, "Check", request, metadata=())
         return bool(answer.status == HealthCheckResponse.SERVING)
@@ -75,18 +75,18 @@ class Connection:
                 call = getattr(stub(channel), method)
                 return call(request, metadata=metadata, timeout=self._endpoint.timeout)
             except grpc.RpcError as error:
-                raise Failure(self._explained(error)) from error
+                raise CliError(self._explained(error)) from error
 
     def _channel(self, options: Any) -> grpc.Channel:
-        """Raises Failure."""
+        """Raises CliError."""
         if not self._endpoint.server:
-            raise Failure("--server is empty; give HOST:PORT")
+            raise CliError("--server is empty; give HOST:PORT")
         if bool(self._endpoint.tls_cert) != bool(self._endpoint.tls_key):
-            raise Failure("--tls-cert and --tls-key go together; give both or neither")
+            raise CliError("--tls-cert and --tls-key go together; give both or neither")
         if not self._endpoint.tls_ca:
             if self._endpoint.tls_cert:
                 # Else the token would go in clear where TLS was meant.
-                raise Failure("--tls-cert needs --tls-ca, the certificates to trust")
+                raise CliError("--tls-cert needs --tls-ca, the certificates to trust")
             return grpc.insecure_channel(self._endpoint.server, options)
         self._check_files()
         pair = [
@@ -98,7 +98,7 @@ class Connection:
         return grpc.secure_channel(self._endpoint.server, credentials, options)
 
     def _check_files(self) -> None:
-        """Raises Failure for files that are no good for TLS, of which gRPC says nothing helpful."""
+        """Raises CliError for files that are no good for TLS, of which gRPC says nothing helpful."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         what = f"--tls-ca {self._endpoint.tls_ca!r}"
         try:
@@ -111,10 +111,10 @@ class Connection:
                 )
         except OSError as error:
             text = f"{what}: {tls_error(error)}; give PEM files without a password"
-            raise Failure(text) from error
+            raise CliError(text) from error
 
     def _secret(self) -> str:
-        """The token. Raises Failure."""
+        """The token. Raises CliError."""
         if self._endpoint.token:
             return _checked(self._endpoint.token, "IPGATE_TOKEN")
         try:
@@ -123,7 +123,7 @@ class Connection:
             return _checked(text.strip(), f"--token-file {self._endpoint.token_file}")
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not text"
-            raise Failure(
+            raise CliError(
                 f"no access token: set IPGATE_TOKEN, or --token-file to a file that holds one "
                 f"({self._endpoint.token_file}: {why})"
             ) from error
@@ -149,9 +149,9 @@ def _in_flags(text: str) -> str:
 
 
 def _checked(token: str, where: str) -> str:
-    """The token if it can be sent at all. Raises Failure."""
+    """The token if it can be sent at all. Raises CliError."""
     if not token or not token.isascii() or not token.isprintable():
-        raise Failure(f"{where} holds no access token: a token is printable ASCII")
+        raise CliError(f"{where} holds no access token: a token is printable ASCII")
     return token
 
 

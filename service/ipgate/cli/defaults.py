@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.effects import print_change
-from ipgate.cli.options import DryRun, Etag, In, Json, Wait, change, connection
+from ipgate.cli.options import DryRun, Etag, Json, Wait, WorkspaceOption, change, connection
 from ipgate.cli.output import print_json, visible
 from ipgate.cli.workspaces import default_text
 from ipgate.domain.names import list_name, workspace_name
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="The default allow list of a worksp
 
 
 @app.command()
-def show(context: typer.Context, workspace: In, json: Json = False) -> None:
+def show(context: typer.Context, workspace: WorkspaceOption, json: Json = False) -> None:
     """Show the default allow list.
 
     Example: ipgate default show -w acme
@@ -29,7 +29,7 @@ def show(context: typer.Context, workspace: In, json: Json = False) -> None:
 def switch_on(
     context: typer.Context,
     allow_list: Annotated[str, typer.Argument(help="Id of the allow list.")],
-    workspace: In,
+    workspace: WorkspaceOption,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -46,7 +46,7 @@ def switch_on(
 @app.command("off")
 def switch_off(
     context: typer.Context,
-    workspace: In,
+    workspace: WorkspaceOption,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,

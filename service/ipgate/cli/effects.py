@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ipgate.cli.output import last, print_json, visible
+from ipgate.cli.output import print_json, resource_id, visible
 from ipgate.v1 import resources_pb2 as resources
 
 _NAMED = 10
@@ -34,12 +34,12 @@ def print_effect(effect: Any, *, dry_run: bool) -> None:
     become = "would become" if dry_run else "became"
     lose = "would lose" if dry_run else "lost"
     for affected, text in (
-        (effect.unlinked_api_keys, f"{lose} the last allow list"),
+        (effect.unlinked_api_keys, f"{lose} the resource_id allow list"),
         (effect.unrestricted_api_keys, f"{become} usable from every address"),
         (effect.closed_api_keys, f"{become} denied from every address"),
     ):
         if affected.count:
-            names = listed([last(name) for name in affected.api_keys], affected.count)
+            names = listed([resource_id(name) for name in affected.api_keys], affected.count)
             print(visible(f"{counted(affected.count)} {text}: {names}"))
     access = _UNLINKED.get(effect.unlinked_access)
     if access:

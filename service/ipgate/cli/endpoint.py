@@ -6,13 +6,13 @@ from pathlib import Path
 _MAX_TIMEOUT = 86_400
 
 
-class Failure(Exception):
+class CliError(Exception):
     """A command that failed; the message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the server is, and how to get in. `token` is only ever sent. Raises Failure for a `timeout` (in
+    """Where the server is, and how to get in. `token` is only ever sent. Raises CliError for a `timeout` (in
     seconds) that is out of range."""
 
     server: str
@@ -25,6 +25,6 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout <= _MAX_TIMEOUT:
-            raise Failure(
+            raise CliError(
                 f"--timeout {self.timeout:g}: give seconds, more than 0 and at most {_MAX_TIMEOUT}"
             )

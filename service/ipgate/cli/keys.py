@@ -6,21 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.effects import print_change, print_effect
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import (
     DryRun,
     Etag,
     Expires,
-    In,
     Json,
     Name,
     Unrestricted,
     Wait,
+    WorkspaceOption,
     change,
     connection,
     instant,
 )
-from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -34,7 +34,7 @@ Id = Annotated[str, typer.Argument(help="Id of the API key.")]
 def create(
     context: typer.Context,
     key: Id,
-    workspace: In,
+    workspace: WorkspaceOption,
     name: Name = None,
     expires: Expires = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it disabled.")] = False,
@@ -70,7 +70,7 @@ def create(
 
 
 @app.command()
-def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
+def ls(context: typer.Context, workspace: WorkspaceOption, json: Json = False) -> None:
     """List the API keys of a workspace.
 
     Example: ipgate key ls -w acme
@@ -80,7 +80,7 @@ def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, key: Id, workspace: In, json: Json = False) -> None:
+def show(context: typer.Context, key: Id, workspace: WorkspaceOption, json: Json = False) -> None:
     """Show an API key.
 
     Example: ipgate key show ci -w acme
@@ -93,7 +93,7 @@ def show(context: typer.Context, key: Id, workspace: In, json: Json = False) -> 
 def update(
     context: typer.Context,
     key: Id,
-    workspace: In,
+    workspace: WorkspaceOption,
     name: Name = None,
     disable: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Disable or enable the key.")
@@ -112,7 +112,7 @@ def update(
     Example: ipgate key update ci -w acme --disable
     """
     if expires is not None and never_expires:
-        raise Failure("give --expires or --never-expires, not both")
+        raise CliError("give --expires or --never-expires, not both")
     request = admin.UpdateApiKeyRequest(
         api_key=resources.ApiKey(
             name=key_name(workspace, key),
@@ -137,7 +137,7 @@ def update(
 def set_lists(
     context: typer.Context,
     key: Id,
-    workspace: In,
+    workspace: WorkspaceOption,
     lists: Annotated[
         list[str] | None, typer.Argument(help="Ids of the allow lists to link it to.")
     ] = None,
@@ -153,7 +153,7 @@ def set_lists(
     Example: ipgate key set-lists ci office lab -w acme
     """
     if bool(lists) == none:
-        raise Failure("name the allow lists, or give --none to unlink the key from all")
+        raise CliError("name the allow lists, or give --none to unlink the key from all")
     request = admin.SetApiKeyAllowListsRequest(
         api_key=key_name(workspace, key),
         allow_lists=[list_name(workspace, allow_list) for allow_list in lists or ()],
@@ -170,7 +170,7 @@ def set_lists(
 def delete(
     context: typer.Context,
     key: Id,
-    workspace: In,
+    workspace: WorkspaceOption,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -196,12 +196,12 @@ def print_keys(api_keys: Sequence[Any], *, json: bool) -> None:
         ("ID", "NAME", "ACCESS", "STATE", "EXPIRES", "LISTS"),
         (
             (
-                last(api_key.name),
+                resource_id(api_key.name),
                 api_key.display_name,
                 _access(api_key),
                 "disabled" if api_key.disabled else "enabled",
                 time(api_key, "expire_time", "never"),
-                ", ".join(map(last, api_key.allow_lists)),
+                ", ".join(map(resource_id, api_key.allow_lists)),
             )
             for api_key in api_keys
         ),
@@ -227,7 +227,7 @@ def _show(key: Any, *, json: bool) -> None:
             ("access", _access(key)),
             ("state", "disabled" if key.disabled else "enabled"),
             ("expires", time(key, "expire_time", "never")),
-            ("lists", ", ".join(map(last, key.allow_lists))),
+            ("lists", ", ".join(map(resource_id, key.allow_lists))),
             ("updated", time(key, "update_time")),
             ("etag", key.etag),
         )

@@ -6,7 +6,16 @@ import typer
 
 from ipgate.cli.effects import print_change
 from ipgate.cli.keys import print_keys
-from ipgate.cli.options import AllowListId, DryRun, In, Json, Unrestricted, Wait, change, connection
+from ipgate.cli.options import (
+    AllowListId,
+    DryRun,
+    Json,
+    Unrestricted,
+    Wait,
+    WorkspaceOption,
+    change,
+    connection,
+)
 from ipgate.domain.names import key_name, list_name
 from ipgate.v1 import admin_pb2 as admin
 
@@ -17,7 +26,7 @@ def link(
     context: typer.Context,
     allow_list: AllowListId,
     keys: Keys,
-    workspace: In,
+    workspace: WorkspaceOption,
     dry_run: DryRun = False,
     wait: Wait = False,
     json: Json = False,
@@ -40,7 +49,7 @@ def unlink(
     context: typer.Context,
     allow_list: AllowListId,
     keys: Keys,
-    workspace: In,
+    workspace: WorkspaceOption,
     allow_unrestricted: Unrestricted = False,
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -62,7 +71,7 @@ def unlink(
 
 
 def keys(
-    context: typer.Context, allow_list: AllowListId, workspace: In, json: Json = False
+    context: typer.Context, allow_list: AllowListId, workspace: WorkspaceOption, json: Json = False
 ) -> None:
     """List the API keys linked to an allow list.
 

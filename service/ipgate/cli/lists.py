@@ -6,20 +6,20 @@ import typer
 
 from ipgate.cli import links
 from ipgate.cli.effects import counted, listed, print_change, range_counts
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import (
     AllowListId,
     DryRun,
     Etag,
-    In,
     Json,
     Name,
     Unrestricted,
     Wait,
+    WorkspaceOption,
     change,
     connection,
 )
-from ipgate.cli.output import last, print_fields, print_json, print_table, time, visible
+from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time, visible
 from ipgate.cli.ranges import Column, File, Format, Ranges, SkipIpv6, read_options
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
@@ -36,7 +36,7 @@ Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn 
 def create(
     context: typer.Context,
     allow_list: AllowListId,
-    workspace: In,
+    workspace: WorkspaceOption,
     name: Annotated[str, typer.Option("--name", help="Display name.")],
     description: Annotated[str, typer.Option(help="What the list is for.")],
     ranges: Ranges = None,
@@ -69,7 +69,7 @@ def create(
 
 
 @app.command()
-def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
+def ls(context: typer.Context, workspace: WorkspaceOption, json: Json = False) -> None:
     """List the allow lists of a workspace.
 
     Example: ipgate list ls -w acme
@@ -85,7 +85,7 @@ def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
         ("ID", "NAME", "RANGES", "KEYS", "DESCRIPTION"),
         (
             (
-                last(allow_list.name),
+                resource_id(allow_list.name),
                 allow_list.display_name,
                 str(allow_list.range_count),
                 str(allow_list.linked_api_key_count),
@@ -98,7 +98,7 @@ def ls(context: typer.Context, workspace: In, json: Json = False) -> None:
 
 @app.command()
 def show(
-    context: typer.Context, allow_list: AllowListId, workspace: In, json: Json = False
+    context: typer.Context, allow_list: AllowListId, workspace: WorkspaceOption, json: Json = False
 ) -> None:
     """Show an allow list with its ranges.
 
@@ -112,7 +112,7 @@ def show(
 def update(
     context: typer.Context,
     allow_list: AllowListId,
-    workspace: In,
+    workspace: WorkspaceOption,
     name: Name = None,
     description: Description = None,
     ranges: Ranges = None,
@@ -151,7 +151,7 @@ def update(
 def delete(
     context: typer.Context,
     allow_list: AllowListId,
-    workspace: In,
+    workspace: WorkspaceOption,
     force: Force = False,
     allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
@@ -178,7 +178,7 @@ def delete(
 def add(
     context: typer.Context,
     allow_list: AllowListId,
-    workspace: In,
+    workspace: WorkspaceOption,
     ranges: Ranges = None,
     file: File = None,
     column: Column = None,
@@ -209,7 +209,7 @@ def add(
 def remove(
     context: typer.Context,
     allow_list: AllowListId,
-    workspace: In,
+    workspace: WorkspaceOption,
     ranges: Ranges = None,
     file: File = None,
     column: Column = None,
@@ -236,7 +236,7 @@ def remove(
 
 def _some(ranges: list[str]) -> list[str]:
     if not ranges:
-        raise Failure("give ranges with --range or --file")
+        raise CliError("give ranges with --range or --file")
     return ranges
 
 
@@ -257,7 +257,7 @@ def _show_change(
     if count and range_counts(answer.effect):
         request = admin.ListLinkedApiKeysRequest(allow_list=answer.allow_list.name, page_size=10)
         page = connection(context).admin("ListLinkedApiKeys", request)
-        names = listed([last(key.name) for key in page.api_keys], count)
+        names = listed([resource_id(key.name) for key in page.api_keys], count)
         print(visible(f"applies to {counted(count)}: {names}"))
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 
 from ipgate import __version__
-from ipgate.cli.endpoint import Endpoint, Failure
+from ipgate.cli.endpoint import CliError, Endpoint
 from ipgate.cli.lazy import LazyGroup
 from ipgate.domain.characters import readable
 
@@ -92,7 +92,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every script
     try:
         app()
-    except Failure as failure:
+    except CliError as failure:
         _fail(str(failure))
     except UnicodeEncodeError:
         # Python has surrogates instead of bytes that are not UTF-8; they cannot be sent.

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ipgate.cli.client import Connection
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 
-In = Annotated[
+WorkspaceOption = Annotated[
     str, typer.Option("--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Id of the workspace.")
 ]
 AllowListId = Annotated[str, typer.Argument(help="Id of the allow list.")]
@@ -42,7 +42,7 @@ def connection(context: typer.Context) -> Connection:
 
 def change(context: typer.Context, method: str, request: Message, *, wait: bool) -> Any:
     """Makes a change, and waits after the command's output until it is in force everywhere. Raises
-    Failure."""
+    CliError."""
     answer = connection(context).admin(method, request)
     if wait and answer.revision:
         # At the end: a new secret must be seen whatever becomes of the waiting.
@@ -52,12 +52,12 @@ def change(context: typer.Context, method: str, request: Message, *, wait: bool)
 
 def instant(text: str) -> Timestamp:
     """The Timestamp of an ISO 8601 instant with its offset, or of the beginning of a day in UTC. What is
-    not said in the text itself is printed on standard error. Raises Failure."""
+    not said in the text itself is printed on standard error. Raises CliError."""
     day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip())
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise Failure(
+        raise CliError(
             f"--expires {text!r} is not a day or an instant; write it as in 2027-01-31 or "
             "2027-01-31T12:00:00Z"
         ) from None
@@ -69,13 +69,13 @@ def instant(text: str) -> Timestamp:
             datetime.fromisoformat(remedy)
         except ValueError:
             remedy = f"{time.date()}"
-        raise Failure(f"--expires {text!r} has no offset; write {remedy} for UTC")
+        raise CliError(f"--expires {text!r} has no offset; write {remedy} for UTC")
     timestamp = Timestamp()
     try:
         timestamp.FromDatetime(time)
         timestamp.ToJsonString()
     except (ValueError, OverflowError):
-        raise Failure(f"--expires {text!r} is not in the years 1 to 9999") from None
+        raise CliError(f"--expires {text!r} is not in the years 1 to 9999") from None
     if time <= datetime.now(UTC):
         print(
             f"expires {timestamp.ToJsonString()}, which has passed: it is expired already",

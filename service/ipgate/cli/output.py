@@ -73,7 +73,7 @@ def time(message: Message, field: str, absent: str = "") -> str:
     return str(getattr(message, field).ToJsonString()) if message.HasField(field) else absent
 
 
-def last(name: str) -> str:
+def resource_id(name: str) -> str:
     """The id at the end of a resource name."""
     return name.rpartition("/")[2]
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.cli.output import visible
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.range_entries import BadFile, Entry
@@ -38,7 +38,7 @@ Format = Annotated[str, typer.Option("--format", help=f"What the file is: {', '.
 SkipIpv6 = Annotated[bool, typer.Option("--skip-ipv6", help="Leave out IPv6 entries of the file.")]
 
 _LARGE = 5000
-_MOST_SHOWN = 100
+_MAX_SHOWN = 100
 _COMMA = re.compile(r"[0-9]\s*[,;\t]")
 
 
@@ -50,11 +50,11 @@ def read_options(
     form: str,
     skip_ipv6: bool,
 ) -> list[str]:
-    """The ranges of the options and the file. Raises Failure for the bad ones, all together."""
+    """The ranges of the options and the file. Raises CliError for the bad ones, all together."""
     if form not in FORMATS:
-        raise Failure(f"--format {form!r}: use {', '.join(FORMATS)}")
+        raise CliError(f"--format {form!r}: use {', '.join(FORMATS)}")
     if column is not None and not column.strip():
-        raise Failure("--column is empty; give the name or the number of a column")
+        raise CliError("--column is empty; give the name or the number of a column")
     if not files:
         for value, flag in (
             (column, "--column"),
@@ -62,36 +62,36 @@ def read_options(
             (skip_ipv6, "--skip-ipv6"),
         ):
             if value:
-                raise Failure(f"{flag} needs --file")
+                raise CliError(f"{flag} needs --file")
         return list(ranges or ())
     file = _single(files)
     name = "standard input" if file == "-" else file
     try:
         parsed = read_ranges(_bytes(file), form=form, column=column or "")
     except BadFile as error:
-        raise Failure(f"{name}: {error}; nothing was changed") from error
+        raise CliError(f"{name}: {error}; nothing was changed") from error
     entries = list(parsed.entries)
     skipped = 0
     if skip_ipv6:
         entries, skipped = split_ipv6(entries)
     texts = _checked(name, entries, column)
     if not texts:
-        raise Failure(f"{name}: there is no range in it; nothing was changed")
+        raise CliError(f"{name}: there is no range in it; nothing was changed")
     _report(name, parsed, len(texts), skipped)
     return [*(ranges or ()), *texts]
 
 
 def _single(files: list[str]) -> str:
-    """The one file. Raises Failure."""
+    """The one file. Raises CliError."""
     if len(files) > 1:
-        raise Failure(f"--file is given {len(files)} times; put all ranges into one file")
+        raise CliError(f"--file is given {len(files)} times; put all ranges into one file")
     if not files[0]:
-        raise Failure("--file is empty; give the name of a file")
+        raise CliError("--file is empty; give the name of a file")
     return files[0]
 
 
 def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
-    """The texts, which are all ranges. Raises Failure."""
+    """The texts, which are all ranges. Raises CliError."""
     bad: list[tuple[Entry, BadRange]] = []
     for entry in _with_progress(entries):
         try:
@@ -101,9 +101,9 @@ def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
     if not bad:
         return [entry.text for entry in entries]
     lines = [f"{name} has {len(bad)} bad line{'s' * (len(bad) != 1)}; nothing was changed"]
-    lines += [f"  {entry.where}: {error}" for entry, error in bad[:_MOST_SHOWN]]
-    if len(bad) > _MOST_SHOWN:
-        lines.append(f"  and {len(bad) - _MOST_SHOWN} more")
+    lines += [f"  {entry.where}: {error}" for entry, error in bad[:_MAX_SHOWN]]
+    if len(bad) > _MAX_SHOWN:
+        lines.append(f"  and {len(bad) - _MAX_SHOWN} more")
     if column and column.isdigit() and bad[0][0].where == "line 1":
         lines.append(
             f"if the first line is a header, name the column, as in --column {shlex.quote(bad[0][0].text)}"
@@ -114,7 +114,7 @@ def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
         lines.append("if the file is CSV, name the column or give its number, as in --column 1")
     if all(":" in entry.text for entry, _ in bad):
         lines.append("to leave IPv6 out, give --skip-ipv6")
-    raise Failure("\n".join(lines))
+    raise CliError("\n".join(lines))
 
 
 def _report(name: str, parsed: RangeFile, count: int, skipped: int) -> None:
@@ -127,7 +127,7 @@ def _report(name: str, parsed: RangeFile, count: int, skipped: int) -> None:
 
 
 def _bytes(file: str) -> bytes:
-    """What a file holds. Raises Failure."""
+    """What a file holds. Raises CliError."""
     try:
         if file == "-":
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -135,9 +135,9 @@ def _bytes(file: str) -> bytes:
             with Path(file).open("rb") as source:
                 data = source.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from error
+        raise CliError(f"{file}: {error.strerror}") from error
     if len(data) > MAX_BYTES:
-        raise Failure(f"{file}: has more than {MAX_BYTES:,} bytes; nothing was changed")
+        raise CliError(f"{file}: has more than {MAX_BYTES:,} bytes; nothing was changed")
     return data
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from ipgate import __version__
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.settings import BadSetting, Settings, flag, variable
 
 
@@ -32,7 +32,7 @@ def serve(**values: Any) -> None:
         set_up_logs(settings.log_level)
         supervise(settings, lambda serving: _announce(settings, serving))
     except (BadSetting, UnusableStore) as error:
-        raise Failure(str(error)) from error
+        raise CliError(str(error)) from error
 
 
 def _announce(settings: Settings, serving: Any) -> None:

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from ipgate.cli.endpoint import Failure
+from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import Json
 from ipgate.cli.output import print_table
 
@@ -34,6 +34,10 @@ PasswordFile = Annotated[
 DataDir = Annotated[
     Path, typer.Option(envvar="IPGATE_DATA_DIR", help="Directory of the embedded store.")
 ]
+StoreBinary = Annotated[
+    str,
+    typer.Option(envvar="IPGATE_STORE_BINARY", help="Server program of the embedded store."),
+]
 _DATA_DIR = Path(".ipgate")
 
 
@@ -41,6 +45,7 @@ def doctor(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
+    store_binary: StoreBinary = "",
     fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired safely.")] = False,
     json: Json = False,
 ) -> None:
@@ -55,7 +60,7 @@ def doctor(
         with _progress("Examining keys") as progress:
             return await examine(redis, fix=fix, progress=progress)
 
-    report = _on_store(redis_url, redis_password_file, data_dir, run)
+    report = _on_store(redis_url, redis_password_file, data_dir, store_binary, run)
     rows = [(finding, "repaired") for finding in report.repaired]
     rows += [(finding, _state(finding)) for finding in report.remaining]
     if json:
@@ -106,6 +111,7 @@ def export_store(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
+    store_binary: StoreBinary = "",
 ) -> None:
     """Write everything in the store to one file, while servers run. It holds digests, no secrets.
 
@@ -118,7 +124,7 @@ def export_store(
             return await export(redis, target, progress)
 
     print(
-        f"exported {_counted(_on_store(redis_url, redis_password_file, data_dir, run))}",
+        f"exported {_counted(_on_store(redis_url, redis_password_file, data_dir, store_binary, run))}",
         file=sys.stderr,
     )
 
@@ -128,6 +134,7 @@ def import_store(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
+    store_binary: StoreBinary = "",
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin an interrupted import again.")
     ] = False,
@@ -143,11 +150,11 @@ def import_store(
             with file.open("rb") as source, _progress("Checking and writing") as progress:
                 return await restore(redis, source, restart=restart, progress=progress)
         except OSError as error:
-            raise Failure(f"{file}: {error.strerror}") from error
+            raise CliError(f"{file}: {error.strerror}") from error
 
     if file.exists() and not file.is_file():
-        raise Failure(f"{file} is not a regular file; an import reads it twice")
-    counts = _on_store(redis_url, redis_password_file, data_dir, run, create=True)
+        raise CliError(f"{file} is not a regular file; an import reads it twice")
+    counts = _on_store(redis_url, redis_password_file, data_dir, store_binary, run, create=True)
     print(f"imported {_counted(counts)}", file=sys.stderr)
 
 
@@ -155,6 +162,7 @@ def reset_root(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = "",
     data_dir: DataDir = _DATA_DIR,
+    store_binary: StoreBinary = "",
 ) -> None:
     """Make a new root token; the former one is not valid any more. Works on the store itself.
 
@@ -172,7 +180,7 @@ def reset_root(
     async def run(redis: Any) -> None:
         await RootStore(Scripts(redis, Clock())).replace(sha256)
 
-    _on_store(redis_url, redis_password_file, data_dir, run)
+    _on_store(redis_url, redis_password_file, data_dir, store_binary, run)
     if redis_url:
         print(f"{token}\nThis is the root token. Keep it now: it is not shown again.")
     else:
@@ -183,7 +191,7 @@ def reset_root(
 @contextmanager
 def _written(file: str) -> Iterator[IO[bytes]]:
     """A new file that takes its name when it is whole; for "-", what is copied to standard output
-    then. Raises Failure."""
+    then. Raises CliError."""
     if file == "-":
         try:
             with tempfile.TemporaryFile() as draft:
@@ -192,7 +200,7 @@ def _written(file: str) -> Iterator[IO[bytes]]:
                 shutil.copyfileobj(draft, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
         except OSError as error:
-            raise Failure(f"standard output: {error.strerror}") from error
+            raise CliError(f"standard output: {error.strerror}") from error
         return
     path = Path(file)
     draft_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -208,7 +216,7 @@ def _written(file: str) -> Iterator[IO[bytes]]:
         finally:
             draft_path.unlink(missing_ok=True)
     except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from error
+        raise CliError(f"{file}: {error.strerror}") from error
 
 
 def _sync_directory(directory: Path) -> None:
@@ -233,11 +241,12 @@ def _on_store(
     redis_url: str,
     password_file: str,
     data_dir: Path,
+    store_binary: str,
     run: Callable[[Any], Awaitable[T]],
     *,
     create: bool = False,
 ) -> T:
-    """Runs something on the store. Raises Failure."""
+    """Runs something on the store. Raises CliError."""
     # The client commands start faster without these.
     from ipgate.backup.errors import BackupError  # noqa: PLC0415
     from ipgate.domain.errors import IpgateError  # noqa: PLC0415
@@ -247,16 +256,20 @@ def _on_store(
 
     async def main() -> T:
         async with open_for_command(
-            redis_url, data_dir, password_file=password_file, create=create
+            redis_url,
+            data_dir,
+            password_file=password_file,
+            store_binary=store_binary,
+            create=create,
         ) as redis:
             return await run(redis)
 
     try:
         return asyncio.run(main())
     except (UnusableStore, IpgateError, BackupError) as error:
-        raise Failure(str(error)) from error
+        raise CliError(str(error)) from error
     except FAULTS as error:
-        raise Failure(f"the store failed: {cause(error)}") from error
+        raise CliError(f"the store failed: {cause(error)}") from error
 
 
 @contextmanager

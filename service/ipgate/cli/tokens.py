@@ -7,7 +7,7 @@ import typer
 
 from ipgate.cli.effects import print_change
 from ipgate.cli.options import DryRun, Expires, Json, Name, Wait, change, connection, instant
-from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time
 from ipgate.cli.store_commands import reset_root
 from ipgate.domain.names import token_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
@@ -71,7 +71,7 @@ def create(
         (
             ("name", made.name),
             ("role", _role(made)),
-            ("workspace", last(made.workspace) or "all"),
+            ("workspace", resource_id(made.workspace) or "all"),
             ("expires", time(made, "expire_time", "never")),
         )
     )
@@ -97,10 +97,10 @@ def ls(context: typer.Context, workspace: Scope = "", json: Json = False) -> Non
         ("ID", "NAME", "ROLE", "WORKSPACE", "EXPIRES"),
         (
             (
-                last(token.name),
+                resource_id(token.name),
                 token.display_name,
                 _role(token),
-                last(token.workspace) or "all",
+                resource_id(token.workspace) or "all",
                 time(token, "expire_time", "never"),
             )
             for token in tokens

@@ -6,7 +6,7 @@ import typer
 
 from ipgate.cli.effects import print_change, print_effect
 from ipgate.cli.options import DryRun, Etag, Json, Name, Wait, change, connection
-from ipgate.cli.output import last, print_fields, print_json, print_table, time
+from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time
 from ipgate.domain.names import workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -61,7 +61,7 @@ def ls(context: typer.Context, json: Json = False) -> None:
         ("ID", "NAME", "LIST REQUIRED", "DEFAULT"),
         (
             (
-                last(workspace.name),
+                resource_id(workspace.name),
                 workspace.display_name,
                 "yes" if workspace.require_allow_list else "no",
                 default_text(workspace),
@@ -137,8 +137,8 @@ def default_text(workspace: Any) -> str:
     """The default allow list in a word."""
     default = workspace.default_allow_list
     if default.enabled:
-        return last(default.allow_list)
-    return f"off ({last(default.allow_list)})" if default.allow_list else "off"
+        return resource_id(default.allow_list)
+    return f"off ({resource_id(default.allow_list)})" if default.allow_list else "off"
 
 
 def show_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from ipgate.doctor.findings import Finding, Problem
 from ipgate.doctor.resource_checks import ABANDONED
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
@@ -27,7 +27,7 @@ class IndexChecks:
             return
         named = _ENTRY.fullmatch(value)
         if named is None or not await self._held(at.id, *named.groups()):
-            detail = f"leads to {shown(value)}, where no key has this credential"
+            detail = f"leads to {quoted(value)}, where no key has this credential"
             yield Finding(at.key, Problem.ORPHANED_ENTRY, detail, facts=(at.id, value))
 
     async def _held(self, digest: str, workspace: str, key: str, tip: str) -> bool:
@@ -55,7 +55,7 @@ class IndexChecks:
             == member
         ):
             return None
-        detail = f"the name {shown(member)} leads to the list {holder}, which does not have it"
+        detail = f"the name {quoted(member)} leads to the list {holder}, which does not have it"
         return Finding(at.key, Problem.ORPHANED_NAME, detail, member, (member, holder))
 
     async def list_key(self, at: ParsedKey, member: str) -> Finding | None:

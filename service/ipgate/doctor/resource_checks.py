@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from ipgate.doctor.findings import Finding, Problem
 from ipgate.domain.addresses import BadRange, format_range, parse_range
-from ipgate.domain.errors import shown
-from ipgate.domain.texts import folded
+from ipgate.domain.errors import quoted
+from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
@@ -48,17 +48,17 @@ class ResourceChecks:
             "SCARD", key_names.of("list-ranges", at.workspace, at.id)
         ):
             yield Finding(at.key, Problem.BAD_RANGES, "the list has no range")
-        name = fields.get("folded", "")
+        name = fields.get("casefold_name", "")
         display_name = fields.get("display_name", "")
-        # Another Python may have folded a name of other characters differently.
-        if not name or (display_name.isascii() and name != folded(display_name)):
-            detail = "folded is not the folded display name"
-            yield Finding(at.key, Problem.BAD_FIELD, detail, "folded")
+        # Another Python may have casefold_name a name of other characters differently.
+        if not name or (display_name.isascii() and name != casefold_name(display_name)):
+            detail = "casefold_name is not the casefold_name display name"
+            yield Finding(at.key, Problem.BAD_FIELD, detail, "casefold_name")
         holder = await self._reader.execute("HGET", key_names.of("list-names", at.workspace), name)
         if holder == at.id:
             return
         if holder and name == await self._reader.execute(
-            "HGET", key_names.of("list", at.workspace, holder), "folded"
+            "HGET", key_names.of("list", at.workspace, holder), "casefold_name"
         ):
             detail = f"its display name is that of the list {holder}"
             yield Finding(at.key, Problem.NAME_TAKEN, detail)
@@ -71,7 +71,7 @@ class ResourceChecks:
         async for page in self._reader.members(at.key, "set"):
             for text in page:
                 if not _is_canonical(text):
-                    detail = f"{shown(text)} is not a range in canonical form"
+                    detail = f"{quoted(text)} is not a range in canonical form"
                     yield Finding(at.key, Problem.BAD_RANGES, detail)
 
     async def api_key(self, at: ParsedKey) -> AsyncIterator[Finding]:
@@ -159,7 +159,7 @@ def _damage(at: ParsedKey, stored: dict[str, str], schema: Schema) -> list[Findi
         Finding(
             at.key,
             Problem.BAD_FIELD,
-            f"is {shown(stored.get(violation.field, ''))}: {violation.description}",
+            f"is {quoted(stored.get(violation.field, ''))}: {violation.description}",
             violation.field,
         )
         for violation in schema.damage(stored)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
 from struct import Struct
 
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.domain.range_remedies import explain
 
 PREFIX_BITS = 6
@@ -29,7 +29,7 @@ class BadRange(ValueError):
         self.text = text
 
     def __str__(self) -> str:
-        return f"{shown(self.text)} {explain(self.text)}"
+        return f"{quoted(self.text)} {explain(self.text)}"
 
 
 def parse_address(text: str) -> int | None:

@@ -38,7 +38,7 @@ def presented_digest(credential: str) -> bytes | None:
     raw = credential.encode()
     if not raw or len(raw) > MAX_CREDENTIAL_BYTES:
         return None
-    # As is_damaged, in half the time.
+    # As has_bad_checksum, in half the time.
     if credential.startswith(_PREFIXES) and raw[-_CHECKSUM_DIGITS:] != b"%08x" % zlib.crc32(
         raw[:-_CHECKSUM_DIGITS]
     ):
@@ -46,7 +46,7 @@ def presented_digest(credential: str) -> bytes | None:
     return hashlib.sha256(raw).digest()
 
 
-def is_damaged(secret: str) -> bool:
+def has_bad_checksum(secret: str) -> bool:
     """Whether a secret has the prefix of a minted one without its checksum: nobody has it."""
     if not secret.startswith(_PREFIXES):
         return False

@@ -30,7 +30,7 @@ def _quoted(text: str) -> str:
     return f"'{readable(escaped)}'"
 
 
-def shown(value: str) -> str:
+def quoted(value: str) -> str:
     """`value` quoted for an error or a log: on one line, nothing invisible, cut at 80 characters, and
     without a minted secret that somebody put into the wrong field."""
     # Cut first: a text of megabytes must not be searched. A secret that is cut stays hidden.
@@ -92,7 +92,7 @@ class NotFound(IpgateError):
     reason = "RESOURCE_NOT_FOUND"
 
     def __init__(self, *names: str) -> None:
-        listed = ", ".join(shown(name) for name in names[:_NAMED])
+        listed = ", ".join(quoted(name) for name in names[:_NAMED])
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         super().__init__(f"not found: {listed}{more}", resource=names[0][:_LONGEST_NAME])
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ipgate.domain.errors import InvalidArgument, Violation, shown
+from ipgate.domain.errors import InvalidArgument, Violation, quoted
 
 _ID = r"[a-z][a-z0-9-]{0,62}"
 _ID_PATTERN = re.compile(_ID)
@@ -75,7 +75,7 @@ def parse_siblings(field: str, names: Sequence[str], collection: str, workspace:
             violations += error.violations
             continue
         if child.workspace != workspace:
-            text = f"{shown(name)} is not in {workspace_name(workspace)}"
+            text = f"{quoted(name)} is not in {workspace_name(workspace)}"
             violations.append(Violation(path, text))
         ids.append(child.id)
     if violations:
@@ -95,7 +95,7 @@ def id_violations(field: str, value: str) -> list[Violation]:
     """What is wrong with an id."""
     if _ID_PATTERN.fullmatch(value[:MAX_NAME]):
         return []
-    text = f"{shown(value)} is not an id; use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"
+    text = f"{quoted(value)} is not an id; use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"
     return [Violation(field, text)]
 
 
@@ -106,4 +106,4 @@ def _match(pattern: re.Pattern[str], name: str) -> re.Match[str] | None:
 def _malformed(field: str, name: str, form: str) -> InvalidArgument:
     if not name:
         return InvalidArgument.of(field, f"is required, in the form {form}")
-    return InvalidArgument.of(field, f"{shown(name)} is not of the form {form}")
+    return InvalidArgument.of(field, f"{quoted(name)} is not of the form {form}")

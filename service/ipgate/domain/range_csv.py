@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.domain.range_entries import BadFile, Entry, Line, is_range
 
 _DELIMITERS = {",": "','", ";": "';'", "\t": "tab"}
@@ -34,7 +34,7 @@ def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
     else:
         index = _header_index(rows[0][1], column)
         body = rows[1:]
-        how += shown(rows[0][1][index])
+        how += quoted(rows[0][1][index])
     _check_comments(comments, delimiter, index)
     # Without a header, rows may be longer: only what is before the column could shift it.
     is_loose = body is rows and index == 0
@@ -99,11 +99,11 @@ def _is_open(text: str, delimiter: str) -> bool:
 
 def _header_index(header: Sequence[str], column: str) -> int:
     """The index of a named column. Raises BadFile."""
-    known = ", ".join(shown(name) for name in header)
+    known = ", ".join(quoted(name) for name in header)
     for cell in header:
         if is_range(cell):
             raise BadFile(
-                f"has no header: its first row holds the address {shown(cell)}; give the number of the "
+                f"has no header: its first row holds the address {quoted(cell)}; give the number of the "
                 "column, as in --column 1"
             )
     wanted = column.strip()
@@ -111,10 +111,10 @@ def _header_index(header: Sequence[str], column: str) -> int:
     alike = [index for index, name in enumerate(header) if name.casefold() == wanted.casefold()]
     columns = exact or alike
     if len(columns) > 1:
-        text = f"column {shown(wanted)} occurs {_times(len(columns))}; rename one in the header"
+        text = f"column {quoted(wanted)} occurs {_times(len(columns))}; rename one in the header"
         raise BadFile(text)
     if not columns:
-        raise BadFile(f"has no column {shown(wanted)}; its columns are: {known}")
+        raise BadFile(f"has no column {quoted(wanted)}; its columns are: {known}")
     return columns[0]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.domain.range_entries import BadFile, Entry, Line, is_range
 
 _DIRECTIVE = re.compile(r"(allow|deny)\s+(\S+)")
@@ -24,7 +24,7 @@ def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
             match = _DIRECTIVE.fullmatch(directive)
             if not match:
                 raise BadFile(
-                    f"{line.where} has {shown(directive)}, which is not an allow line; remove it"
+                    f"{line.where} has {quoted(directive)}, which is not an allow line; remove it"
                 )
             verb, address = match.groups()
             if denied:
@@ -36,7 +36,7 @@ def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
                 continue
             if verb == "deny" or not re.match("[0-9a-fA-F]*[.:]", address):
                 raise BadFile(
-                    f"{line.where} has {shown(directive)}, which an allow list cannot say; remove it, and "
+                    f"{line.where} has {quoted(directive)}, which an allow list cannot say; remove it, and "
                     "narrow the ranges if need be"
                 )
             yield Entry(line.where, address)
@@ -54,7 +54,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     counts = Counter(name for name, _ in pairs)
     twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
-        raise ValueError(f"the member {shown(twice)} occurs twice in an object")
+        raise ValueError(f"the member {quoted(twice)} occurs twice in an object")
     return dict(pairs)
 
 
@@ -68,16 +68,16 @@ def _aws(document: Any, service: str) -> Iterator[Entry]:
     for name, member in lists:
         prefixes = document.get(name, [])
         if not isinstance(prefixes, list):
-            raise BadFile(f"is not the list of AWS: {shown(name)} is no list")
+            raise BadFile(f"is not the list of AWS: {quoted(name)} is no list")
         for index, prefix in enumerate(prefixes):
             if not isinstance(prefix, dict) or not isinstance(prefix.get(member), str):
-                raise BadFile(f"{name}[{index}] has no {shown(member)}")
+                raise BadFile(f"{name}[{index}] has no {quoted(member)}")
             services.add(str(prefix.get("service")))
             if service in ("", prefix.get("service")):
                 entries.append(Entry(f"{name}[{index}]", prefix[member]))
     if service and service not in services:
         known = ", ".join(sorted(services))
-        raise BadFile(f"has no service {shown(service)}; its services are: {known}")
+        raise BadFile(f"has no service {quoted(service)}; its services are: {known}")
     yield from _once(entries)
 
 
@@ -94,7 +94,7 @@ def _github(document: Any, name: str) -> Iterator[Entry]:
     if not lists:
         raise BadFile("is not the meta document of GitHub: no member of it is a list of ranges")
     if name and name not in lists:
-        raise BadFile(f"has no list {shown(name)}; its lists are: {', '.join(lists)}")
+        raise BadFile(f"has no list {quoted(name)}; its lists are: {', '.join(lists)}")
     yield from _once(
         [
             Entry(f"{key}[{index}]", text)

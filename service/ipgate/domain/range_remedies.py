@@ -14,7 +14,7 @@ from ipaddress import (
     summarize_address_range,
 )
 
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 
 _LONGEST = 200
 _EXAMPLE = "give an IPv4 address or CIDR range, as in '198.51.100.73' or '198.51.100.0/24'"
@@ -230,6 +230,8 @@ def _neighbours(text: str) -> str:
     ):
         return "has more than one address, or words, in it; write one range a line, and only what is allowed"
     beside = " and ".join(
-        shown(part) for part in (text[: match.start()].strip(), text[match.end() :].strip()) if part
+        quoted(part)
+        for part in (text[: match.start()].strip(), text[match.end() :].strip())
+        if part
     )
     return f"has {beside or 'a space'} next to the address; {remedy}"

@@ -19,12 +19,12 @@ CHECK, LIST, WATCH = (f"/{SERVICE}/{name}" for name in ("Check", "List", "Watch"
 MAX_BYTES = 1024
 """Of a request."""
 
-MOST_CHECKS = 64
+MAX_CHECKS = 64
 """Checks that may be in flight at a time, and seconds for the request of each, so that strangers cannot
 make a worker hold more. They do not count as calls: a worker that is full is healthy."""
 LONGEST_READ = 2.0
 
-MOST_WATCHERS = 256
+MAX_WATCHERS = 256
 
 _Status = health_pb2.HealthCheckResponse
 
@@ -36,7 +36,7 @@ class Health:
         self._statuses: dict[str, bytes] = {}
         self._changed = asyncio.Event()
         self._stopped = self._ended = False
-        self._watchers = asyncio.Semaphore(MOST_WATCHERS)
+        self._watchers = asyncio.Semaphore(MAX_WATCHERS)
 
     def report(self, service: str, *, serving: bool) -> None:
         """Sets the status of a service, unless all is stopping."""
@@ -70,7 +70,7 @@ class Health:
         LimitExceeded."""
         service = _service(raw)
         if self._watchers.locked():
-            raise LimitExceeded(f"{MOST_WATCHERS} watch already; ask with Check")
+            raise LimitExceeded(f"{MAX_WATCHERS} watch already; ask with Check")
         async with self._watchers:
             last = b""
             while True:
@@ -104,7 +104,7 @@ def _service(raw: bytes) -> str:
 
 
 def too_many_checks() -> LimitExceeded:
-    """The error beyond MOST_CHECKS."""
+    """The error beyond MAX_CHECKS."""
     return LimitExceeded("too many health checks are in flight; try again")
 
 

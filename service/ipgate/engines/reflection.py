@@ -10,7 +10,7 @@ from ipgate.authorizer.authentication import Authenticator
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, RequestSizes
 
-MOST_STREAMS = 64
+MAX_STREAMS = 64
 """Streams that may be open at a time, of each version."""
 
 LONGEST_STREAM = 60.0
@@ -32,7 +32,7 @@ def reflecting(services: Sequence[str], authenticator: Authenticator) -> dict[st
             servicer.answer,
             sizes=RequestSizes(),
             conversing=True,
-            most_open=MOST_STREAMS,
+            most_open=MAX_STREAMS,
             longest=LONGEST_STREAM,
         )
         methods[f"/{method.name}"] = method

@@ -27,7 +27,7 @@ class Size(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """`roles` may call the method. `resource`: path of the request's field that names what the
     call is about; a caller confined to a workspace gets NotFound for one outside of it. Methods
     without it look to the workspace themselves. `changes`: the method makes a change, so it gets
@@ -39,37 +39,41 @@ class Rule:
     size: Size = Size.RESOURCE
 
 
-def _reads(resource: str = "", roles: frozenset[Role] = _READ, size: Size = Size.RESOURCE) -> Rule:
-    return Rule(roles, resource, changes=False, size=size)
+def _reads(
+    resource: str = "", roles: frozenset[Role] = _READ, size: Size = Size.RESOURCE
+) -> AccessRule:
+    return AccessRule(roles, resource, changes=False, size=size)
 
 
-RULES: dict[str, Rule] = {
-    "ipgate.v1.AdminService/CreateWorkspace": Rule(_ROOT),
+RULES: dict[str, AccessRule] = {
+    "ipgate.v1.AdminService/CreateWorkspace": AccessRule(_ROOT),
     "ipgate.v1.AdminService/GetWorkspace": _reads("name"),
     "ipgate.v1.AdminService/ListWorkspaces": _reads(),
-    "ipgate.v1.AdminService/UpdateWorkspace": Rule(_ADMIN, "workspace.name"),
-    "ipgate.v1.AdminService/DeleteWorkspace": Rule(_ROOT, "name"),
-    "ipgate.v1.AdminService/UpdateDefaultAllowList": Rule(_ADMIN, "workspace"),
-    "ipgate.v1.AdminService/CreateAllowList": Rule(_ADMIN, "parent", size=Size.RANGES),
+    "ipgate.v1.AdminService/UpdateWorkspace": AccessRule(_ADMIN, "workspace.name"),
+    "ipgate.v1.AdminService/DeleteWorkspace": AccessRule(_ROOT, "name"),
+    "ipgate.v1.AdminService/UpdateDefaultAllowList": AccessRule(_ADMIN, "workspace"),
+    "ipgate.v1.AdminService/CreateAllowList": AccessRule(_ADMIN, "parent", size=Size.RANGES),
     "ipgate.v1.AdminService/GetAllowList": _reads("name"),
     "ipgate.v1.AdminService/ListAllowLists": _reads("parent"),
-    "ipgate.v1.AdminService/UpdateAllowList": Rule(_ADMIN, "allow_list.name", size=Size.RANGES),
-    "ipgate.v1.AdminService/DeleteAllowList": Rule(_ADMIN, "name"),
-    "ipgate.v1.AdminService/AddRanges": Rule(_ADMIN, "allow_list", size=Size.RANGES),
-    "ipgate.v1.AdminService/RemoveRanges": Rule(_ADMIN, "allow_list", size=Size.RANGES),
-    "ipgate.v1.AdminService/LinkApiKeys": Rule(_ADMIN, "allow_list", size=Size.LINKS),
-    "ipgate.v1.AdminService/UnlinkApiKeys": Rule(_ADMIN, "allow_list", size=Size.LINKS),
+    "ipgate.v1.AdminService/UpdateAllowList": AccessRule(
+        _ADMIN, "allow_list.name", size=Size.RANGES
+    ),
+    "ipgate.v1.AdminService/DeleteAllowList": AccessRule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/AddRanges": AccessRule(_ADMIN, "allow_list", size=Size.RANGES),
+    "ipgate.v1.AdminService/RemoveRanges": AccessRule(_ADMIN, "allow_list", size=Size.RANGES),
+    "ipgate.v1.AdminService/LinkApiKeys": AccessRule(_ADMIN, "allow_list", size=Size.LINKS),
+    "ipgate.v1.AdminService/UnlinkApiKeys": AccessRule(_ADMIN, "allow_list", size=Size.LINKS),
     "ipgate.v1.AdminService/ListLinkedApiKeys": _reads("allow_list"),
-    "ipgate.v1.AdminService/CreateApiKey": Rule(_ADMIN, "parent"),
+    "ipgate.v1.AdminService/CreateApiKey": AccessRule(_ADMIN, "parent"),
     "ipgate.v1.AdminService/GetApiKey": _reads("name"),
     "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
-    "ipgate.v1.AdminService/UpdateApiKey": Rule(_ADMIN, "api_key.name"),
-    "ipgate.v1.AdminService/SetApiKeyAllowLists": Rule(_ADMIN, "api_key", size=Size.LINKS),
-    "ipgate.v1.AdminService/DeleteApiKey": Rule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/UpdateApiKey": AccessRule(_ADMIN, "api_key.name"),
+    "ipgate.v1.AdminService/SetApiKeyAllowLists": AccessRule(_ADMIN, "api_key", size=Size.LINKS),
+    "ipgate.v1.AdminService/DeleteApiKey": AccessRule(_ADMIN, "name"),
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
-    "ipgate.v1.AdminService/CreateAccessToken": Rule(_ADMIN),
+    "ipgate.v1.AdminService/CreateAccessToken": AccessRule(_ADMIN),
     "ipgate.v1.AdminService/ListAccessTokens": _reads(),
-    "ipgate.v1.AdminService/RevokeAccessToken": Rule(_ADMIN, "name"),
+    "ipgate.v1.AdminService/RevokeAccessToken": AccessRule(_ADMIN, "name"),
     "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
     "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE, size=Size.BATCH),
     "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
@@ -82,7 +86,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def check_role(rule: Rule, caller: Caller, method: str) -> None:
+def check_role(rule: AccessRule, caller: Caller, method: str) -> None:
     """Raises PermissionDenied if the caller's role may not call the method."""
     if caller.role not in rule.roles:
         name = method.rpartition("/")[2]
@@ -91,7 +95,7 @@ def check_role(rule: Rule, caller: Caller, method: str) -> None:
         )
 
 
-def named(rule: Rule, request: Message) -> str:
+def resource_name(rule: AccessRule, request: Message) -> str:
     """The resource name that a request is about, "" if its rule names none."""
     value: object = request
     for part in rule.resource.split("."):
@@ -99,11 +103,11 @@ def named(rule: Rule, request: Message) -> str:
     return str(value)
 
 
-def confine(rule: Rule, caller: Caller, request: Message) -> None:
+def check_tenant(rule: AccessRule, caller: Caller, request: Message) -> None:
     """Raises NotFound if a confined caller names a resource of another workspace, existing or
     not. A malformed name is left to the method, which refuses it."""
     if caller.workspace and rule.resource:
-        name = named(rule, request)
+        name = resource_name(rule, request)
         match name.split("/"):
             case ["workspaces", workspace, *_] if workspace != caller.workspace:
                 raise NotFound(name)

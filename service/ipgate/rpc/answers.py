@@ -10,7 +10,7 @@ from ipgate.authorizer.authorizer import Question, Subject, Verdict
 from ipgate.domain.addresses import format_range, parse_address
 from ipgate.domain.credential import presented_digest
 from ipgate.domain.decision import Decision, Reason
-from ipgate.domain.errors import InvalidArgument, shown
+from ipgate.domain.errors import InvalidArgument, quoted
 from ipgate.domain.names import MAX_NAME
 from ipgate.domain.revision import parse_revision
 from ipgate.domain.shards import SHARDS
@@ -47,7 +47,7 @@ def question_in(request: authorize.AuthorizeRequest) -> Question:
     try:
         address = parse_address(ip)
     except ValueError:
-        text = f"{shown(ip)} is not an IP address; send a dotted quad or an IPv6 address"
+        text = f"{quoted(ip)} is not an IP address; send a dotted quad or an IPv6 address"
         raise InvalidArgument.of("ip", text) from None
     wanted = request.min_revision
     revision = parse_revision("min_revision", wanted) if wanted else None

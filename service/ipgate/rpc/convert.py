@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ipgate.domain.errors import InvalidArgument, Violation, shown
+from ipgate.domain.errors import InvalidArgument, Violation, quoted
 from ipgate.domain.intervals import STEP, Steps
 from ipgate.domain.names import key_name, list_name, token_name, workspace_name
 from ipgate.domain.resources import (
@@ -214,7 +214,7 @@ def changes_in(field: str, message: Message, mask: FieldMask) -> dict[str, Any]:
         raise InvalidArgument.of("update_mask", text)
     paths = list(mask.paths)
     violations = [
-        Violation("update_mask", f"{shown(path)} cannot be changed here; use {known} or *")
+        Violation("update_mask", f"{quoted(path)} cannot be changed here; use {known} or *")
         for path in paths
         if path not in permitted and path != "*"
     ]

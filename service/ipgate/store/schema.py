@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ipgate.domain.errors import Violation
-from ipgate.domain.texts import check_description, check_display_name
+from ipgate.domain.text_validation import check_description, check_display_name
 from ipgate.store.codecs import Codec, Flag, Identifier, Instant, Number, Pattern, StoredRole, Text
 
 _CHANGE_ID = Pattern("[0-9a-f]{16}", "16 hexadecimal digits")

@@ -16,7 +16,7 @@ from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.connection import UnusableStore, unavailable
-from ipgate.store.refusals import refusal
+from ipgate.store.script_errors import script_error
 from ipgate.store.store_clock import Deadline, StoreClock
 from ipgate.store.topology import FAULTS, Store
 from ipgate.store.writes import ReplicatedWriter
@@ -210,7 +210,7 @@ class Scripts:
         arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed | not_after)
         answer = json.loads(await self._run(script, shard, arguments, words, deadline))
         if "refused" in answer:
-            raise refusal(answer["refused"], answer["detail"])
+            raise script_error(answer["refused"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
         return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
 

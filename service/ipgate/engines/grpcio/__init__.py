@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from ipgate.authorizer.authentication import Authenticator
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.grpcio.handlers import Handlers
 from ipgate.engines.grpcio.hardened import harden
@@ -24,17 +24,17 @@ from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
 _LIMITS = (
-    ("grpc.max_metadata_size", bounds.MAX_METADATA),
-    ("grpc.absolute_max_metadata_size", bounds.MAX_METADATA),
-    ("grpc.max_concurrent_streams", bounds.MAX_STREAMS),
+    ("grpc.max_metadata_size", transport_limits.MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", transport_limits.MAX_METADATA),
+    ("grpc.max_concurrent_streams", transport_limits.MAX_STREAMS),
     # The core would widen the windows of streams without regard to whether anybody reads them.
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.server_handshake_timeout_ms", bounds.HANDSHAKE * 1000),
-    ("grpc.keepalive_time_ms", bounds.PING_AFTER * 1000),
-    ("grpc.keepalive_timeout_ms", bounds.PING_TIMEOUT * 1000),
-    ("grpc.max_connection_idle_ms", bounds.IDLE * 1000),
-    ("grpc.max_connection_age_ms", bounds.AGE * 1000),
-    ("grpc.max_connection_age_grace_ms", bounds.AGE_GRACE * 1000),
+    ("grpc.server_handshake_timeout_ms", transport_limits.HANDSHAKE * 1000),
+    ("grpc.keepalive_time_ms", transport_limits.PING_AFTER * 1000),
+    ("grpc.keepalive_timeout_ms", transport_limits.PING_TIMEOUT * 1000),
+    ("grpc.max_connection_idle_ms", transport_limits.IDLE * 1000),
+    ("grpc.max_connection_age_ms", transport_limits.AGE * 1000),
+    ("grpc.max_connection_age_grace_ms", transport_limits.AGE_GRACE * 1000),
     # Clients may ping every 10 s, in calls or between them; the third ping too many ends it.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -78,7 +78,7 @@ def build(
     certificates = Certificates(tls)
     # A name is not left to the core: it counts connections for each address apart.
     hosts = [] if place.path else settings.addresses()
-    most = bounds.most_connections(settings.max_connections) // max(1, len(hosts))
+    most = transport_limits.most_connections(settings.max_connections) // max(1, len(hosts))
     server, health = _server(settings, methods, authenticator, max(1, most))
     addresses = [
         f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}" for host in hosts

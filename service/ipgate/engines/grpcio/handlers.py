@@ -11,13 +11,13 @@ from google.rpc.status_pb2 import Status
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from ipgate.domain.errors import IpgateError, LimitExceeded
-from ipgate.engines.conversing import converse
 from ipgate.engines.health import LONGEST_READ as LONGEST_HEALTH_READ
-from ipgate.engines.health import MOST_CHECKS, Health, too_many_checks
+from ipgate.engines.health import MAX_CHECKS, Health, too_many_checks
 from ipgate.engines.messages import LONGEST_READ, late_stream, missing, too_slow
 from ipgate.engines.room import Room
+from ipgate.engines.streaming import converse
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.pipeline import Method, Refusal
+from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -59,7 +59,7 @@ class Handlers:
 
     def __init__(self, room: Room, health: Health) -> None:
         self._room = room
-        self._checks = Room(MOST_CHECKS, too_many_checks)
+        self._checks = Room(MAX_CHECKS, too_many_checks)
         self._health = health
 
     def of(self, method: Method) -> Any:
@@ -124,7 +124,7 @@ def _refusing(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
             return await answer(messages, context)
         except cygrpc.ExecuteBatchError:
             return None
-        except Refusal as refusal:
+        except CallAborted as refusal:
             status = refusal.status
         except IpgateError as error:
             status = to_status(error)

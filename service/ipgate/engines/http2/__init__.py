@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipgate.authorizer.authentication import Authenticator
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
@@ -45,7 +45,7 @@ class Http2Engine:
         loop, tls = asyncio.get_running_loop(), self._latest_tls()
         secured: dict[str, Any] = {
             "ssl": tls,
-            "ssl_handshake_timeout": bounds.HANDSHAKE if tls else None,
+            "ssl_handshake_timeout": transport_limits.HANDSHAKE if tls else None,
         }
         if self._place.path:
             bound = socket.socket(fileno=self._place.descriptor)
@@ -108,6 +108,6 @@ def build(
         {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), authenticator)},
         authenticator,
         most_calls=settings.max_concurrent_calls,
-        most_connections=bounds.most_connections(settings.max_connections),
+        most_connections=transport_limits.most_connections(settings.max_connections),
     )
     return Http2Engine(settings, place, server, tls)

@@ -13,7 +13,7 @@ from ipgate.engines.http2.framing import ANSWER, Frames, seconds, status_headers
 from ipgate.engines.http2.requests import AUTHORIZATION, ENCODING, TIMEOUT
 from ipgate.engines.messages import LATE
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import internal, to_status
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Call(CallInfo):
             return
         except ProtocolError:
             self.connection.broken()
-        except Refusal as refusal:
+        except CallAborted as refusal:
             self.connection.conclude(self, refusal.status)
         except IpgateError as error:
             self.connection.conclude(self, to_status(error))

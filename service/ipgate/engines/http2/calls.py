@@ -5,18 +5,18 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from ipgate.domain.errors import LimitExceeded
-from ipgate.engines.conversing import MAX_CONCURRENT
 from ipgate.engines.http2.call import MESSAGE_WINDOW, Call
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.framing import PREFIX
 from ipgate.engines.messages import LONGEST_READ, late_stream, too_slow
-from ipgate.rpc.pipeline import Method, Refusal
+from ipgate.engines.streaming import MAX_CONCURRENT
+from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
 
 if TYPE_CHECKING:
     from ipgate.engines.http2.connection import Connection
 
-MOST_QUEUED = 64 << 10
+MAX_QUEUED = 64 << 10
 """Bytes of answers that wait for the caller of a conversation; beyond, no more questions are read."""
 
 
@@ -96,7 +96,7 @@ class Unary(MethodCall):
     def read(self) -> None:
         try:
             raw = self.collect(b"", self.method.max_bytes).take_only(ended=self.ended)
-        except Refusal as refusal:
+        except CallAborted as refusal:
             self.fail(refusal.status)
             return
         if raw is not None:
@@ -109,7 +109,7 @@ class Unary(MethodCall):
         self._is_started = True
         try:
             answer = self.method.start(self, raw)
-        except Refusal as refusal:
+        except CallAborted as refusal:
             self.fail(refusal.status)
             return
         if isinstance(answer, bytes):
@@ -164,7 +164,7 @@ class Conversation(MethodCall):
         frames = self._frames
         try:
             while frames is not None and self._in_flight < MAX_CONCURRENT:
-                if self.connection.codec.queued(self.stream) > MOST_QUEUED:
+                if self.connection.codec.queued(self.stream) > MAX_QUEUED:
                     self.connection.stalled.add(self)
                     return
                 raw = frames.take()
@@ -184,7 +184,7 @@ class Conversation(MethodCall):
                 if frames is not None:
                     frames.end()
                 self.finish()
-        except Refusal as refusal:
+        except CallAborted as refusal:
             self.fail(refusal.status)
 
     async def _answer_later(self, answer: Awaitable[bytes]) -> None:

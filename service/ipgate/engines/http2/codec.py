@@ -28,7 +28,7 @@ from ngh2 import (
     TrailersReceived,
 )
 
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 
 P = ParamSpec("P")
 
@@ -47,16 +47,16 @@ _CONFIGURATION = Configuration(
     # Room is made by `taken`, when a message is really wanted.
     auto_window_update=False,
     # Beyond, the connection ends; the limit that is announced ends the call alone.
-    max_inbound_header_list_size=2 * bounds.MAX_METADATA,
-    max_inbound_header_count=2 * bounds.MAX_HEADERS,
+    max_inbound_header_list_size=2 * transport_limits.MAX_METADATA,
+    max_inbound_header_count=2 * transport_limits.MAX_HEADERS,
     # More than fit into one read: then `on_ping` can say why the connection ends.
     max_outbound_ack=50_000,
     stream_reset_rate_limit=(500, 100),
 )
 _SETTINGS = {
-    Setting.MAX_CONCURRENT_STREAMS: bounds.MAX_STREAMS,
+    Setting.MAX_CONCURRENT_STREAMS: transport_limits.MAX_STREAMS,
     Setting.INITIAL_WINDOW_SIZE: STRANGER_WINDOW,
-    Setting.MAX_HEADER_LIST_SIZE: bounds.MAX_METADATA,
+    Setting.MAX_HEADER_LIST_SIZE: transport_limits.MAX_METADATA,
     Setting.ENABLE_PUSH: 0,
 }
 _UNPROCESSED = (1 << 31) - 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from google.rpc.status_pb2 import Status
 
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 from ipgate.engines.http2 import requests
 from ipgate.engines.http2.call import Call
 from ipgate.engines.http2.calls import Conversation, Unary
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         self._paused = self._closing = self._is_flushing = False
         self.is_lost = False
         self._backlog = 0
-        self._linger = bounds.LINGER_BYTES
+        self._linger = transport_limits.LINGER_BYTES
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
             # a socket that is closed with bytes unread.
             if self.transport.can_write_eof():
                 self.transport.write_eof()
-            self.loop.call_later(bounds.LINGER, self.transport.abort)
+            self.loop.call_later(transport_limits.LINGER, self.transport.abort)
 
     def pause_writing(self) -> None:
         """The peer takes nothing: then nothing is read from it either, since all wants an answer."""
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         if the peer goes on with it for long. An immediate reset would keep the rest of a DATA frame from the
         window of the connection: libnghttp2 reports no data of a stream that is gone."""
         self._discarding.add(stream)
-        self.loop.call_later(bounds.DISCARD, self._reset, stream)
+        self.loop.call_later(transport_limits.DISCARD, self._reset, stream)
 
     @_survived
     def _reset(self, stream: int) -> None:
@@ -249,7 +249,7 @@ class Connection(asyncio.Protocol):
             return requests.trailers_only(to_status(too_many_connections()))
         if self.server.room.left <= 0:
             return requests.trailers_only(to_status(self.server.room.refusal()))
-        if self._backlog > bounds.MAX_BACKLOG:
+        if self._backlog > transport_limits.MAX_BACKLOG:
             return requests.trailers_only(to_status(too_much_unread()))
         return None
 
@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
             self.codec.announce_end()
             self._send()
             # Calls may be on their way, so the connection stays until they had time to arrive.
-            self.loop.call_later(bounds.GOAWAY_AFTER, self._go_away)
+            self.loop.call_later(transport_limits.GOAWAY_AFTER, self._go_away)
 
     @_survived
     def _go_away(self) -> None:
@@ -315,7 +315,7 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         """Closes the transport when all is sent. A peer that takes nothing must not hold that up."""
         self.transport.close()
-        self.loop.call_later(bounds.LINGER, self.transport.abort)
+        self.loop.call_later(transport_limits.LINGER, self.transport.abort)
 
     @_survived
     def check(self, now: float) -> None:

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import LimitExceeded
 from ipgate.engines.messages import missing
-from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import to_status
 
 ANSWER = b"\0"
@@ -51,7 +51,7 @@ class Frames:
         self._held += data
 
     def take(self) -> bytes | None:
-        """The next message, None if it is not here as a whole. Raises Refusal."""
+        """The next message, None if it is not here as a whole. Raises CallAborted."""
         held = self._held
         if len(held) < PREFIX:
             return None
@@ -70,21 +70,21 @@ class Frames:
         return self._unpacked(message)
 
     def take_only(self, *, ended: bool) -> bytes | None:
-        """The message of a call that has one, when nothing more arrives. Raises Refusal."""
+        """The message of a call that has one, when nothing more arrives. Raises CallAborted."""
         message = self.take()
         while message is not None:
             if self.only is not None:
-                raise Refusal(_SECOND_MESSAGE)
+                raise CallAborted(_SECOND_MESSAGE)
             self.only, message = message, self.take()
         if not ended:
             return None
         self.end()
         if self.only is None:
-            raise Refusal(to_status(missing()))
+            raise CallAborted(to_status(missing()))
         return self.only
 
     def end(self) -> None:
-        """Nothing more arrives. Raises Refusal if there is half a message."""
+        """Nothing more arrives. Raises CallAborted if there is half a message."""
         if self._held:
             raise _bad(code_pb2.INTERNAL, "the request ended in the middle of a message")
 
@@ -105,13 +105,13 @@ class Frames:
         return inflated
 
 
-def _too_large(length: int, most: int) -> Refusal:
+def _too_large(length: int, most: int) -> CallAborted:
     text = f"the request has {length:,} bytes or more; this method takes at most {most:,}"
-    return Refusal(to_status(LimitExceeded(text)))
+    return CallAborted(to_status(LimitExceeded(text)))
 
 
-def _bad(code: int, text: str) -> Refusal:
-    return Refusal(Status(code=code, message=text))
+def _bad(code: int, text: str) -> CallAborted:
+    return CallAborted(Status(code=code, message=text))
 
 
 def framed(message: bytes) -> bytes:

@@ -8,13 +8,13 @@ from ipgate.engines.http2.call import Call, Gone
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.requests import PATH
 from ipgate.engines.messages import too_slow
-from ipgate.rpc.pipeline import Refusal
+from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import to_status
 
 if TYPE_CHECKING:
     from ipgate.engines.http2.connection import Connection
 
-_MOST_UNREAD_STATUSES = 1024
+_MAX_UNREAD_STATUSES = 1024
 """Bytes of statuses that a watcher may leave unread."""
 
 
@@ -46,7 +46,7 @@ class HealthCall(Call):
         frames = self.collect(data, MAX_BYTES)
         try:
             raw = frames.take_only(ended=ended)
-        except Refusal as refusal:
+        except CallAborted as refusal:
             self.fail(refusal.status)
             return
         if self._path == WATCH:
@@ -90,7 +90,7 @@ class HealthCall(Call):
         self.finish()
 
     async def _tell(self, status: bytes) -> None:
-        if self.connection.codec.queued(self.stream) > _MOST_UNREAD_STATUSES:
+        if self.connection.codec.queued(self.stream) > _MAX_UNREAD_STATUSES:
             self.cut()
         if not self.connection.has(self):
             raise Gone

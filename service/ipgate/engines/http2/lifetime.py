@@ -2,9 +2,9 @@
 
 from enum import Enum, auto
 
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 
-_MOST_STRIKES = 2
+_MAX_STRIKES = 2
 _PING_EVERY = 10.0
 """Seconds: a peer that pings more often gets strikes, unless it was sent something in between."""
 
@@ -47,26 +47,26 @@ class Lifetime:
         if now - self.pinged_at < _PING_EVERY:
             self.strikes += 1
         self.pinged_at = now
-        return self.strikes > _MOST_STRIKES
+        return self.strikes > _MAX_STRIKES
 
     def due(self, now: float, *, is_guest: bool, has_calls: bool) -> Due:
         """What is to be done. `is_guest`: a stranger, or on a spare connection. The hard bounds come first: a
         peer that takes nothing does not even get a GOAWAY."""
         age = now - self.began
-        if (not self.has_spoken and age > bounds.HANDSHAKE) or _is_over(
-            self.awaiting_pong, now, bounds.PING_TIMEOUT
+        if (not self.has_spoken and age > transport_limits.HANDSHAKE) or _is_over(
+            self.awaiting_pong, now, transport_limits.PING_TIMEOUT
         ):
             return Due.ABORT
         if (
-            age > bounds.AGE + bounds.AGE_GRACE
-            or _is_over(self.drained_at, now, bounds.AGE_GRACE)
-            or (is_guest and age > bounds.STRANGER + bounds.STRANGER_GRACE)
+            age > transport_limits.AGE + transport_limits.AGE_GRACE
+            or _is_over(self.drained_at, now, transport_limits.AGE_GRACE)
+            or (is_guest and age > transport_limits.STRANGER + transport_limits.STRANGER_GRACE)
         ):
             return Due.END
-        is_idle = not has_calls and now - self.busy_at > bounds.IDLE
-        if (is_guest and age > bounds.STRANGER) or age > bounds.AGE or is_idle:
+        is_idle = not has_calls and now - self.busy_at > transport_limits.IDLE
+        if (is_guest and age > transport_limits.STRANGER) or age > transport_limits.AGE or is_idle:
             return Due.DRAIN
-        if self.awaiting_pong is None and now - self.read_at > bounds.PING_AFTER:
+        if self.awaiting_pong is None and now - self.read_at > transport_limits.PING_AFTER:
             return Due.PING
         return Due.NOTHING
 

@@ -9,7 +9,7 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import InvalidArgument
-from ipgate.engines import bounds
+from ipgate.engines import transport_limits
 from ipgate.engines.http2.codec import START, Headers
 from ipgate.engines.http2.framing import ENCODINGS, status_headers
 from ipgate.rpc.status import to_status
@@ -68,9 +68,9 @@ def refusal(values: list[bytes]) -> Headers | None:
 
 def oversized(size: int) -> Headers | None:
     """The headers that answer a request with more metadata than is permitted."""
-    if size <= bounds.MAX_METADATA:
+    if size <= transport_limits.MAX_METADATA:
         return None
-    text = f"the metadata has {size:,} bytes; send at most {bounds.MAX_METADATA:,}"
+    text = f"the metadata has {size:,} bytes; send at most {transport_limits.MAX_METADATA:,}"
     return trailers_only(Status(code=code_pb2.RESOURCE_EXHAUSTED, message=text))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ipgate.authorizer.authentication import Authenticator
-from ipgate.engines import bounds
-from ipgate.engines.health import CHECK, LIST, MOST_CHECKS, WATCH, Health, too_many_checks
+from ipgate.engines import transport_limits
+from ipgate.engines.health import CHECK, LIST, MAX_CHECKS, WATCH, Health, too_many_checks
 from ipgate.engines.http2.call import Call
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.messages import too_many_calls
@@ -35,7 +35,7 @@ class Http2Server:
         self.health = Health()
         self.health_paths = frozenset(path.encode() for path in (CHECK, LIST, WATCH))
         self.room = Room(most_calls, too_many_calls)
-        self.checks = Room(MOST_CHECKS, too_many_checks)
+        self.checks = Room(MAX_CHECKS, too_many_checks)
         self._authenticator = authenticator
         self._most = most_connections
         self._connections: dict[Connection, None] = {}
@@ -60,7 +60,7 @@ class Http2Server:
             self._connections[connection] = None
             self._strangers[connection] = None
             self._hosts[connection.host] += 1
-        elif len(self._spares) < bounds.SPARE_CONNECTIONS:
+        elif len(self._spares) < transport_limits.SPARE_CONNECTIONS:
             self._spares.add(connection)
         else:
             return False
@@ -88,7 +88,7 @@ class Http2Server:
         return next(stranger for stranger in self._strangers if stranger.host == host)
 
     def _is_crowded(self, host: str) -> bool:
-        return host != "" and self._hosts[host] > bounds.STRANGERS_OF_A_HOST
+        return host != "" and self._hosts[host] > transport_limits.STRANGERS_OF_A_HOST
 
     def _evict(self, connection: Connection) -> None:
         self.lost(connection)
@@ -137,5 +137,5 @@ class Http2Server:
                 connection.check(now)
             for stranger in list(self._strangers):
                 age = now - stranger.life.began
-                if age > bounds.STRANGER_HASTE and self._is_crowded(stranger.host):
+                if age > transport_limits.STRANGER_HASTE and self._is_crowded(stranger.host):
                     self._evict(stranger)

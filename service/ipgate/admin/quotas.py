@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Quotas:
     ranges_per_list: int
     lists_per_key: int
     keys_per_workspace: int

@@ -12,19 +12,19 @@ from ipgate.domain.errors import (
     NotFound,
     Unavailable,
     Violation,
-    shown,
+    quoted,
 )
 
 
-class Moved(Exception):
+class ListChanged(Exception):
     """The list changed while its coverage was computed; compute again."""
 
 
-class SpanUnknown(Exception):
+class CoverageUnknown(Exception):
     """The bound of the list's coverage does not suffice; the exact figure is needed."""
 
 
-def refusal(code: str, detail: Any) -> Exception:
+def script_error(code: str, detail: Any) -> Exception:
     """The error for a refusal `code` of a script, with its `detail`."""
     return _REFUSALS[code](detail)
 
@@ -85,7 +85,7 @@ def _missing_ranges(detail: Any) -> IpgateError:
     return FailedPrecondition(
         "RANGE_NOT_IN_LIST",
         [
-            Violation(text, f"{shown(text)} is not a range of the list; see its ranges")
+            Violation(text, f"{quoted(text)} is not a range of the list; see its ranges")
             for text in detail
         ],
     )
@@ -105,7 +105,7 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
     "EXISTS": lambda name: AlreadyExists(f"{name} exists already; choose another id"),
     "NAME_TAKEN": lambda detail: AlreadyExists(
         f"the allow list {detail['holder']} of the workspace has the display name "
-        f"{shown(detail['display_name'])} already; choose another",
+        f"{quoted(detail['display_name'])} already; choose another",
         reason="DISPLAY_NAME_TAKEN",
     ),
     "ETAG": lambda name: Conflict(f"{name} was changed by somebody else; read it and try again"),
@@ -127,6 +127,6 @@ _REFUSALS: dict[str, Callable[[Any], Exception]] = {
         "too many allow lists in the workspace", "max-lists-per-workspace"
     ),
     "LIMIT_KEYS": _limit("too many API keys in the workspace", "max-keys-per-workspace"),
-    "MOVED": lambda _: Moved(),
-    "SPAN": lambda _: SpanUnknown(),
+    "MOVED": lambda _: ListChanged(),
+    "SPAN": lambda _: CoverageUnknown(),
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.domain.characters import first_invisible, readable
-from ipgate.domain.errors import InvalidArgument, shown
+from ipgate.domain.errors import InvalidArgument, quoted
 from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
@@ -15,7 +15,12 @@ from ipgate.domain.names import (
     parse_child,
     parse_workspace,
 )
-from ipgate.domain.texts import check_description, check_display_name, folded, unix_lines
+from ipgate.domain.text_validation import (
+    casefold_name,
+    check_description,
+    check_display_name,
+    unix_lines,
+)
 
 JOINED = [
     "می\u200cخواهم",  # Persian: a joiner keeps letters apart
@@ -116,13 +121,13 @@ def test_a_description_may_have_lines() -> None:
 )
 def test_display_names_that_look_alike_are_the_same(one: str, other: str) -> None:
     """Case and composition do not make a difference."""
-    assert folded(one) == folded(other)
+    assert casefold_name(one) == casefold_name(other)
 
 
 def test_a_shown_value_is_one_short_line() -> None:
     """Whatever a caller sends, an error or a log shows it on one line, cut."""
-    assert shown("a\r\nb\x1b").isprintable()
-    assert len(shown("é" * 10_000)) < 600
+    assert quoted("a\r\nb\x1b").isprintable()
+    assert len(quoted("é" * 10_000)) < 600
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_a_joiner_is_taken_only_where_it_joins(value: str) -> None:
 @pytest.mark.parametrize("value", [*JOINED, "Büro", "東京"])
 def test_a_readable_text_is_echoed_as_it_is(value: str) -> None:
     """Errors and logs show what people wrote, in every script."""
-    assert shown(value) == f"'{value}'"
+    assert quoted(value) == f"'{value}'"
 
 
 @given(st.text(max_size=30))

@@ -3,7 +3,7 @@
 import unicodedata
 
 from ipgate.domain.characters import first_invisible, has_edge_space, without_unseen
-from ipgate.domain.errors import Violation, shown
+from ipgate.domain.errors import Violation, quoted
 
 MAX_DISPLAY_NAME = 200
 MAX_DESCRIPTION = 2000
@@ -24,7 +24,7 @@ def unix_lines(description: str) -> str:
     return description.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def folded(display_name: str) -> str:
+def casefold_name(display_name: str) -> str:
     """The form in which two display names are compared: without case, composed alike, and without
     characters that are not seen. It is stored with the name: Python's tables may change."""
     composed = unicodedata.normalize("NFKC", without_unseen(display_name)).casefold()
@@ -37,12 +37,12 @@ def _check(
     if not value:
         return [Violation(field, "is required; give a text")] if required else []
     if len(value) > longest:
-        text = f"{shown(value)} has {len(value)} characters; use at most {longest}"
+        text = f"{quoted(value)} has {len(value)} characters; use at most {longest}"
         return [Violation(field, text)]
     invisible = first_invisible(value, allowed=allowed)
     if invisible:
-        text = f"{shown(value)} has the invisible character U+{ord(invisible):04X}; remove it"
+        text = f"{quoted(value)} has the invisible character U+{ord(invisible):04X}; remove it"
         return [Violation(field, text)]
     if has_edge_space(value):
-        return [Violation(field, f"{shown(value)} begins or ends with a space; remove it")]
+        return [Violation(field, f"{quoted(value)} begins or ends with a space; remove it")]
     return []
