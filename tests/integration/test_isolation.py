@@ -166,7 +166,7 @@ def test_a_made_up_revision_is_not_waited_for_without_end(
     store: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far away the deadline is, such a call gives its place back."""
-    monkeypatch.setattr(authorizer, "UTMOST_WAIT", 0.2)
+    monkeypatch.setattr(authorizer, "MAX_WAIT", 0.2)
 
     async def run() -> None:
         async with running_worker(store.url) as p:
