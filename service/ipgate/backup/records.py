@@ -76,7 +76,7 @@ def _workspace_commands(record: Record) -> Iterator[Command]:
 def _list_commands(record: Record) -> Iterator[Command]:
     owner, identifier, ranges = record["workspace"], record["id"], record["ranges"]
     name = folded_name(record)
-    derived = {"casefold_name": name, "span": str(_span(ranges)), "ranges_tip": record["etag"]}
+    derived = {"folded": name, "span": str(_span(ranges)), "ranges_tip": record["etag"]}
     yield _hash(key_names.of("list", owner, identifier), ALLOW_LIST.from_record(record) | derived)
     yield from _set(key_names.of("list-ranges", owner, identifier), ranges)
     yield _indexed(key_names.of("lists", owner), identifier)
@@ -84,8 +84,8 @@ def _list_commands(record: Record) -> Iterator[Command]:
 
 
 def folded_name(record: Record) -> str:
-    """Return the casefold_name display name of a list as it was stored; for an older file, as it is casefold_name now."""
-    return str(record.get("casefold_name") or casefold_name(record["display_name"]))
+    """Return the folded display name of a list as it was stored; for an older file, as it is folded now."""
+    return str(record.get("folded") or casefold_name(record["display_name"]))
 
 
 def _key_commands(record: Record) -> Iterator[Command]:

@@ -34,7 +34,7 @@ def print_effect(effect: Any, *, dry_run: bool) -> None:
     become = "would become" if dry_run else "became"
     lose = "would lose" if dry_run else "lost"
     for affected, text in (
-        (effect.unlinked_api_keys, f"{lose} the resource_id allow list"),
+        (effect.unlinked_api_keys, f"{lose} the last allow list"),
         (effect.unrestricted_api_keys, f"{become} usable from every address"),
         (effect.closed_api_keys, f"{become} denied from every address"),
     ):

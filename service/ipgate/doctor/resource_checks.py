@@ -48,17 +48,17 @@ class ResourceChecks:
             "SCARD", key_names.of("list-ranges", at.workspace, at.id)
         ):
             yield Finding(at.key, Problem.BAD_RANGES, "the list has no range")
-        name = fields.get("casefold_name", "")
+        name = fields.get("folded", "")
         display_name = fields.get("display_name", "")
-        # Another Python may have casefold_name a name of other characters differently.
+        # Another Python may have folded a name of other characters differently.
         if not name or (display_name.isascii() and name != casefold_name(display_name)):
-            detail = "casefold_name is not the casefold_name display name"
-            yield Finding(at.key, Problem.BAD_FIELD, detail, "casefold_name")
+            detail = "folded is not the folded display name"
+            yield Finding(at.key, Problem.BAD_FIELD, detail, "folded")
         holder = await self._reader.execute("HGET", key_names.of("list-names", at.workspace), name)
         if holder == at.id:
             return
         if holder and name == await self._reader.execute(
-            "HGET", key_names.of("list", at.workspace, holder), "casefold_name"
+            "HGET", key_names.of("list", at.workspace, holder), "folded"
         ):
             detail = f"its display name is that of the list {holder}"
             yield Finding(at.key, Problem.NAME_TAKEN, detail)

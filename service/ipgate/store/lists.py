@@ -54,7 +54,7 @@ class ListStore:
             " ".join(new.ranges),
             parent=workspace_name(allow_list.workspace),
             fields=ALLOW_LIST.encode_resource(allow_list)
-            | {"casefold_name": casefold_name(allow_list.display_name), "span": str(new.span)},
+            | {"folded": casefold_name(allow_list.display_name), "span": str(new.span)},
             limit=limit,
         )
         if not options.validate_only:
@@ -100,7 +100,7 @@ class ListStore:
         """Changes attributes, and the ranges if there are `new` ones. Raises NotFound, Conflict, AlreadyExists."""
         stored = ALLOW_LIST.encode(changes)
         if "display_name" in changes:
-            stored["casefold_name"] = casefold_name(changes["display_name"])
+            stored["folded"] = casefold_name(changes["display_name"])
         outcome = await self._change(
             "list_update",
             workspace,
