@@ -29,8 +29,9 @@ from ipgate.policy.entries import CachedKey, CachedWorkspace
 from ipgate.store.broken import broken
 from ipgate.store.policy_reader import PolicyReader
 
-MAX_READS = 64
-"""Reads in flight: requests with made-up keys cannot flood the store."""
+MAX_READS = 32
+"""Reads in flight: requests with made-up keys cannot flood the store, and a cold worker handles no more answers
+in one turn of the event loop."""
 
 MAX_TOKEN_READS = 16
 """Reads of access tokens in flight, counted separately: made-up tokens cannot delay known callers."""

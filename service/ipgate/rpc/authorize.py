@@ -21,7 +21,7 @@ MAX_ERRORS_IN_A_ROW = 16
 """Errors of a batch that are made without letting others run in between: an error takes ten times as
 long as an answer."""
 
-MAX_CONCURRENT = 16
+MAX_CONCURRENT = 8
 """Requests of a batch that are worked on at a time, where something must be loaded."""
 
 _Result: TypeAlias = Verdict | Status
