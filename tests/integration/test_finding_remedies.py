@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.damage import BEYOND_REPAIR, CREDENTIAL, Damage, Sample, W, filled
+from tests.harness.damage import BEYOND_REPAIR, CREDENTIAL, OWN, Damage, Sample, W, filled
 from tests.harness.servers import IPGATE, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 
@@ -194,3 +194,17 @@ def test_damage_is_no_fault_of_ipgate(tmp_path: Path, sample: Sample, damage: Da
             except RpcFailed as failed:
                 assert failed.reason in {"STORE_BROKEN", "STALE"}
         assert "Traceback" not in server.log.read_text()
+
+
+def test_a_damaged_off_switch_opens_nothing(tmp_path: Path, sample: Sample) -> None:
+    """A key whose `disabled` is neither 0 nor 1 may have been disabled: its calls fail."""
+    damage = Damage(
+        "bad-switch", lambda s: s.hset(f"{OWN}:key:linked", "disabled", "maybe"), {"BAD_FIELD"}
+    )
+    sample.damage(damage)
+    with (
+        serving(tmp_path, "--redis-url", sample.store.url, "--allow-eviction") as server,
+        pytest.raises(RpcFailed) as failed,
+    ):
+        server.client().ask("198.51.100.73", key=CREDENTIAL)
+    assert failed.value.reason == "STORE_BROKEN"
