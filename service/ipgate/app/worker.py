@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.admin.lists import Lists
@@ -107,9 +109,10 @@ class Worker:
         if not await self._wait_for_store(stopping):
             return False
         follower = self.core.follower
+        # Released last: this worker must answer nothing once nobody waits for it any more.
+        self._started.push_async_callback(self._release_lease)
         self._start_task(follower.run())
         self._started.callback(follower.stop)
-        self._started.push_async_callback(self._release_lease)
         with suppress(
             Unavailable
         ):  # without writes there is no lease until the store takes them again
@@ -143,7 +146,7 @@ class Worker:
         """Stop everything that was started, in reverse order."""
         await self._started.aclose()
 
-    def _start_task(self, work: "asyncio._CoroutineLike[None]") -> "asyncio.Task[None]":
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._started.callback(task.cancel)
         return task

@@ -52,8 +52,8 @@ class Follower:
         clock: Clock,
         check_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`freshness` is updated with each read. `check_store` runs before a store that was out of reach is followed again, and raises UnusableStore
-        for one that must not be used."""
+        """`freshness` is updated with each read. `check_store` runs before a store that was out of reach is
+        followed again, and raises UnusableStore for one that must not be used."""
         self._check_store = check_store
         self.freshness = freshness
         self._feeds = feeds

@@ -1,4 +1,4 @@
-"""Checks of the resources: their fields, their parsed in the indexes, what they refer to."""
+"""Checks of the resources: their fields, their places in the indexes, what they refer to."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What is said of a store that does not hold what ipgate writes: its own error, not the caller's."""
+"""Errors of a store that holds what ipgate did not write: its operator must act, not the caller."""
 
 import logging
 from collections.abc import Iterator

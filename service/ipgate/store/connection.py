@@ -208,7 +208,7 @@ def unavailable(
 
 
 def cause(error: BaseException) -> str:
-    """A error in one line for logs and start-up errors."""
+    """Return an error in one line, for logs and start-up errors."""
     if isinstance(error, MasterNotFoundError):
         return "no sentinel that can be reached knows a primary of that service"
     return f"{type(error).__name__}: {str(error) or 'no details'}".replace("\n", " ")

@@ -53,8 +53,11 @@ class StoreBinary:
             )
 
     def record(self, directory: Path) -> None:
-        """Note in `directory` which server wrote its data."""
-        (directory / _RECORD_FILE).write_text(f"{self.version}\n")
+        """Note in `directory` which server wrote its data. Raises UnusableStore."""
+        try:
+            (directory / _RECORD_FILE).write_text(f"{self.version}\n")
+        except OSError as error:
+            raise UnusableStore(f"--data-dir cannot be used: {error}") from error
 
 
 async def find_store_binary(configured: str) -> StoreBinary:
