@@ -80,6 +80,8 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock \
 		pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header tools/protos.in -o tools/protos.lock
 
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory beside others (a part by name in ARGS, such as flood or scale)

@@ -1,48 +1,57 @@
-"""Generates `service/ipgate/v1` from `protos/`; with --check, lints the protos and tells whether
-the generated code is current."""
+"""Generates `ipgate.v1` from `protos/`; with --check, lints the protos and compares the generated code.
+
+The compiler is older than the protobuf of the development environment, because generated code runs
+with its own version of protobuf and with later ones. `tools/protos.lock` pins it, in an environment
+of its own.
+"""
 
 import subprocess
 import sys
 import tempfile
-from importlib.resources import files
 from pathlib import Path
-
-from google.rpc import status_pb2
-from grpc_tools import protoc
 
 ROOT = Path(__file__).parent.parent
 PROTOS = ROOT / "protos"
-COMMITTED = ROOT / "service" / "ipgate" / "v1"
+COMMITTED = ROOT / "service"
+BIN = Path(sys.executable).parent
+PROTOC = (
+    *(BIN / "uv", "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable),
+    *("--with-requirements", ROOT / "tools" / "protos.lock"),
+    *("python", "-m", "grpc_tools.protoc", f"-I{PROTOS}"),
+)
 
 
 def run_protoc(*arguments: str) -> None:
-    well_known = files("grpc_tools").joinpath("_proto")
-    google_rpc = Path(status_pb2.__file__).parents[2]
-    includes = [f"-I{each}" for each in (PROTOS, well_known, google_rpc)]
-    sources = sorted(str(each) for each in PROTOS.rglob("*.proto"))
-    if protoc.main(["protoc", *includes, *arguments, *sources]):
-        sys.exit("protoc failed")
+    """Compile all protos. Exits if the compiler fails."""
+    run = subprocess.run(
+        [*PROTOC, *arguments, *sorted(PROTOS.rglob("*.proto"))],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if run.returncode:
+        sys.exit(f"{run.stderr}protoc failed")
 
 
 def generate(into: Path) -> None:
-    run_protoc(f"--python_out={into}", f"--pyi_out={into}", f"--grpc_python_out={into}")
+    """Write the package `ipgate.v1` below a directory."""
+    plugins = ("python", "pyi", "grpc_python", "mypy_grpc")
+    run_protoc(*(f"--{plugin}_out={into}" for plugin in plugins))
 
 
 def check() -> None:
+    """Exits unless the protos follow the style and the committed code is what they generate."""
     with tempfile.TemporaryDirectory() as scratch:
         image = Path(scratch) / "image.binpb"
         run_protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={image}")
-        buf = Path(sys.executable).with_name("buf")
-        linted = subprocess.run(
-            [buf, "lint", image, "--config", PROTOS / "buf.yaml"], check=False
-        ).returncode
-        if linted:
+        lint = (BIN / "buf", "lint", image, "--config", PROTOS / "buf.yaml")
+        if subprocess.run(lint, check=False).returncode:
             sys.exit("buf lint failed")
         fresh = Path(scratch) / "fresh"
         fresh.mkdir()
         generate(fresh)
-        for path in sorted((fresh / "ipgate" / "v1").iterdir()):
-            committed = COMMITTED / path.name
+        for path in sorted(fresh.rglob("*.py*")):
+            committed = COMMITTED / path.relative_to(fresh)
             if not committed.exists() or committed.read_bytes() != path.read_bytes():
                 sys.exit(f"{committed.relative_to(ROOT)} is not current; run: make protos")
     print("protos linted, generated code current")
@@ -52,4 +61,4 @@ if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
         check()
     else:
-        generate(COMMITTED.parent.parent)
+        generate(COMMITTED)

@@ -2,8 +2,8 @@
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 
-const [address, token, key, inside, outside, protos, ...includes] = process.argv.slice(2);
-const definition = loader.loadSync("ipgate/v1/authorize.proto", { includeDirs: [protos, ...includes], defaults: true });
+const [address, token, key, inside, outside, protos] = process.argv.slice(2);
+const definition = loader.loadSync("ipgate/v1/authorize.proto", { includeDirs: [protos], defaults: true });
 const { AuthorizeService } = grpc.loadPackageDefinition(definition).ipgate.v1;
 const client = new AuthorizeService(address, grpc.credentials.createInsecure());
 const metadata = new grpc.Metadata();

@@ -142,7 +142,11 @@ def test_a_question_of_a_batch_fails_as_it_would_alone(
         client.call("Authorize", request)
     batch = authorize.BatchAuthorizeRequest(requests=[request])
     (result,) = client.call("BatchAuthorize", batch).results
-    assert result.error.SerializeToString() == alone.value.status.SerializeToString()
+    error = result.error
+    assert grpc.StatusCode[alone.value.code].value[0] == error.code
+    assert error.message == alone.value.status.message
+    assert error.reason == alone.value.reason
+    assert [violation.field for violation in error.field_violations] == list(alone.value.fields)
 
 
 def test_an_error_never_repeats_a_credential_or_token(
@@ -224,7 +228,7 @@ def test_a_batch_answers_each_on_its_own(client: Client, workspace: str) -> None
     for request, result in zip(requests, results, strict=True):
         if request.ip == "bad" or request.WhichOneof("subject") is None:
             assert result.error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-            assert result.error.details
+            assert result.error.field_violations
         else:
             alone = client.call("Authorize", request)
             assert (result.response.allowed, result.response.reason, result.response.api_key) == (

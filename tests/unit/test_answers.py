@@ -3,7 +3,6 @@
 import gc
 from typing import Any
 
-from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.authorizer.authorizer import Verdict
@@ -47,10 +46,10 @@ def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
     assert len(gc.get_objects()) < before + 100
 
 
-STATUSES = st.builds(Status, code=st.integers(0, 16), message=NAMES)
+ERRORS = st.builds(authorize.Error, code=st.integers(0, 16), message=NAMES)
 
 
-@given(st.lists(st.builds(Verdict, DECISIONS, NAMES, NAMES) | STATUSES, max_size=20))
+@given(st.lists(st.builds(Verdict, DECISIONS, NAMES, NAMES) | ERRORS, max_size=20))
 def test_a_batch_in_parts_is_the_batch_as_a_message(results: list[Any]) -> None:
     """The bytes of a batch of answers and errors decode to them, in their order."""
     wanted = [

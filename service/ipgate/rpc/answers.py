@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from google.rpc.status_pb2 import Status
-
 from ipgate.authorizer.authorizer import Question, Subject, Verdict
 from ipgate.domain.addresses import format_range, parse_address
 from ipgate.domain.credential import presented_digest
@@ -76,7 +74,7 @@ def verdict_out(verdict: Verdict) -> bytes:
     return head + key + _revision_out(revision)
 
 
-def batch_out(results: Iterable[Verdict | Status]) -> bytes:
+def batch_out(results: Iterable[Verdict | authorize.Error]) -> bytes:
     """An encoded BatchAuthorizeResponse: what it holds is framed as bytes, too."""
     parts: list[bytes] = []
     for result in results:
@@ -89,7 +87,7 @@ def batch_out(results: Iterable[Verdict | Status]) -> bytes:
     return b"".join(parts)
 
 
-def stream_out(request_id: str, result: Verdict | Status) -> bytes:
+def stream_out(request_id: str, result: Verdict | authorize.Error) -> bytes:
     """An encoded StreamAuthorizeResponse."""
     name = request_id.encode()
     if isinstance(result, Verdict):

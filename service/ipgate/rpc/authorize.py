@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from google.rpc.status_pb2 import Status
-
 from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.status import internal, to_status
+from ipgate.rpc.status import internal_error, to_error
 from ipgate.v1 import authorize_pb2 as authorize
 
 MAX_BATCH = 1000
@@ -24,7 +22,7 @@ long as an answer."""
 MAX_CONCURRENT = 8
 """Requests of a batch that are worked on at a time, where something must be loaded."""
 
-_Result: TypeAlias = Verdict | Status
+_Result: TypeAlias = Verdict | authorize.Error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class AuthorizeServicer:
             left = deadline - time()
             if left <= 0:
                 late = Unavailable("the batch takes long to load; try again", reason="OVERLOADED")
-                return results + [to_status(late)] * (len(questions) - start)
+                return results + [to_error(late)] * (len(questions) - start)
             results += await asyncio.gather(
                 *(
                     self._resolve(question, info.caller, left)
@@ -130,12 +128,12 @@ class AuthorizeServicer:
             question = question_in(request)
             return self.authorizer.try_decide(caller, question) or question
         except IpgateError as error:
-            return to_status(error)
+            return to_error(error)
 
     async def _resolve(self, question: Question, caller: Caller, timeout: float | None) -> _Result:
         try:
             return await self.authorizer.resolve(caller, question, timeout)
         except IpgateError as error:
-            return to_status(error)
+            return to_error(error)
         except Exception as error:  # noqa: BLE001  the other results are not its fault
-            return internal("AuthorizeService", error)
+            return internal_error("AuthorizeService", error)

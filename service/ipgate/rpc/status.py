@@ -1,4 +1,5 @@
-"""The one table from errors to gRPC statuses, with their `google.rpc` details."""
+"""The one table from errors to gRPC codes: as a status of a failed call with its `google.rpc` details, and as
+the `Error` of one request among several."""
 
 import logging
 
@@ -9,6 +10,7 @@ from google.rpc import code_pb2, error_details_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain import errors
+from ipgate.v1 import authorize_pb2 as authorize
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ _CODES: dict[type[errors.IpgateError], "code_pb2.Code"] = {
     errors.Unavailable: code_pb2.UNAVAILABLE,
 }
 
+
+_INTERNAL_TEXT = "internal error; see the server's log"
 
 _MAX_BYTES = 5600
 """Of a status: it travels in the trailers, in base 64, and clients refuse more than 8 KB of them."""
@@ -67,11 +71,26 @@ def _to_status(error: errors.IpgateError) -> Status:
 
 
 def internal(what: str, error: BaseException) -> Status:
-    """The status for a fault that nobody foresaw: a fixed text; the cause goes to the log."""
+    """Log an unexpected error and return a status that reveals nothing of it."""
     log.error("unexpected error in %s", what, exc_info=error)
-    status = Status(code=code_pb2.INTERNAL, message="internal error; see the server's log")
+    status = Status(code=code_pb2.INTERNAL, message=_INTERNAL_TEXT)
     status.details.append(_packed(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN)))
     return status
+
+
+def to_error(error: errors.IpgateError) -> authorize.Error:
+    """The same as `to_status`, for one request of a batch or a stream."""
+    message = authorize.Error(code=_CODES[type(error)], message=error.message, reason=error.reason)
+    if isinstance(error, errors.InvalidArgument):
+        for violation in error.violations:
+            message.field_violations.add(field=violation.field, description=violation.description)
+    return message
+
+
+def internal_error(what: str, error: BaseException) -> authorize.Error:
+    """The same as `internal`, for one request of a batch or a stream."""
+    log.error("unexpected error in %s", what, exc_info=error)
+    return authorize.Error(code=code_pb2.INTERNAL, message=_INTERNAL_TEXT, reason="INTERNAL")
 
 
 def _packed(message: Message) -> Any:

@@ -16,7 +16,7 @@ class CreateWorkspaceRequest(_message.Message):
     workspace_id: str
     workspace: _resources_pb2.Workspace
     validate_only: bool
-    def __init__(self, workspace_id: _Optional[str] = ..., workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, workspace_id: _Optional[str] = ..., workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class CreateWorkspaceResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -58,7 +58,7 @@ class UpdateWorkspaceRequest(_message.Message):
     workspace: _resources_pb2.Workspace
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
-    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class UpdateWorkspaceResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -78,7 +78,7 @@ class DeleteWorkspaceRequest(_message.Message):
     name: str
     etag: str
     validate_only: bool
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class DeleteWorkspaceResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -100,7 +100,7 @@ class UpdateDefaultAllowListRequest(_message.Message):
     default_allow_list: _resources_pb2.DefaultAllowList
     etag: str
     validate_only: bool
-    def __init__(self, workspace: _Optional[str] = ..., default_allow_list: _Optional[_Union[_resources_pb2.DefaultAllowList, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, workspace: _Optional[str] = ..., default_allow_list: _Optional[_Union[_resources_pb2.DefaultAllowList, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class UpdateDefaultAllowListResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -124,7 +124,7 @@ class CreateAllowListRequest(_message.Message):
     allow_list: _resources_pb2.AllowList
     allow_broad: bool
     validate_only: bool
-    def __init__(self, parent: _Optional[str] = ..., allow_list_id: _Optional[str] = ..., allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., allow_broad: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., allow_list_id: _Optional[str] = ..., allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., allow_broad: bool = ..., validate_only: bool = ...) -> None: ...
 
 class CreateAllowListResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -170,7 +170,7 @@ class UpdateAllowListRequest(_message.Message):
     update_mask: _field_mask_pb2.FieldMask
     allow_broad: bool
     validate_only: bool
-    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., allow_broad: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., allow_broad: bool = ..., validate_only: bool = ...) -> None: ...
 
 class UpdateAllowListResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -194,7 +194,7 @@ class DeleteAllowListRequest(_message.Message):
     force: bool
     validate_only: bool
     allow_unrestricted: bool
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., force: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., force: bool = ..., validate_only: bool = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class DeleteAllowListResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -218,7 +218,7 @@ class AddRangesRequest(_message.Message):
     allow_broad: bool
     etag: str
     validate_only: bool
-    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., allow_broad: _Optional[bool] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., allow_broad: bool = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class AddRangesResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -240,7 +240,7 @@ class RemoveRangesRequest(_message.Message):
     ranges: _containers.RepeatedScalarFieldContainer[str]
     etag: str
     validate_only: bool
-    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class RemoveRangesResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -262,7 +262,7 @@ class LinkApiKeysRequest(_message.Message):
     api_keys: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
     etag: str
-    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ..., etag: _Optional[str] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., etag: _Optional[str] = ...) -> None: ...
 
 class LinkApiKeysResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -286,7 +286,7 @@ class UnlinkApiKeysRequest(_message.Message):
     validate_only: bool
     allow_unrestricted: bool
     etag: str
-    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ..., etag: _Optional[str] = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., allow_unrestricted: bool = ..., etag: _Optional[str] = ...) -> None: ...
 
 class UnlinkApiKeysResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -328,7 +328,7 @@ class CreateApiKeyRequest(_message.Message):
     api_key: _resources_pb2.ApiKey
     credential_sha256: str
     validate_only: bool
-    def __init__(self, parent: _Optional[str] = ..., api_key_id: _Optional[str] = ..., api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., credential_sha256: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., api_key_id: _Optional[str] = ..., api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., credential_sha256: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class CreateApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "effect", "revision", "credential")
@@ -374,7 +374,7 @@ class UpdateApiKeyRequest(_message.Message):
     api_key: _resources_pb2.ApiKey
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
-    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class UpdateApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "effect", "revision")
@@ -398,7 +398,7 @@ class SetApiKeyAllowListsRequest(_message.Message):
     etag: str
     validate_only: bool
     allow_unrestricted: bool
-    def __init__(self, api_key: _Optional[str] = ..., allow_lists: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ..., allow_unrestricted: _Optional[bool] = ...) -> None: ...
+    def __init__(self, api_key: _Optional[str] = ..., allow_lists: _Optional[_Iterable[str]] = ..., etag: _Optional[str] = ..., validate_only: bool = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class SetApiKeyAllowListsResponse(_message.Message):
     __slots__ = ("api_key", "effect", "revision")
@@ -418,7 +418,7 @@ class DeleteApiKeyRequest(_message.Message):
     name: str
     etag: str
     validate_only: bool
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class DeleteApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "effect", "revision")
@@ -438,7 +438,7 @@ class CreateAccessTokenRequest(_message.Message):
     access_token_id: str
     access_token: _resources_pb2.AccessToken
     validate_only: bool
-    def __init__(self, access_token_id: _Optional[str] = ..., access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, access_token_id: _Optional[str] = ..., access_token: _Optional[_Union[_resources_pb2.AccessToken, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class CreateAccessTokenResponse(_message.Message):
     __slots__ = ("access_token", "effect", "revision", "token")
@@ -476,7 +476,7 @@ class RevokeAccessTokenRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     name: str
     validate_only: bool
-    def __init__(self, name: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class RevokeAccessTokenResponse(_message.Message):
     __slots__ = ("access_token", "effect", "revision")

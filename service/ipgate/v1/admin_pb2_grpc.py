@@ -6,7 +6,7 @@ import warnings
 from ipgate.v1 import admin_pb2 as ipgate_dot_v1_dot_admin__pb2
 from ipgate.v1 import resources_pb2 as ipgate_dot_v1_dot_resources__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.73.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -19,14 +19,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in ipgate/v1/admin_pb2_grpc.py depends on'
+        + f' but the generated code in ipgate/v1/admin_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class AdminServiceStub:
+class AdminServiceStub(object):
     """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
     the effect of the change, and the revision to wait for or to ask by.
 
@@ -182,7 +182,7 @@ class AdminServiceStub:
                 _registered_method=True)
 
 
-class AdminServiceServicer:
+class AdminServiceServicer(object):
     """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
     the effect of the change, and the revision to wait for or to ask by.
 
@@ -536,7 +536,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class AdminService:
+class AdminService(object):
     """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
     the effect of the change, and the revision to wait for or to ask by.
 

@@ -1,4 +1,3 @@
-from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -57,7 +56,7 @@ class AuthorizeResponse(_message.Message):
     allow_list: str
     range: str
     revision: str
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, allowed: bool = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
     __slots__ = ("requests",)
@@ -76,8 +75,8 @@ class BatchAuthorizeResult(_message.Message):
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     response: AuthorizeResponse
-    error: _status_pb2.Status
-    def __init__(self, response: _Optional[_Union[AuthorizeResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    error: Error
+    def __init__(self, response: _Optional[_Union[AuthorizeResponse, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class StreamAuthorizeRequest(_message.Message):
     __slots__ = ("id", "request")
@@ -94,5 +93,25 @@ class StreamAuthorizeResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     id: str
     response: AuthorizeResponse
-    error: _status_pb2.Status
-    def __init__(self, id: _Optional[str] = ..., response: _Optional[_Union[AuthorizeResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    error: Error
+    def __init__(self, id: _Optional[str] = ..., response: _Optional[_Union[AuthorizeResponse, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
+class Error(_message.Message):
+    __slots__ = ("code", "message", "reason", "field_violations")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FIELD_VIOLATIONS_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    reason: str
+    field_violations: _containers.RepeatedCompositeFieldContainer[FieldViolation]
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., field_violations: _Optional[_Iterable[_Union[FieldViolation, _Mapping]]] = ...) -> None: ...
+
+class FieldViolation(_message.Message):
+    __slots__ = ("field", "description")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    description: str
+    def __init__(self, field: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...

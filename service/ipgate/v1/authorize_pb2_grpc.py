@@ -5,7 +5,7 @@ import warnings
 
 from ipgate.v1 import authorize_pb2 as ipgate_dot_v1_dot_authorize__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.73.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in ipgate/v1/authorize_pb2_grpc.py depends on'
+        + f' but the generated code in ipgate/v1/authorize_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class AuthorizeServiceStub:
+class AuthorizeServiceStub(object):
     """Decides whether an API key may be used from an IP address.
 
     A denial is an answer: status `OK` with `allowed = false`. A gRPC error means that ipgate
@@ -55,7 +55,7 @@ class AuthorizeServiceStub:
                 _registered_method=True)
 
 
-class AuthorizeServiceServicer:
+class AuthorizeServiceServicer(object):
     """Decides whether an API key may be used from an IP address.
 
     A denial is an answer: status `OK` with `allowed = false`. A gRPC error means that ipgate
@@ -118,7 +118,7 @@ def add_AuthorizeServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class AuthorizeService:
+class AuthorizeService(object):
     """Decides whether an API key may be used from an IP address.
 
     A denial is an answer: status `OK` with `allowed = false`. A gRPC error means that ipgate

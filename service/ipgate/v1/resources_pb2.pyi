@@ -1,5 +1,3 @@
-import datetime
-
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -28,7 +26,7 @@ class Workspace(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     etag: str
     revision: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., require_allow_list: _Optional[bool] = ..., default_allow_list: _Optional[_Union[DefaultAllowList, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., require_allow_list: bool = ..., default_allow_list: _Optional[_Union[DefaultAllowList, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class DefaultAllowList(_message.Message):
     __slots__ = ("enabled", "allow_list")
@@ -36,7 +34,7 @@ class DefaultAllowList(_message.Message):
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     allow_list: str
-    def __init__(self, enabled: _Optional[bool] = ..., allow_list: _Optional[str] = ...) -> None: ...
+    def __init__(self, enabled: bool = ..., allow_list: _Optional[str] = ...) -> None: ...
 
 class AllowList(_message.Message):
     __slots__ = ("name", "display_name", "description", "ranges", "range_count", "linked_api_key_count", "create_time", "update_time", "etag", "revision")
@@ -96,7 +94,7 @@ class ApiKey(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     etag: str
     revision: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: _Optional[bool] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: bool = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class AccessToken(_message.Message):
     __slots__ = ("name", "display_name", "role", "workspace", "expire_time", "create_time", "revision")
