@@ -3,8 +3,9 @@ WORKDIR /src
 COPY requirements-dev.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md ./
+COPY clients clients
 COPY service service
-RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist .
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist ./clients/python .
 
 FROM python:3.12-slim
 COPY requirements.lock .

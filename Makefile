@@ -11,22 +11,22 @@ SIDE_BY_SIDE := -n 3 --dist worksteal
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with the locked dependencies and the ipgate command
 
-$(READY): requirements-dev.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml
 	@tools/make-venv $(PYTHON)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
 	@touch $@ $(SERVING)
 
 # What serving needs alone, so that the first start does not wait for the tools of developers.
-$(SERVING): requirements.lock pyproject.toml
+$(SERVING): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@tools/make-venv $(PYTHON)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e clients/python -e .
 	@touch $@
 
 ENGINE ?=
@@ -44,6 +44,11 @@ test: $(READY) ## Run all tests, on both engines and both stores (pytest flags i
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=grpcio \
 		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
+
+.PHONY: test-bounds
+test-bounds: $(READY) ## Test with the lowest and with the newest permitted dependencies
+	$(BIN)/python tools/bounds.py lowest
+	$(BIN)/python tools/bounds.py newest
 
 .PHONY: test-external
 test-external: $(READY) ## Run real clients of other languages against both engines (needs go and npm)
@@ -70,18 +75,16 @@ fix: $(READY) ## Format the code, and repair what ruff can repair
 	$(BIN)/ruff format .
 
 .PHONY: protos
-protos: $(READY) ## Generate service/ipgate/v1 from protos/
+protos: $(READY) ## Generate ipgate.v1 in clients/python from protos/
 	@$(BIN)/python tools/protos.py
 
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-emit-package ipgate-client
 .PHONY: lock
 lock: $(READY) ## Lock the newest permitted versions of all dependencies
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --extra embedded pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock \
-		pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header tools/protos.in -o tools/protos.lock
+	$(COMPILE) --extra embedded pyproject.toml -o requirements.lock
+	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) tools/protos.in -o tools/protos.lock
 
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory beside others (a part by name in ARGS, such as flood or scale)
@@ -90,4 +93,4 @@ bench: $(READY) ## Measure speed and memory beside others (a part by name in ARG
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, not the data
-	rm -rf .venv .bench .external .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .bounds .external .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

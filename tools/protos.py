@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PROTOS = ROOT / "protos"
-COMMITTED = ROOT / "service"
+COMMITTED = ROOT / "clients" / "python"
 BIN = Path(sys.executable).parent
 PROTOC = (
     *(BIN / "uv", "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable),

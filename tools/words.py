@@ -22,7 +22,7 @@ AVOID = {
     r"\b(is|are|was|were) told\b": "report or notify",
 }
 _SUFFIXES = {".md", ".py", ".lua", ".proto", ".toml", ".yml", ".sh"}
-_SKIPPED = ("service/ipgate/v1/", "tools/words.py", "CHANGELOG.md")
+_SKIPPED = ("clients/python/ipgate/v1/", "tools/words.py", "CHANGELOG.md")
 
 
 def main() -> int:

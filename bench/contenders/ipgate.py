@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import grpc
-import ipgate
 import trustme
 from google.protobuf.message import Message
 from ipgate.v1 import authorize_pb2 as authorize
+from ipgate.version import VERSION
 
 from bench import ranges
 from bench.contenders.contender import Ask, Contender, Running
@@ -43,7 +43,7 @@ def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Run
             flags = ("--engine", engine, "--max-concurrent-calls", "10000")
             server = stack.enter_context(serving(directory, *flags))
         yield Running(
-            f"ipgate {ipgate.__version__}, {version_of_engine}, Python {platform.python_version()}",
+            f"ipgate {VERSION}, {version_of_engine}, Python {platform.python_version()}",
             lambda: tree(server.process.pid),
             dict(zip(rows(name), questions(server.address, directory), strict=True)),
         )
@@ -70,7 +70,7 @@ def http2_tls(directory: Path) -> Iterator[Running]:
         plain, *_ = questions(server.address, directory, client)
         assert isinstance(plain.load, Call)
         yield Running(
-            f"ipgate {ipgate.__version__}, ngh2 {version('ngh2')}, {ssl.OPENSSL_VERSION}",
+            f"ipgate {VERSION}, ngh2 {version('ngh2')}, {ssl.OPENSSL_VERSION}",
             lambda: tree(server.process.pid),
             {TLS: replace(plain, load=replace(plain.load, scheme="https"), paced=False)},
         )

@@ -4,7 +4,6 @@ The flags of `ipgate serve`, the `IPGATE_*` variables and docs/settings.md are m
 """
 
 import socket
-import ssl
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
@@ -175,14 +174,6 @@ def declared() -> list[tuple[str, Any, str]]:
     return [
         (setting.name, setting.default, setting.metadata["help"]) for setting in fields(Settings)
     ]
-
-
-def tls_error(error: OSError) -> str:
-    """What OpenSSL has against a file, without its numbers."""
-    if not isinstance(error, ssl.SSLError):
-        return str(error.strerror)
-    # It has no word for what is no PEM at all, or cannot be read without a password.
-    return error.reason.replace("_", " ").lower() if error.reason else "unreadable"
 
 
 def _is_loopback(host: str) -> bool:

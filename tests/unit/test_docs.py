@@ -1,14 +1,12 @@
 """The documents say what the code does."""
 
 import re
-from pathlib import Path
 
 from ipgate.domain import errors
 from ipgate.settings import declared, flag, variable
 
 from bench import plot, report, results
-
-ROOT = Path(__file__).parents[2]
+from tests.harness.sources import ROOT, SOURCES
 
 
 def settings_table() -> str:
@@ -28,7 +26,7 @@ def test_the_documentation_lists_every_setting() -> None:
 def test_every_reason_of_an_error_is_documented() -> None:
     """`docs/errors.md` explains each ErrorInfo reason that the code can send."""
     documented = (ROOT / "docs" / "errors.md").read_text()
-    sources = "\n".join(path.read_text() for path in (ROOT / "service" / "ipgate").rglob("*.py"))
+    sources = "\n".join(path.read_text() for path in SOURCES)
     reasons = set(re.findall(r'reason="([A-Z_]+)"', sources))
     reasons |= set(re.findall(r'FailedPrecondition\(\s*"([A-Z_]+)"', sources))
     reasons |= {each.reason for each in errors.IpgateError.__subclasses__()}

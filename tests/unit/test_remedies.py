@@ -2,10 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "service" / "ipgate"
+from tests.harness.sources import ROOT, SOURCES
+
 VERBS = frozenset(
     [
         "ask",
@@ -229,9 +228,7 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 def remedies() -> set[str]:
     found = set[str]()
-    for path in SOURCES.rglob("*.py"):
-        if "_pb2" in path.name:
-            continue
+    for path in SOURCES:
         for text in texts(ast.parse(path.read_text())):
             _, mark, remedy = text.partition("; ")
             if mark and remedy.partition(" ")[0].rstrip(",") in VERBS:

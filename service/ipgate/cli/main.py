@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
-from ipgate import __version__
 from ipgate.cli.endpoint import CliError, Endpoint
 from ipgate.cli.lazy import LazyGroup
 from ipgate.domain.characters import readable
+from ipgate.version import VERSION
 
 ERROR = 2
 
@@ -45,7 +45,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"ipgate {__version__}")
+        print(f"ipgate {VERSION}")
         raise typer.Exit
 
 

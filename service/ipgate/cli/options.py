@@ -9,7 +9,7 @@ import typer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ipgate.cli.client import Connection
+from ipgate.cli.connection import Connection
 from ipgate.cli.endpoint import CliError
 
 WorkspaceOption = Annotated[

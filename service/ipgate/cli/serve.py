@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ipgate import __version__
 from ipgate.cli.endpoint import CliError
 from ipgate.settings import BadSetting, Settings, flag, variable
+from ipgate.version import VERSION
 
 
 def serve(**values: Any) -> None:
@@ -49,7 +49,7 @@ def _announce(settings: Settings, serving: Any) -> None:
         options += " --tls-cert CLIENT.pem --tls-key CLIENT.key"
     ipgate = command + options
     print(
-        f"ipgate {__version__} listens on {address} "
+        f"ipgate {VERSION} listens on {address} "
         f"({settings.engine} engine, {'TLS' if settings.tls_cert else 'plaintext'}, "
         f"{count} worker{'s' * (count > 1)}: {serving.reason})\n"
         f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"

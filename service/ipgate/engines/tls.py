@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ipgate.settings import BadSetting, Settings, tls_error
+from ipgate.domain.tls_files import tls_error
+from ipgate.settings import BadSetting, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,3 @@
+"""The version of both distributions, `ipgate-client` and `ipgate`."""
+
+VERSION = "0.1.0"
