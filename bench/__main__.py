@@ -30,9 +30,9 @@ def main(words: list[str]) -> int:
         figures = _ALONE[words[0]](int(words[1]) if len(words) > 1 else 1_000_000)
         return shown(Results({}, [], [], figures), whole=False)
     chosen = [
-        each
-        for each in field.CONTENDERS
-        if not words or any(word.lower() in ask.lower() for word in words for ask in each.asks)
+        contender
+        for contender in field.CONTENDERS
+        if not words or any(word.lower() in ask.lower() for word in words for ask in contender.asks)
     ]
     if not chosen:
         print(
@@ -58,7 +58,7 @@ def shown(results: Results, *, whole: bool) -> int:
     """Prints the results; the exit code."""
     report.show(results, whole=whole)
     verdicts = thresholds.verdicts(results)
-    return int(any(each.broken or (whole and each.ours_is_missing) for each in verdicts))
+    return int(any(verdict.broken or (whole and verdict.ours_is_missing) for verdict in verdicts))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,6 @@ def arrivals(server: Server, url: str, directory: Path) -> list[Figure]:
                 revision = clients[index % 2].call("AddRanges", add).revision
                 began = time.perf_counter()
                 asked = [pool.submit(arrived, client, ip, revision) for client in clients]
-                assert all(each.result() for each in asked)
+                assert all(task.result() for task in asked)
                 times.append((time.perf_counter() - began) * 1000)
         return latencies("change acknowledged -> 2 servers answer by it", times)

@@ -88,10 +88,10 @@ def decision(intervals: Intervals) -> float:
     return _microseconds(run) / _CALLS
 
 
-def compiling(given: list[int]) -> list[Figure]:
+def compiling(packed: list[int]) -> list[Figure]:
     """Milliseconds to parse and compile 100,000 ranges, and the longest step in between."""
     totals, pauses = [], []
-    texts = [format_range(each) for each in given]
+    texts = [format_range(packed_range) for packed_range in packed]
     for _ in range(5):
         began = last = time.perf_counter()
         parsed: list[int] = []

@@ -66,7 +66,7 @@ def measure(chosen: list[Contender]) -> tuple[list[Server], list[Row]]:
             asked += [(by_name[name], ask, running) for name, ask in running.asks.items()]
         # What is compared is loaded close together, since the machine's pace changes.
         compared = thresholds.compared()
-        asked.sort(key=lambda each: each[0].name not in compared)
+        asked.sort(key=lambda question: question[0].name not in compared)
         calls = {row.name: _warm_up(row, ask) for row, ask, _ in asked}
         for number in range(_ROUNDS_COMPARED):
             print(f"saturated, round {number + 1} of {_ROUNDS_COMPARED}:")

@@ -83,15 +83,15 @@ def batch(client: Client) -> int:
     ]
     alone = _BATCH // _SINGLE
     refused = 0
-    for each in questions[:alone]:
+    for question in questions[:alone]:
         try:
-            client.call("Authorize", each)
+            client.call("Authorize", question)
         except RpcFailed:
             refused += 1
     try:
         request = authorize.BatchAuthorizeRequest(requests=questions[alone:])
         results = client.call("BatchAuthorize", request).results
-        refused += sum(each.WhichOneof("result") == "error" for each in results)
+        refused += sum(result.WhichOneof("result") == "error" for result in results)
     except RpcFailed:
         refused += _BATCH - alone
     client.channel.close()

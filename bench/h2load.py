@@ -50,9 +50,9 @@ class Call:
     def saturate(self, calls: int) -> float:
         """Makes so many calls as fast as they are answered; how many that were a second."""
         output = self._all(calls, *_SATURATED)
-        found = re.search(r"finished in .*?, ([\d.]+) req/s", output)
-        assert found, output
-        return float(found[1])
+        match = re.search(r"finished in .*?, ([\d.]+) req/s", output)
+        assert match, output
+        return float(match[1])
 
     def pace(self, rate: int, seconds: float) -> Paced:
         """Makes `rate` calls a second, answered or not."""
@@ -108,9 +108,9 @@ class Call:
 
 def _data(output: str) -> int:
     """Bytes of messages that h2load says it got."""
-    found = re.search(r"\((\d+)\) data$", output, re.MULTILINE)
-    assert found, output
-    return int(found[1])
+    match = re.search(r"\((\d+)\) data$", output, re.MULTILINE)
+    assert match, output
+    return int(match[1])
 
 
 def grpc_call(

@@ -62,10 +62,10 @@ def _run(program: str, *arguments: str, cwd: Path, **variables: str) -> None:
             check=True,
             timeout=_PATIENCE,
         )
-    except subprocess.TimeoutExpired as fault:
-        raise Missing(f"{program} {arguments[0]} took over {_PATIENCE} s") from fault
-    except subprocess.CalledProcessError as fault:
-        raise Missing(f"{program} {arguments[0]} failed: {_cause(fault.stderr)}") from fault
+    except subprocess.TimeoutExpired as error:
+        raise Missing(f"{program} {arguments[0]} took over {_PATIENCE} s") from error
+    except subprocess.CalledProcessError as error:
+        raise Missing(f"{program} {arguments[0]} failed: {_cause(error.stderr)}") from error
 
 
 def _cause(said: str) -> str:

@@ -105,9 +105,9 @@ def _latency_panel(rows: list[Row], top: float) -> tuple[list[str], float]:
         return [], top
     names = sorted({name for name, _ in points}, key=lambda name: (name == HALF, len(name), name))
     values = [
-        statistics.median(each) / 1000
+        statistics.median(milliseconds) / 1000
         for name, row in points
-        for each in (row.paced[name].p50, row.paced[name].p99)
+        for milliseconds in (row.paced[name].p50, row.paced[name].p99)
     ]
     scale = Scale(values)
     parts, y = list[str](), top

@@ -66,12 +66,12 @@ def free_address() -> str:
 
 def tree(pid: int) -> list[int]:
     """A process and all below it."""
-    found = [pid]
+    pids = [pid]
     with suppress(OSError):
         for children in Path(f"/proc/{pid}/task").glob("*/children"):
             for child in children.read_text().split():
-                found += tree(int(child))
-    return found
+                pids += tree(int(child))
+    return pids
 
 
 def cpu(pids: Iterable[int]) -> float:
@@ -84,9 +84,9 @@ def memory(pids: Iterable[int]) -> float:
     """MB that these processes hold; what several share counts for each."""
     kilobytes = 0
     for pid in pids:
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-        assert found
-        kilobytes += int(found[1])
+        match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        assert match
+        kilobytes += int(match[1])
     return kilobytes / 1024
 
 

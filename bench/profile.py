@@ -64,14 +64,14 @@ def profile(engine: Contender) -> list[tuple[str, str, float, float]]:
         spent = (cpu([worker]) - before) / calls * 1e6
         ask.check()
         report = _perf("report", "-i", str(data), "--sort", "comm,dso")
-    found = []
+    files = []
     for line in report.splitlines():
         percent, _, both = line.strip().partition("%")
         if both and not line.startswith("#") and float(percent) >= _LEAST:
             thread, library = both.rsplit(maxsplit=1)
             share = float(percent)
-            found.append((thread.strip(), library, share, share / 100 * spent))
-    return found
+            files.append((thread.strip(), library, share, share / 100 * spent))
+    return files
 
 
 def _perf(*arguments: str) -> str:

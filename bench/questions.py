@@ -48,25 +48,28 @@ async def _measure(url: str) -> list[Figure]:
             return answer if isinstance(answer, bytes) else await answer
 
         answer = authorize.BatchAuthorizeResponse.FromString(await whole())
-        assert all(each.response.allowed for each in answer.results)
-        questions = [question_in(each) for each in request.requests]
+        assert all(result.response.allowed for result in answer.results)
+        questions = [question_in(message) for message in request.requests]
 
         def verdicts() -> list[Verdict]:
             try_decide = worker.authorizer.try_decide
-            return [verdict for each in questions if (verdict := try_decide(ROOT, each))]
+            return [verdict for question in questions if (verdict := try_decide(ROOT, question))]
 
-        made = verdicts()
+        decided = verdicts()
         of = {
             "message and its fields": lambda: [
-                (each.min_revision, each.key, each.api_key, each.ip) for each in read().requests
+                (message.min_revision, message.key, message.api_key, message.ip)
+                for message in read().requests
             ],
-            "question": lambda: [question_in(each) for each in request.requests],
+            "question": lambda: [question_in(message) for message in request.requests],
             "decision": verdicts,
-            "encoding": lambda: batch_out(made),
+            "encoding": lambda: batch_out(decided),
         }
         cost = {name: await _microseconds(_awaited(part)) for name, part in of.items()}
         cost["all of it"] = await _microseconds(whole)
-        return [Figure(f"a question of a batch: {name}", each, "µs") for name, each in cost.items()]
+        return [
+            Figure(f"a question of a batch: {name}", value, "µs") for name, value in cost.items()
+        ]
 
 
 async def _questions(worker: Worker) -> list[authorize.AuthorizeRequest]:

@@ -14,11 +14,13 @@ def packed(count: int) -> list[int]:
     source = random.Random(SEED)
     networks = source.sample(range(2**24), count // 2)
     addresses = source.sample(range(2**32), count - count // 2)
-    return [network << 8 << 6 | 24 for network in networks] + [each << 6 | 32 for each in addresses]
+    return [network << 8 << 6 | 24 for network in networks] + [
+        address << 6 | 32 for address in addresses
+    ]
 
 
 def texts(count: int) -> list[str]:
-    return [format_range(each) for each in packed(count)]
+    return [format_range(packed_range) for packed_range in packed(count)]
 
 
 def inside(ranges: list[str]) -> str:
@@ -28,7 +30,7 @@ def inside(ranges: list[str]) -> str:
 
 def all_inside(ranges: list[str], count: int) -> list[str]:
     """So many addresses, each another one; the first as `inside` gives it, the others in networks."""
-    networks = [each.rpartition(".")[0] for each in ranges if "/24" in each]
+    networks = [cidr.rpartition(".")[0] for cidr in ranges if "/24" in cidr]
     numbers = range(1, count)
-    others = [f"{networks[each % len(networks)]}.{each // len(networks)}" for each in numbers]
+    others = [f"{networks[number % len(networks)]}.{number // len(networks)}" for number in numbers]
     return [inside(ranges), *others]

@@ -51,31 +51,33 @@ def paced_table(run: Results) -> Rows:
     for row in run.rows:
         if row.paced:
             paced = [row.paced[name].cpu if name in row.paced else [] for name in _RATES]
-            cells = [number(statistics.median(each)) if each else _NOTHING for each in paced]
+            cells = [number(statistics.median(cpu)) if cpu else _NOTHING for cpu in paced]
             table.append([row.name, number(statistics.median(row.cpu)), *cells])
     return table
 
 
 def server_table(run: Results) -> Rows:
     table = [["", "what it is", "memory, MB"]]
-    for each in run.servers:
-        what = f"missing: {each.missing}" if each.missing else each.version
-        table.append([each.name, what, _NOTHING if each.missing else number(each.memory)])
+    for server in run.servers:
+        what = f"missing: {server.missing}" if server.missing else server.version
+        table.append([server.name, what, _NOTHING if server.missing else number(server.memory)])
     return table
 
 
 def figure_table(run: Results) -> Rows:
-    rows = [[each.what, f"{number(each.measured)} {each.unit}".strip()] for each in run.figures]
+    rows = [
+        [figure.what, f"{number(figure.measured)} {figure.unit}".strip()] for figure in run.figures
+    ]
     return [["", "measured"], *rows]
 
 
 def threshold_table(run: Results) -> Rows:
     table = [["what must hold", "measured", "at most", "aimed at", ""]]
-    for each in thresholds.verdicts(run):
-        values = (each.measured, each.most, each.aim)
+    for verdict in thresholds.verdicts(run):
+        values = (verdict.measured, verdict.most, verdict.aim)
         cells = [_NOTHING if value is None else number(value) for value in values]
-        unit = f" ({each.unit})" if each.unit else ""
-        table.append([each.what + unit, *cells, str(each)])
+        unit = f" ({verdict.unit})" if verdict.unit else ""
+        table.append([verdict.what + unit, *cells, str(verdict)])
     return table
 
 
@@ -106,7 +108,7 @@ def operators_table(run: Results) -> Rows:
 
 def front_page(run: Results) -> str:
     """Return what stands between the markers of README.md."""
-    row, measured = run.row("ipgate, http2 engine"), {each.what: each for each in run.figures}
+    row, measured = run.row("ipgate, http2 engine"), {figure.what: figure for figure in run.figures}
     assert row is not None
     cpu = number(statistics.median(row.cpu))
     travel = number(measured["change acknowledged -> 2 servers answer by it, p99"].measured)
@@ -173,7 +175,7 @@ def _latency(row: Row, name: str) -> str:
     paced = row.paced[name]
     if not paced.kept():
         return "not kept"
-    both = (number(statistics.median(each) / 1000) for each in (paced.p50, paced.p99))
+    both = (number(statistics.median(nanoseconds) / 1000) for nanoseconds in (paced.p50, paced.p99))
     full = statistics.median(paced.cpu) * paced.rate > _FULL * 1e6
     return " / ".join(both) + (" (core full)" if full else "")
 

@@ -81,9 +81,9 @@ def load(text: str) -> Results:
     values: dict[str, Any] = json.loads(text)
     rows = [Row(**row) for row in values["rows"]]
     for row in rows:
-        row.paced = {name: AtRate(**each) for name, each in row.paced.items()}  # type: ignore[arg-type]
-    servers = [Server(**each) for each in values["servers"]]
-    figures = [Figure(**each) for each in values["figures"]]
+        row.paced = {name: AtRate(**rate) for name, rate in row.paced.items()}  # type: ignore[arg-type]
+    servers = [Server(**server) for server in values["servers"]]
+    figures = [Figure(**figure) for figure in values["figures"]]
     return Results(values["machine"], servers, rows, figures)
 
 

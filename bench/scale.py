@@ -37,8 +37,8 @@ def measure(keys: int) -> list[Figure]:
         def found(more: list[Figure]) -> None:
             """What was found so far, for whoever watches: the whole takes minutes."""
             figures.extend(more)
-            for each in more:
-                progress.console.log(each.what, f"{each.measured:.4g}", each.unit)
+            for figure in more:
+                progress.console.log(figure.what, f"{figure.measured:.4g}", figure.unit)
 
         found(importing(data, root, progress))
         with serving(root / "s", "--max-ranges-per-list", str(data.ranges + 1)) as server:
@@ -149,7 +149,7 @@ def starting(worker: Worker, data: DataSet) -> list[Figure]:
     usual = p99_by_second(answers, range(2, int(killed)))
     later = p99_by_second(answers, range(int(back) + 1, 39))
     before = statistics.median(usual.values())
-    normal = [second for second, found in later.items() if found <= 1.5 * before]
+    normal = [second for second, latency in later.items() if latency <= 1.5 * before]
     unavailable = answers.errors.pop("UNAVAILABLE", 0)
     return [
         Figure("full load, p99 of the warm worker", before, "ms"),
@@ -168,7 +168,7 @@ def starting(worker: Worker, data: DataSet) -> list[Figure]:
 
 
 def p99_by_second(answers: Answers, seconds: range) -> dict[int, float]:
-    found: dict[int, list[float]] = {second: [] for second in seconds}
+    by_second: dict[int, list[float]] = {second: [] for second in seconds}
     for at, latency in answers.times:
-        found.get(int(at), []).append(latency)
-    return {second: percentile(times, 99) for second, times in found.items() if times}
+        by_second.get(int(at), []).append(latency)
+    return {second: percentile(times, 99) for second, times in by_second.items() if times}

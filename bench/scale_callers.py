@@ -67,10 +67,10 @@ class Caller:
             results = authorize.BatchAuthorizeResponse.FromString(
                 await self._batch(raw, metadata=self._metadata, timeout=60)
             ).results
-            failed = [each.WhichOneof("result") == "error" for each in results]
+            failed = [result.WhichOneof("result") == "error" for result in results]
             self.answers.wrong += sum(
-                not each.response.allowed
-                for each, refused in zip(results, failed, strict=True)
+                not result.response.allowed
+                for result, refused in zip(results, failed, strict=True)
                 if not refused
             )
             left = [index for index, refused in zip(left, failed, strict=True) if refused]
@@ -86,7 +86,7 @@ def paced(address: str, token: str, keys: Sequence[Sequence[int]], rate: int) ->
 
     async def run() -> list[Answers]:
         callers = [Caller(address, token) for _ in keys]
-        await asyncio.gather(*(each.channel.channel_ready() for each in callers))
+        await asyncio.gather(*(caller.channel.channel_ready() for caller in callers))
         began, asked = time.perf_counter(), set[asyncio.Task[None]]()
         for count, turn in enumerate(zip(*keys, strict=True)):
             for caller, index in zip(callers, turn, strict=True):
@@ -96,7 +96,7 @@ def paced(address: str, token: str, keys: Sequence[Sequence[int]], rate: int) ->
             due = began + (count + 1) * len(keys) / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
         await asyncio.gather(*asked)
-        return [each.answers for each in callers]
+        return [caller.answers for caller in callers]
 
     return asyncio.run(run())
 
@@ -135,7 +135,7 @@ def everything(address: str, token: str, first: int, after: int, done: Callable[
                 await caller.batch(indexes)
                 done(len(indexes))
 
-        await asyncio.gather(*(some(first + each * _BATCH) for each in range(8)))
+        await asyncio.gather(*(some(first + number * _BATCH) for number in range(8)))
         return caller.answers.wrong
 
     return asyncio.run(run())

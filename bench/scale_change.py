@@ -24,16 +24,16 @@ def changing(worker: Worker, data: DataSet, client: Client) -> list[Figure]:
     changed: dict[str, list[list[float]]] = {"keys of it": [], "other keys": []}
     seen, times = list[Seen](), list[float]()
     for _ in range(_ROUNDS):
-        for found, change in ((rest, False), (changed, True)):
+        for groups, change in ((rest, False), (changed, True)):
             worker.seen()
             with caller(paced, worker.address, ROOT_TOKEN, [of_list, others], _RATE) as result:
                 if change:
                     times += changes(client, data, seconds=2 * _PROBED / _RATE)
                 answers = result()
-            for group, each in zip(found.values(), answers, strict=True):
-                assert not each.wrong
-                assert not each.errors, each.errors
-                group.append(each.latencies())
+            for group, answer in zip(groups.values(), answers, strict=True):
+                assert not answer.wrong
+                assert not answer.errors, answer.errors
+                group.append(answer.latencies())
             if change:
                 seen.append(worker.seen())
     what = f"one change of {data.ranges:,} ranges, {data.linked:,} keys"

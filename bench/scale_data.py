@@ -71,12 +71,12 @@ class DataSet:
         members: dict[str, list[int]] = {name: [] for name in names}
         for index in range(self.keys):
             members[self.owner(index)].append(index)
-        for name in sorted(names, key=lambda each: (shard_of(each), each)):
+        for name in sorted(names, key=lambda name: (shard_of(name), name)):
             yield _workspace(name)
             if name == MANY:
                 ids = [f"l{index:04}" for index in range(self.lists)]
-                for index, each in enumerate(ids):
-                    yield _list(name, each, [INSIDE, f"10.1.{index >> 7}.{2 * index & 255}"])
+                for index, list_id in enumerate(ids):
+                    yield _list(name, list_id, [INSIDE, f"10.1.{index >> 7}.{2 * index & 255}"])
                 yield _key(name, self.keys, ids)
                 continue
             yield _list(name, "l", _scattered(self.ranges if name == BIG else 10))

@@ -80,9 +80,9 @@ class Worker:
 
 def of_the_loop(when: str, *seen: Seen) -> list[Figure]:
     return [
-        Figure(f"{when}: event loop held, longest", max(each.held for each in seen), "ms"),
-        Figure(f"{when}: event loop late, longest", max(each.late for each in seen), "ms"),
-        Figure(f"{when}: garbage collection, longest", max(each.gc for each in seen), "ms"),
+        Figure(f"{when}: event loop held, longest", max(sample.held for sample in seen), "ms"),
+        Figure(f"{when}: event loop late, longest", max(sample.late for sample in seen), "ms"),
+        Figure(f"{when}: garbage collection, longest", max(sample.gc for sample in seen), "ms"),
     ]
 
 

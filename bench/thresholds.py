@@ -45,13 +45,13 @@ class Verdict:
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    return [judge(each, results) for each in json.loads(FILE.read_text())]
+    return [judge(bound, results) for bound in json.loads(FILE.read_text())]
 
 
 def compared() -> set[str]:
     """The rows whose CPU is compared."""
-    found = json.loads(FILE.read_text())
-    return {name for each in found if each.get("of") == _CPU for name in each["ratio"]}
+    bounds = json.loads(FILE.read_text())
+    return {name for bound in bounds if bound.get("of") == _CPU for name in bound["ratio"]}
 
 
 def judge(threshold: dict[str, Any], results: Results) -> Verdict:
@@ -61,19 +61,19 @@ def judge(threshold: dict[str, Any], results: Results) -> Verdict:
     what, most, aim = threshold["what"], threshold.get("most"), threshold.get("aim")
     if "figure" in threshold:
         name = threshold["figure"]
-        for each in results.figures:
-            if each.what == name:
-                return Verdict(what, most, aim, each.unit, each.measured)
+        for figure in results.figures:
+            if figure.what == name:
+                return Verdict(what, most, aim, figure.unit, figure.measured)
         return Verdict(what, most, aim, threshold["unit"], None, name)
     if "figures" in threshold:
-        found = {each.what: each.measured for each in results.figures}
-        missing = [name for name in threshold["figures"] if name not in found]
+        measured = {figure.what: figure.measured for figure in results.figures}
+        missing = [name for name in threshold["figures"] if name not in measured]
         if missing:
             return Verdict(what, most, aim, "x", None, missing[0])
-        over, under = (found[name] for name in threshold["figures"])
+        over, under = (measured[name] for name in threshold["figures"])
         return Verdict(what, most, aim, "x", over / under)
     if threshold["of"] == _MEMORY:
-        held = {each.name: each.memory for each in results.servers if each.memory}
+        held = {server.name: server.memory for server in results.servers if server.memory}
         missing = [name for name in threshold["ratio"] if name not in held]
         if missing:
             return Verdict(what, most, aim, "x", None, missing[0])

@@ -126,7 +126,7 @@ def _requests(workspace: str, method: Method) -> Iterator[bytes]:
     bad = [f"x{n}" for n in range(100_000)]
     long = "x" * (max_bytes - 200)
     allow_list = f"{parent}/allowLists/l"
-    made: dict[str, Sequence[Message]] = {
+    messages: dict[str, Sequence[Message]] = {
         "CreateAllowList": [
             admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": "n", "description": "d", "ranges": ranges})
             for ranges in (texts, bad)
@@ -146,7 +146,7 @@ def _requests(workspace: str, method: Method) -> Iterator[bytes]:
         ],
         "Authorize": [authorize.AuthorizeRequest(key="k", ip="y" * (max_bytes - 100))],
     }  # fmt: skip
-    for request in made.get(method.name.rpartition("/")[2], ()):
+    for request in messages.get(method.name.rpartition("/")[2], ()):
         yield request.SerializeToString()
 
 

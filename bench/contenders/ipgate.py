@@ -31,7 +31,7 @@ TLS = f"{HTTP2}, TLS"
 def rows(engine: str) -> tuple[str, ...]:
     """In the order of `questions`."""
     of = ("", ", 100,000 ranges", f", batches of {_BATCH}", f", streams of {_BATCH}")
-    return tuple(engine + each for each in of)
+    return tuple(engine + suffix for suffix in of)
 
 
 @contextmanager
@@ -91,12 +91,12 @@ def questions(address: str, directory: Path, client: Client | None = None) -> li
     def linked(count: int, keys: int) -> list[authorize.AuthorizeRequest]:
         """A question for each of so many keys that are linked to a list of `count` ranges."""
         texts = ranges.texts(count)
-        made = [client.key(workspace, f"k{count}-{number}") for number in range(keys)]
+        responses = [client.key(workspace, f"k{count}-{number}") for number in range(keys)]
         listed = client.allow_list(workspace, f"l{count}", texts, allow_broad=True).name
-        client.link(listed, *(each.api_key.name for each in made))
+        client.link(listed, *(response.api_key.name for response in responses))
         return [
             authorize.AuthorizeRequest(key=key.credential, ip=ip)
-            for key, ip in zip(made, ranges.all_inside(texts, keys), strict=True)
+            for key, ip in zip(responses, ranges.all_inside(texts, keys), strict=True)
         ]
 
     def call(method: str, message: Message, times: int = 1) -> Call:
@@ -111,7 +111,7 @@ def questions(address: str, directory: Path, client: Client | None = None) -> li
 
     def check_batch() -> None:
         results = caller.call("BatchAuthorize", together).results
-        assert [each.response.allowed for each in results] == [True] * _BATCH
+        assert [result.response.allowed for result in results] == [True] * _BATCH
 
     batch = call("BatchAuthorize", together)
     message = authorize.StreamAuthorizeRequest(id="1", request=first)
@@ -130,7 +130,7 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
         wrong = authorize.AuthorizeRequest(key=question.key, ip=ranges.OUTSIDE)
         batch = authorize.BatchAuthorizeRequest(requests=[question, wrong])
         results = caller.call("BatchAuthorize", batch).results
-        assert [each.response.allowed for each in results] == [True, False]
+        assert [result.response.allowed for result in results] == [True, False]
         for request in (question, wrong):
             asked = authorize.StreamAuthorizeRequest(id="1", request=request)
             answer = caller.call("StreamAuthorize", asked).response

@@ -22,9 +22,9 @@ class Authorize(AuthorizeServiceServicer):
     async def Authorize(self, request: AuthorizeRequest, _context: Any) -> AuthorizeResponse:  # noqa: N802
         address = ipaddress.ip_address(request.ip)
         ranges: Any = self._store.lrange(f"ranges:{request.key}", 0, -1)
-        for each in await ranges:
-            if address in ipaddress.ip_network(each):
-                return AuthorizeResponse(allowed=True, range=each)
+        for cidr in await ranges:
+            if address in ipaddress.ip_network(cidr):
+                return AuthorizeResponse(allowed=True, range=cidr)
         return AuthorizeResponse(allowed=False)
 
 

@@ -31,7 +31,7 @@ def start(directory: Path) -> Iterator[Running]:
     program = str(go_install(f"github.com/open-policy-agent/opa@{VERSION}"))
     address = free_address()
     listed = {
-        f"r{count}": [_prefix(each) for each in ranges.texts(count)] for count in ROWS.values()
+        f"r{count}": [_prefix(text) for text in ranges.texts(count)] for count in ROWS.values()
     }
     files = [directory / "data.json"]
     files[0].write_text(json.dumps({"ranges": listed}))

@@ -21,7 +21,7 @@ from bench.contenders.spicedb import COUNT
 
 _API: Any = grpc.protos("bench/contenders/spicedb.proto")
 _SCHEMA = """
-caveat listed(ip ipaddress, ranges list<string>) { ranges.exists(each, ip.in_cidr(each)) }
+caveat listed(ip ipaddress, ranges list<string>) { ranges.exists(prefix, ip.in_cidr(prefix)) }
 definition key {}
 definition api {
   relation caller: key with listed
@@ -39,7 +39,7 @@ class SpiceDB:
         started = json.loads(self._library.spicedb_start(b"{}"))
         self._handle = ctypes.c_ulonglong(started["data"]["handle"])
         self.call("schema_write_schema", _API.WriteSchemaRequest(schema=_SCHEMA))
-        prefixes = [each if "/" in each else f"{each}/32" for each in ranges.texts(COUNT)]
+        prefixes = [text if "/" in text else f"{text}/32" for text in ranges.texts(COUNT)]
         relationship = {
             "resource": _OBJECT,
             "relation": "caller",
@@ -59,11 +59,11 @@ class SpiceDB:
         """A function of the library, which takes and gives messages. RuntimeError if it fails."""
         sent = request.SerializeToString()
         answer, length = ctypes.POINTER(ctypes.c_char)(), ctypes.c_int()
-        fault = ctypes.c_char_p()
-        pointers = (ctypes.byref(each) for each in (answer, length, fault))
+        error = ctypes.c_char_p()
+        pointers = (ctypes.byref(variable) for variable in (answer, length, error))
         getattr(self._library, f"spicedb_{function}")(self._handle, sent, len(sent), *pointers)
-        if fault.value:
-            raise RuntimeError(fault.value.decode())
+        if error.value:
+            raise RuntimeError(error.value.decode())
         received = ctypes.string_at(answer, length.value)
         self._library.spicedb_free_bytes(answer)
         return received
@@ -92,7 +92,7 @@ def pace(spicedb: SpiceDB, calls: int, rate: float) -> tuple[list[int], list[int
         time.sleep(max(0.0, due[-1] - time.perf_counter()))
         spicedb.call("permissions_check_permission", asked)
         durations.append(round((time.perf_counter() - due[-1]) * 1e6))
-    return [round(each * 1e6) for each in due], durations
+    return [round(moment * 1e6) for moment in due], durations
 
 
 def main() -> None:

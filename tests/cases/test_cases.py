@@ -17,9 +17,9 @@ CASES = sorted(Path(__file__).parent.glob("*.yaml"))
 def test_a_case_decides_as_it_says(path: Path, client: Client) -> None:
     """Each question of the case gets the wanted answer, by resource name and by credential."""
     case = yaml.safe_load(path.read_text())
-    given = case["given"]
-    workspace = client.workspace(require_allow_list=given.get("require_allow_list", False))
-    credentials = set_up(client, workspace, given)
+    state = case["given"]
+    workspace = client.workspace(require_allow_list=state.get("require_allow_list", False))
+    credentials = set_up(client, workspace, state)
     assert case["ask"], "a case asks something"
     for question in case["ask"]:
         wanted = {name: value for name, value in question.items() if name not in ("key", "ip")}
@@ -27,27 +27,27 @@ def test_a_case_decides_as_it_says(path: Path, client: Client) -> None:
         if question["key"] in credentials:
             subjects.append({"key": credentials[question["key"]]})
         for subject in subjects:
-            found = answer(client, question["ip"], subject, wanted)
-            assert found == wanted, f"{path.name}: {question}, asked by {next(iter(subject))}"
+            answered = answer(client, question["ip"], subject, wanted)
+            assert answered == wanted, f"{path.name}: {question}, asked by {next(iter(subject))}"
 
 
-def set_up(client: Client, workspace: str, given: dict[str, Any]) -> dict[str, str]:
+def set_up(client: Client, workspace: str, state: dict[str, Any]) -> dict[str, str]:
     """Creates what `given` says; returns the credentials by key id."""
-    for name, fields in given.get("allow_lists", {}).items():
+    for name, fields in state.get("allow_lists", {}).items():
         client.allow_list(workspace, name, **({"display_name": name} | fields))
     credentials = {}
-    for name, fields in given.get("api_keys", {}).items():
+    for name, fields in state.get("api_keys", {}).items():
         links = fields.pop("links", [])
         if "expire_time" in fields:
             time = Timestamp()
             time.FromJsonString(fields.pop("expire_time"))
             fields["expire_time"] = time
-        made = client.key(workspace, name, **fields)
-        credentials[name] = made.credential
+        created = client.key(workspace, name, **fields)
+        credentials[name] = created.credential
         for link in links:
-            client.link(f"{workspace}/allowLists/{link}", made.api_key.name)
-    if "default" in given:
-        default = given["default"]
+            client.link(f"{workspace}/allowLists/{link}", created.api_key.name)
+    if "default" in state:
+        default = state["default"]
         client.default(
             workspace, f"{workspace}/allowLists/{default['allow_list']}", enabled=default["enabled"]
         )
@@ -62,10 +62,10 @@ def answer(
         said = client.ask(ip, **subject)
     except RpcFailed as failed:
         return {"error": failed.code}
-    found = {
+    answer = {
         "allowed": said.allowed,
         "reason": authorize.Reason.Name(said.reason).removeprefix("REASON_"),
         "allow_list": said.allow_list.rpartition("/")[2],
         "range": said.range,
     }
-    return {name: value for name, value in found.items() if name in wanted}
+    return {name: value for name, value in answer.items() if name in wanted}

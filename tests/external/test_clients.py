@@ -35,9 +35,9 @@ def credential(server: Server) -> str:
     """Of a key that is allowed from INSIDE alone."""
     client = server.client()
     workspace = client.workspace()
-    made = client.key(workspace, "k")
-    client.link(client.allow_list(workspace, "l", [INSIDE]).name, made.api_key.name)
-    return str(made.credential)
+    created = client.key(workspace, "k")
+    client.link(client.allow_list(workspace, "l", [INSIDE]).name, created.api_key.name)
+    return str(created.credential)
 
 
 def question(credential: str, ip: str) -> str:
@@ -91,5 +91,5 @@ def test_grpc_js_asks_and_streams(server: Server, credential: str, node_modules:
     """Answers, a stream, and the code of an error, in Node.js."""
     asked = (server.address, ROOT_TOKEN, credential, INSIDE, OUTSIDE, str(ROOT / "protos"))
     script = str(Path(__file__).parent / "client.js")
-    found: Any = json.loads(run("node", script, *asked, NODE_PATH=str(node_modules)))
-    assert found == {"allowed": [True, False], "streamed": [True, False], "refused": 3}
+    output: Any = json.loads(run("node", script, *asked, NODE_PATH=str(node_modules)))
+    assert output == {"allowed": [True, False], "streamed": [True, False], "refused": 3}

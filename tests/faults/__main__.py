@@ -87,8 +87,8 @@ def _listed(kinds: Counter[str]) -> str:
 def _resident(pid: int) -> int:
     """Memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+([0-9]+) kB", status)
-    return int(found[1]) // 1024 if found else 0
+    match = re.search(r"VmRSS:\s+([0-9]+) kB", status)
+    return int(match[1]) // 1024 if match else 0
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class _Timeline:
                 f"{workspace.name}: changes {extra} were made, but never acknowledged or in doubt"
             )
         self.changes = known + unknown[: len(extra)]
-        self.policies = [each.after for each in self.changes]
+        self.policies = [change.after for change in self.changes]
 
     def at(self, number: int) -> Policy | None:
         """The policy after the shard's change of that number, None before the workspace was."""
@@ -67,7 +67,9 @@ class _Timeline:
 def check(history: History, streams: Streams, max_staleness: float) -> Report:
     """The violations in a history, and its figures."""
     report = Report()
-    lines = {each.name: _Timeline(each, streams, report) for each in history.workspaces}
+    lines = {
+        workspace.name: _Timeline(workspace, streams, report) for workspace in history.workspaces
+    }
     for answer in history.answers:
         line = lines[answer.workspace]
         if answer.revision is None:
@@ -87,20 +89,20 @@ def check(history: History, streams: Streams, max_staleness: float) -> Report:
 def _of_known(
     answer: Answer, line: _Timeline, streams: Streams, max_staleness: float, report: Report
 ) -> Iterator[str]:
-    found = answer.revision
-    assert found is not None
-    tip, _ = streams[found.shard].get(found.sequence, ("", ""))
-    if found.sequence and tip != found.change_id:
+    revision = answer.revision
+    assert revision is not None
+    tip, _ = streams[revision.shard].get(revision.sequence, ("", ""))
+    if revision.sequence and tip != revision.change_id:
         yield "of a history that the store does not have"
         return
-    if answer.wanted and found.sequence < answer.wanted.sequence:
+    if answer.wanted and revision.sequence < answer.wanted.sequence:
         yield f"older than its min_revision {answer.wanted.sequence}"
-    policy = line.at(found.sequence) or Policy()
+    policy = line.at(revision.sequence) or Policy()
     holder = policy.holder(answer.credential) if answer.credential else answer.key
     expected = policy.decide(holder, answer.ip)
     if answer.said != expected:
-        yield f"not as at {found.sequence}, where it is {expected}"
-    missing = line.first_missing(found.sequence)
+        yield f"not as at {revision.sequence}, where it is {expected}"
+    missing = line.first_missing(revision.sequence)
     if missing is not None and missing.revision is not None:
         staleness = answer.began - missing.ended
         report.longest_staleness = max(report.longest_staleness, staleness)
@@ -118,6 +120,6 @@ def _of_unknown(answer: Answer, line: _Timeline, max_staleness: float) -> Iterat
         wanted = answer.wanted and line.numbers[index] <= answer.wanted.sequence
         if wanted or change.ended < answer.began - max_staleness:
             oldest = index
-    allowed = [each for each in line.changes[oldest:] if each.began <= answer.ended]
-    if all(each.after.holder(answer.credential) for each in allowed):
+    allowed = [change for change in line.changes[oldest:] if change.began <= answer.ended]
+    if all(change.after.holder(answer.credential) for change in allowed):
         yield "a credential that was known all the time is unknown"

@@ -54,7 +54,7 @@ class Workspace:
         return self.changes[-1].after
 
     def last_known(self) -> Change | None:
-        return next((each for each in reversed(self.changes) if each.revision), None)
+        return next((change for change in reversed(self.changes) if change.revision), None)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class History:
             self.refusals[code] = self.refusals.get(code, 0) + 1
 
     def changes(self) -> int:
-        return sum(len(each.changes) for each in self.workspaces)
+        return sum(len(workspace.changes) for workspace in self.workspaces)
 
 
 def revision(token: str) -> Revision | None:

@@ -48,13 +48,13 @@ class Writer:
 
     def _begin(self) -> Workspace | None:
         name = f"w{secrets.token_hex(6)}"
-        made = Workspace(f"workspaces/{name}", given_up=True)
+        workspace = Workspace(f"workspaces/{name}", given_up=True)
         request = admin.CreateWorkspaceRequest(workspace_id=name)
-        if not self._attempt(made, "CreateWorkspace", request, Policy()):
+        if not self._attempt(workspace, "CreateWorkspace", request, Policy()):
             return None
-        made.given_up = False
-        self._history.workspaces.append(made)
-        return made
+        workspace.given_up = False
+        self._history.workspaces.append(workspace)
+        return workspace
 
     def _change(self, workspace: Workspace) -> None:
         policy = workspace.policy
@@ -86,9 +86,9 @@ class Writer:
         full = f"{workspace.name}/allowLists/{name}"
         if name not in policy.lists:
             ranges = frozenset(self._random.sample(RANGES, 2))
-            given = {"display_name": name, "description": "d", "ranges": sorted(ranges)}
+            fields = {"display_name": name, "description": "d", "ranges": sorted(ranges)}
             request: Any = admin.CreateAllowListRequest(
-                parent=workspace.name, allow_list_id=name, allow_list=given
+                parent=workspace.name, allow_list_id=name, allow_list=fields
             )
             self._attempt(workspace, "CreateAllowList", request, policy.with_list(name, ranges))
             return
@@ -127,18 +127,18 @@ class Writer:
         if not policy.lists:
             return
         default = "" if policy.default else self._any(policy.lists)
-        given: dict[str, Any] = {"enabled": bool(default)}
+        fields: dict[str, Any] = {"enabled": bool(default)}
         if default:
-            given["allow_list"] = f"{workspace.name}/allowLists/{default}"
+            fields["allow_list"] = f"{workspace.name}/allowLists/{default}"
         request = admin.UpdateDefaultAllowListRequest(
-            workspace=workspace.name, default_allow_list=given
+            workspace=workspace.name, default_allow_list=fields
         )
         after = replace(policy, default=default)
         self._attempt(workspace, "UpdateDefaultAllowList", request, after)
 
     def _require(self, workspace: Workspace, policy: Policy) -> None:
-        given = {"name": workspace.name, "require_allow_list": not policy.required}
-        request = admin.UpdateWorkspaceRequest(workspace=given)
+        fields = {"name": workspace.name, "require_allow_list": not policy.required}
+        request = admin.UpdateWorkspaceRequest(workspace=fields)
         request.update_mask.paths.append("require_allow_list")
         after = replace(policy, required=not policy.required)
         self._attempt(workspace, "UpdateWorkspace", request, after)
@@ -148,8 +148,8 @@ class Writer:
             return
         name = self._any(policy.keys)
         key = replace(policy.keys[name], disabled=not policy.keys[name].disabled)
-        given = {"name": f"{workspace.name}/apiKeys/{name}", "disabled": key.disabled}
-        request = admin.UpdateApiKeyRequest(api_key=given)
+        fields = {"name": f"{workspace.name}/apiKeys/{name}", "disabled": key.disabled}
+        request = admin.UpdateApiKeyRequest(api_key=fields)
         request.update_mask.paths.append("disabled")
         self._attempt(workspace, "UpdateApiKey", request, policy.with_key(name, key))
 
@@ -244,8 +244,8 @@ class TokenUser:
             client = self._random.choice(self._clients)
             try:
                 if len(live) < 3:
-                    made = client.access_token("AUTHORIZER")
-                    live.append((made.access_token.name, client.as_(made.token)))
+                    token = client.access_token("AUTHORIZER")
+                    live.append((token.access_token.name, client.as_(token.token)))
                 elif self._random.random() < 0.05:
                     name, user = live.pop(0)
                     client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name))

@@ -31,13 +31,15 @@ class Policy:
         return replace(self, keys=self.keys | {name: key})
 
     def without_key(self, name: str) -> "Policy":
-        return replace(self, keys={each: key for each, key in self.keys.items() if each != name})
+        return replace(self, keys={other: key for other, key in self.keys.items() if other != name})
 
     def without_list(self, name: str) -> "Policy":
         return replace(
             self,
-            lists={each: ranges for each, ranges in self.lists.items() if each != name},
-            keys={each: replace(key, lists=key.lists - {name}) for each, key in self.keys.items()},
+            lists={other: ranges for other, ranges in self.lists.items() if other != name},
+            keys={
+                other: replace(key, lists=key.lists - {name}) for other, key in self.keys.items()
+            },
             default="" if self.default == name else self.default,
         )
 
@@ -60,15 +62,15 @@ class Policy:
     def _search(
         self, names: frozenset[str] | set[str], ip: str, match: str, otherwise: str
     ) -> Expected:
-        found = [
+        matches = [
             (-_network(text).prefixlen, name, text)
             for name in names
             for text in self.lists[name]
             if ipaddress.ip_address(ip) in _network(text)
         ]
-        if not found:
+        if not matches:
             return otherwise, "", ""
-        _, name, text = min(found)
+        _, name, text = min(matches)
         return match, name, text
 
 

@@ -34,12 +34,12 @@ class Nemesis:
         ]  # fmt: skip
         while not stop.is_set():
             # Each kind comes before any comes again.
-            for fault in chance.sample(faults, len(faults)):
+            for disturbance in chance.sample(faults, len(faults)):
                 if stop.wait(chance.uniform(0.3, 1.2)):
                     return
-                kind = fault.__name__.strip("_")
+                kind = disturbance.__name__.strip("_")
                 self.history.faults.append((now(), kind))
-                with fault(chance):
+                with disturbance(chance):
                     stop.wait(chance.uniform(0.2, self.longest))
                 self.history.recoveries.append((self._recovery(), kind))
 

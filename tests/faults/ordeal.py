@@ -46,22 +46,22 @@ class Ordeal:
         history = self.history
         with ThreadPoolExecutor(32) as pool:
             work: list[Writer | Reader | TokenUser] = [
-                *(Writer(history, self.clients(), seed + each) for each in range(WRITERS)),
-                *(Reader(history, self.clients(), seed - each) for each in range(READERS)),
+                *(Writer(history, self.clients(), seed + number) for number in range(WRITERS)),
+                *(Reader(history, self.clients(), seed - number) for number in range(READERS)),
                 TokenUser(history, self.clients(), seed),
             ]
-            running = [pool.submit(each.run, stop) for each in work]
+            running = [pool.submit(task.run, stop) for task in work]
             if faults:
                 longest = MAX_STALENESS * 1.5
                 nemesis = Nemesis(history, self.store, self.servers, self.proxy, longest)
                 running.append(pool.submit(nemesis.run, stop, seed))
             end = time.monotonic() + seconds
-            while time.monotonic() < end and not any(each.done() for each in running):
+            while time.monotonic() < end and not any(future.done() for future in running):
                 time.sleep(0.1)
                 tick()
             stop.set()
-            for each in running:
-                each.result()
+            for future in running:
+                future.result()
         self._healed(seed)
         return check(history, self._streams(), MAX_STALENESS)
 
@@ -74,8 +74,8 @@ class Ordeal:
         stop = threading.Event()
         before = len(self.history.answers)
         with ThreadPoolExecutor(READERS) as pool:
-            for each in range(READERS):
-                pool.submit(Reader(self.history, self.clients(), seed + each).run, stop)
+            for reader in range(READERS):
+                pool.submit(Reader(self.history, self.clients(), seed + reader).run, stop)
             time.sleep(seconds)
             stop.set()
         return [

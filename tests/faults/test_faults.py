@@ -27,7 +27,7 @@ def test_the_checker_finds_a_seeded_bug(tmp_path: Path, bug: str) -> None:
     """Servers with a known bug are found out, by load alone."""
     with ordeal(tmp_path, IPGATE_TEST_BUG=bug, PYTHONPATH=SEEDED) as run:
         # A busy machine may need more than one round for what shows only now and then.
-        assert any(run.endure(5, seed=each, faults=False).violations for each in range(2, 6))
+        assert any(run.endure(5, seed=number, faults=False).violations for number in range(2, 6))
 
 
 @pytest.mark.parametrize("bug", ["", "ignore_epoch"])

@@ -27,8 +27,10 @@ TIP = "0123456789abcdef"
 
 def fill(client: Client) -> None:
     """Some of everything, in the workspace `sample`: the key `linked` has the credential."""
-    made = resources.Workspace(display_name="Sample")
-    client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id=W, workspace=made))
+    workspace = resources.Workspace(display_name="Sample")
+    client.call(
+        "CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id=W, workspace=workspace)
+    )
     name = f"workspaces/{W}"
     client.allow_list(name, "office", ["198.51.100.73", "192.0.2.0/24"], display_name="Office")
     client.allow_list(name, "spare", ["10.0.0.0/8"], display_name="Straße")
@@ -69,11 +71,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """`found`: the problems that the doctor must name, and no others."""
+    """`problems`: those that the doctor must name, and no others."""
 
     name: str
     make: Callable[[Any], Any]
-    found: set[str]
+    problems: set[str]
 
 
 def _token(store: Any) -> str:

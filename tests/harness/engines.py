@@ -44,8 +44,8 @@ async def started(build: Build, tls: TlsFiles | None = None, **settings: Any) ->
     authenticator: Any = OnlyRoot()
     name = AUTHORIZE.removeprefix("/")
     method = Method(name, authenticator, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
-    made = Settings(**{"listen": "127.0.0.1:0"} | settings)
-    engine = build(made, Place(), {AUTHORIZE: method}, authenticator, tls)
+    complete = Settings(**{"listen": "127.0.0.1:0"} | settings)
+    engine = build(complete, Place(), {AUTHORIZE: method}, authenticator, tls)
     engine.health.report("", serving=True)
     await engine.start()
     return engine

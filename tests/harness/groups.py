@@ -170,7 +170,7 @@ class Cluster:
 
     def _knows_all(self, node: StoreServer) -> bool:
         known = self.ask(node, "CLUSTER NODES")
-        linked = [each for each in known.values() if each["connected"] or "myself" in each["flags"]]
+        linked = [node for node in known.values() if node["connected"] or "myself" in node["flags"]]
         return len(linked) == len(self.nodes)
 
     def stop(self) -> None:
@@ -180,10 +180,10 @@ class Cluster:
 
 
 def _info(client: redis.Redis) -> dict[str, Any]:
-    found: dict[str, Any] = client.info("replication")
-    return found
+    state: dict[str, Any] = client.info("replication")
+    return state
 
 
 def _knows_replica(client: redis.Redis) -> bool:
-    found: Any = client.sentinel_slaves("ipgate")
-    return bool(found)
+    replicas: Any = client.sentinel_slaves("ipgate")
+    return bool(replicas)

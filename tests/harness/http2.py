@@ -41,15 +41,15 @@ def header_block(
     path: str, *, token: str | None = ROOT_TOKEN, extra: Sequence[tuple[str, str]] = ()
 ) -> bytes:
     """Headers of a gRPC call, each as a literal that is not indexed (RFC 7541, 6.2.2)."""
-    given = dict(extra)
-    method = given.pop(":method", "POST")
+    others = dict(extra)
+    method = others.pop(":method", "POST")
     fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "x")]
-    fields += [("content-type", given.pop("content-type", "application/grpc")), ("te", "trailers")]
+    fields += [("content-type", others.pop("content-type", "application/grpc")), ("te", "trailers")]
     if token is not None:
         fields.append(("authorization", f"Bearer {token}"))
     return b"".join(
         b"\0" + _text(name.encode()) + _text(value.encode())
-        for name, value in fields + list(given.items())
+        for name, value in fields + list(others.items())
     )
 
 
@@ -86,7 +86,7 @@ class Wire:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        fault: BaseException | None,
+        error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
         self.socket.close()
@@ -100,7 +100,7 @@ class Wire:
         self.socket.sendall((head + payload) * times)
 
     def settings(self, *pairs: tuple[int, int]) -> None:
-        self.send(SETTINGS, payload=b"".join(struct.pack(">HI", *each) for each in pairs))
+        self.send(SETTINGS, payload=b"".join(struct.pack(">HI", *pair) for pair in pairs))
 
     def call(
         self, stream: int, path: str = AUTHORIZE, *, token: str | None = ROOT_TOKEN, **extra: str
@@ -136,18 +136,22 @@ class Wire:
     def first(self, kind: int, stream: int | None = None) -> Frame | None:
         """The next frame of a kind, None if the connection ends without one."""
         return next(
-            (each for each in self.frames() if each.kind == kind and stream in (None, each.stream)),
+            (
+                frame
+                for frame in self.frames()
+                if frame.kind == kind and stream in (None, frame.stream)
+            ),
             None,
         )
 
     def granted(self) -> tuple[int, int]:
         """The next room that the server makes for data: on which stream (0 for the connection, -1 for
         each stream), and how many bytes. Raises TimeoutError."""
-        for each in self.frames():
-            if each.kind == WINDOW_UPDATE:
-                return each.stream, int.from_bytes(each.payload, "big")
-            if each.kind == SETTINGS:
-                for setting, value in struct.iter_unpack(">HI", each.payload):
+        for frame in self.frames():
+            if frame.kind == WINDOW_UPDATE:
+                return frame.stream, int.from_bytes(frame.payload, "big")
+            if frame.kind == SETTINGS:
+                for setting, value in struct.iter_unpack(">HI", frame.payload):
                     if setting == INITIAL_WINDOW_SIZE:
                         before, self._window = self._window, value
                         return -1, value - before
@@ -155,12 +159,12 @@ class Wire:
 
     def status(self, stream: int) -> str:
         """The `grpc-status` with which a stream ends; "" if it is reset, or ends without one."""
-        for each in self.frames():
-            if each.stream == stream:
-                if each.kind == RST_STREAM:
+        for frame in self.frames():
+            if frame.stream == stream:
+                if frame.kind == RST_STREAM:
                     return ""
-                if each.kind == HEADERS and each.flags & END_STREAM:
-                    return each.headers.get("grpc-status", "")
+                if frame.kind == HEADERS and frame.flags & END_STREAM:
+                    return frame.headers.get("grpc-status", "")
         return ""
 
     def _size(self) -> int:

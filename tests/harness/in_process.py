@@ -119,14 +119,14 @@ class Worker:
     keys: ApiKeyStore
 
     async def allow_list(self, allow_list: str, *ranges: str) -> None:
-        made = AllowList(
+        resource = AllowList(
             workspace=self.workspace,
             id=allow_list,
             display_name=allow_list,
             description="d",
             ranges=ranges,
         )
-        await self.lists.create(made, MAINTENANCE)
+        await self.lists.create(resource, MAINTENANCE)
 
     async def delete_list(self, allow_list: str) -> None:
         options = replace(MAINTENANCE, force=True, allow_unrestricted=True)
@@ -134,8 +134,8 @@ class Worker:
 
     async def key(self, key: str, secret: str = "") -> None:
         sha256 = hashlib.sha256((secret or secrets.token_hex(8)).encode()).hexdigest()
-        made = ApiKey(workspace=self.workspace, id=key)
-        await self.keys.create(made, sha256, MAINTENANCE, limit=10**6)
+        api_key = ApiKey(workspace=self.workspace, id=key)
+        await self.keys.create(api_key, sha256, MAINTENANCE, limit=10**6)
 
     async def link(self, allow_list: str, *keys: str) -> str:
         linked = await self.lists.link(self.workspace, allow_list, keys, MAINTENANCE, link=True)

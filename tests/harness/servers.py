@@ -43,10 +43,10 @@ class RpcFailed(Exception):
         super().__init__(f"{self.code}: {self.message}")
 
     def detail(self, kind: type[Any]) -> Any:
-        found = kind()
-        for each in self.status.details:
-            if each.Unpack(found):
-                return found
+        message = kind()
+        for detail in self.status.details:
+            if detail.Unpack(message):
+                return message
         return None
 
     @property
@@ -58,11 +58,14 @@ class RpcFailed(Exception):
     @property
     def fields(self) -> dict[str, str]:
         """Violations: field to description."""
-        return {each.field: each.description for each in self.detail(BadRequest).field_violations}
+        return {
+            violation.field: violation.description
+            for violation in self.detail(BadRequest).field_violations
+        }
 
     @property
     def subjects(self) -> list[str]:
-        return [each.subject for each in self.detail(PreconditionFailure).violations]
+        return [violation.subject for violation in self.detail(PreconditionFailure).violations]
 
     @property
     def retry_after(self) -> float:
@@ -102,25 +105,29 @@ class Client:
 
     def workspace(self, **fields: Any) -> str:
         """A new workspace of a random id; returns its resource name."""
-        made = self.call(
+        response = self.call(
             "CreateWorkspace",
             admin.CreateWorkspaceRequest(
                 workspace_id=f"w{secrets.token_hex(8)}", workspace=resources.Workspace(**fields)
             ),
         )
-        return str(made.workspace.name)
+        return str(response.workspace.name)
 
     def allow_list(
         self, workspace: str, allow_list: str, ranges: Sequence[str], **fields: Any
     ) -> Any:
-        given = {"display_name": allow_list, "description": "for a test", "ranges": ranges} | fields
-        broad = given.pop("allow_broad", False)
+        resource = {
+            "display_name": allow_list,
+            "description": "for a test",
+            "ranges": ranges,
+        } | fields
+        broad = resource.pop("allow_broad", False)
         return self.call(
             "CreateAllowList",
             admin.CreateAllowListRequest(
                 parent=workspace,
                 allow_list_id=allow_list,
-                allow_list=resources.AllowList(**given),
+                allow_list=resources.AllowList(**resource),
                 allow_broad=broad,
             ),
         ).allow_list

@@ -77,9 +77,9 @@ def binary(program: str) -> str:
     """The path of a server program. Fails with what to install if it is not there."""
     if program == EMBEDDED:
         return str(get_binary_path())
-    found = shutil.which(program)
-    assert found, f"{program} is not installed; on Debian: apt-get install {program}"
-    return found
+    path = shutil.which(program)
+    assert path, f"{program} is not installed; on Debian: apt-get install {program}"
+    return path
 
 
 def _answers(client: redis.Redis) -> bool:

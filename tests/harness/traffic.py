@@ -70,8 +70,8 @@ def disturbed(client: Client, workspace: str, *, threads: int = 4) -> Iterator[N
             yield
         finally:
             stop.set()
-        for each in running:
-            each.result()
+        for future in running:
+            future.result()
 
 
 class KeyTraffic:

@@ -140,7 +140,7 @@ def test_another_workspace_looks_exactly_like_a_missing_one(client: Client) -> N
         said, wanted = str(at_foreign.value.status), str(at_missing.value.status)
         assert said.replace(foreign, "W") == wanted.replace(missing, "W"), method
     listed = bearer.call("ListWorkspaces", admin.ListWorkspacesRequest()).workspaces
-    assert [each.name for each in listed] == [own]
+    assert [resource.name for resource in listed] == [own]
 
 
 def test_a_confined_caller_sees_missing_resources_of_its_own_the_same_way(client: Client) -> None:
@@ -179,14 +179,14 @@ def test_tokens_of_another_workspace_are_out_of_reach(client: Client) -> None:
     global_one = client.access_token("AUTHORIZER").access_token
     bearer = client.as_(client.access_token("WORKSPACE_ADMIN", own).token)
     listed = bearer.call("ListAccessTokens", admin.ListAccessTokensRequest()).access_tokens
-    assert {each.workspace for each in listed} == {own}
+    assert {resource.workspace for resource in listed} == {own}
     for token in (theirs, global_one):
         with pytest.raises(RpcFailed, match="NOT_FOUND"):
             bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.name))
     with pytest.raises(RpcFailed, match="INVALID_ARGUMENT"):
         bearer.access_token("AUTHORIZER")
-    made = bearer.access_token("WORKSPACE_VIEWER", own)
-    bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=made.access_token.name))
+    viewer = bearer.access_token("WORKSPACE_VIEWER", own)
+    bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=viewer.access_token.name))
 
 
 def test_reflection_needs_a_token_of_any_role(client: Client, workspace: str) -> None:
@@ -197,7 +197,7 @@ def test_reflection_needs_a_token_of_any_role(client: Client, workspace: str) ->
     def services(token: str) -> set[str]:
         metadata = [("authorization", f"Bearer {token}")]
         calls = stub.ServerReflectionInfo(iter([request]), metadata=metadata, timeout=10)
-        return {each.name for each in next(calls).list_services_response.service}
+        return {service.name for service in next(calls).list_services_response.service}
 
     wanted = {"ipgate.v1.AdminService", "ipgate.v1.AuthorizeService", "grpc.health.v1.Health"}
     assert wanted <= services(client.access_token("AUTHORIZER", workspace).token)

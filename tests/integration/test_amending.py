@@ -27,7 +27,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def change(p: Worker, ranges: set[int], *, add: bool) -> None:
     call = p.lists.add_ranges if add else p.lists.remove_ranges
-    texts = [format_range(each) for each in ranges]
+    texts = [format_range(packed) for packed in ranges]
     await call(p.workspace, "l", texts, replace(MAINTENANCE, allow_broad=True))
 
 
@@ -36,13 +36,13 @@ async def decided(p: Worker, address: int) -> str:
     text = format_range(address << 6 | 32)
     name = f"workspaces/{p.workspace}/apiKeys/k"
     question = Question(name, parse_address(text))
-    found, _, _ = await p.authorizer.resolve(ROOT, question)
-    return "" if found.range is None else format_range(found.range)
+    decision, _, _ = await p.authorizer.resolve(ROOT, question)
+    return "" if decision.range is None else format_range(decision.range)
 
 
 def expected(ranges: set[int], address: int) -> str:
-    holding = [each for each in ranges if each >> 6 <= address <= last_address(each)]
-    return format_range(max(holding, key=lambda each: each & 63)) if holding else ""
+    holding = [packed for packed in ranges if packed >> 6 <= address <= last_address(packed)]
+    return format_range(max(holding, key=lambda packed: packed & 63)) if holding else ""
 
 
 def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
@@ -59,7 +59,7 @@ def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
     async def run() -> None:
         async with running_worker(url) as p:
             now = some(10) | {range_holding(192 << 24, 24)}
-            await p.allow_list("l", *(format_range(each) for each in now))
+            await p.allow_list("l", *(format_range(packed) for packed in now))
             await p.key("k")
             await p.link("l", "k")
             await p.caught_up()
@@ -75,7 +75,9 @@ def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
                         await change(p, going, add=False)
                         now -= going
                 await p.caught_up()
-                for address in {each >> 6 for each in now} | {last_address(each) for each in now}:
+                for address in {packed >> 6 for packed in now} | {
+                    last_address(packed) for packed in now
+                }:
                     for near in (address - 1, address, address + 1):
                         assert await decided(p, near) == expected(now, near)
             assert p.reader.reads.count("allow_list") == 1
@@ -91,7 +93,7 @@ def test_many_ranges_at_once_are_read_anew(url: str) -> None:
             await p.link("l", "k")
             await p.caught_up()
             await decided(p, 0)
-            many = {range_holding(10 << 24 | each << 8, 24) for each in range(100)}
+            many = {range_holding(10 << 24 | number << 8, 24) for number in range(100)}
             for add in (True, False):
                 await change(p, many, add=add)
                 await p.caught_up()

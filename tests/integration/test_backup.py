@@ -74,7 +74,7 @@ def test_an_import_of_an_export_is_the_same_store(tmp_path: Path, empty: StoreSe
         assert asker.ask("9.9.9.9", key=CREDENTIAL).reason == authorize.REASON_NOT_IN_LINKED_LISTS
         get = admin.GetApiKeyRequest(name=f"workspaces/{W}/apiKeys/linked")
         key = client.call("GetApiKey", get)
-        assert key.etag in [each.get("etag") for each in before]
+        assert key.etag in [record.get("etag") for record in before]
         assert asker.ask("198.51.100.73", key=CREDENTIAL, min_revision=key.revision).allowed
         revision = client.unlink(f"workspaces/{W}/allowLists/office", key.name)
         answer = asker.ask("198.51.100.73", key=CREDENTIAL, min_revision=revision)
@@ -120,11 +120,11 @@ def test_an_export_is_a_state_that_was(tmp_path: Path, empty: StoreServer) -> No
 
 def summary(export: Lines) -> tuple[bool, tuple[str, ...], frozenset[tuple[str, ...]]]:
     """Whether the default is on, the lists, and the different links of every 150th key."""
-    keys = [each for each in export if each["kind"] == "key"]
+    keys = [record for record in export if record["kind"] == "key"]
     return (
-        next(each["default_enabled"] for each in export if each["kind"] == "workspace"),
-        tuple(each["id"] for each in export if each["kind"] == "list"),
-        frozenset(tuple(each["lists"]) for each in keys[::150]),
+        next(record["default_enabled"] for record in export if record["kind"] == "workspace"),
+        tuple(record["id"] for record in export if record["kind"] == "list"),
+        frozenset(tuple(key["lists"]) for key in keys[::150]),
     )
 
 
@@ -132,7 +132,7 @@ def changed(kind: str, **fields: Any) -> Callable[[Lines], Any]:
     """An edit of the first line of a kind."""
 
     def edit(lines: Lines) -> None:
-        next(each for each in lines if each["kind"] == kind).update(fields)
+        next(line for line in lines if line["kind"] == kind).update(fields)
 
     return edit
 
@@ -146,7 +146,7 @@ def swapped(first: int, second: int) -> Callable[[Lines], Any]:
 
 def scoped(lines: Lines) -> dict[str, Any]:
     """The token that works for the workspace."""
-    return next(each for each in lines if each["kind"] == "token" and each["workspace"])
+    return next(line for line in lines if line["kind"] == "token" and line["workspace"])
 
 
 EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
@@ -248,8 +248,8 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
 def test_at_most_100_faults_are_reported(tmp_path: Path, empty: StoreServer) -> None:
     """A file that is wrong everywhere does not flood the terminal."""
     export = large(500, 5)
-    for each in export[3:]:
-        each["digest"] = "x"
+    for record in export[3:]:
+        record["digest"] = "x"
     write(tmp_path / "x", export)
     said = ipgate("import", tmp_path / "x", "--redis-url", empty.url, code=2)
     assert said.count("  line ") == 100
@@ -272,16 +272,16 @@ def test_an_import_into_a_store_that_is_not_empty_is_refused(tmp_path: Path, lin
 
 def contents(store: StoreServer) -> dict[Any, Any]:
     with store.client() as plain:
-        found: dict[Any, Any] = {}
+        values: dict[Any, Any] = {}
         for key in plain.scan_iter():
             kind = plain.type(key)
             if kind == "hash":
-                found[key] = plain.hgetall(key)
+                values[key] = plain.hgetall(key)
             elif kind == "stream":
-                found[key] = plain.xrange(key)
+                values[key] = plain.xrange(key)
             else:
-                found[key] = kind
-        return found
+                values[key] = kind
+        return values
 
 
 def test_servers_on_the_store_take_up_an_import_without_a_restart(
@@ -433,7 +433,7 @@ def test_no_secret_is_in_an_export(tmp_path: Path) -> None:
         secrets = [client.key(parent, "k").credential, client.access_token("AUTHORIZER").token]
         exported(store.url, tmp_path / "x")
     text = (tmp_path / "x").read_text()
-    assert not any(each in text for each in [*secrets, server.client().token])
+    assert not any(secret in text for secret in [*secrets, server.client().token])
 
 
 def test_an_embedded_store_is_exported_and_made_anew(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def raw(client: Client, method: str, data: bytes) -> str:
         answer = call(data, metadata=[("authorization", f"Bearer {client.token}")], timeout=20)
         if method == "StreamAuthorize":
             code = authorize.StreamAuthorizeResponse.FromString(answer).error.code
-            return next(each.name for each in grpc.StatusCode if each.value[0] == code)
+            return next(status.name for status in grpc.StatusCode if status.value[0] == code)
         return "OK"
     except grpc.RpcError as error:
         return str(error.code().name)
@@ -211,12 +211,12 @@ def test_a_batch_answers_each_on_its_own(client: Client, workspace: str) -> None
     """Results come in order; a bad request among them fails alone, with its details."""
     allow_list = client.allow_list(workspace, "l", ["192.0.2.0/24"])
     keys = [client.key(workspace, f"k{index}") for index in range(20)]
-    client.link(allow_list.name, *(each.api_key.name for each in keys[::2]))
+    client.link(allow_list.name, *(key.api_key.name for key in keys[::2]))
     requests = [
         authorize.AuthorizeRequest(
-            ip="8.8.8.8", key=each.credential, min_revision=keys[-1].api_key.revision
+            ip="8.8.8.8", key=key.credential, min_revision=keys[-1].api_key.revision
         )
-        for each in keys
+        for key in keys
     ]
     requests.insert(7, authorize.AuthorizeRequest(ip="bad", key="x"))
     requests.insert(9, authorize.AuthorizeRequest(ip="1.2.3.4"))
@@ -241,20 +241,20 @@ def test_a_batch_keeps_its_order_when_some_answers_must_wait(
 ) -> None:
     """Hits and misses of a batch come back in the order of the requests."""
     keys = [client.key(workspace, f"k{index}") for index in range(12)]
-    names = [each.api_key.name for each in keys]
+    names = [key.api_key.name for key in keys]
     requests = [
         authorize.AuthorizeRequest(
             ip="1.2.3.4",
-            key=each.credential,
+            key=key.credential,
             min_revision=keys[-1].api_key.revision if index % 3 else "",
         )
-        for index, each in enumerate(keys)
+        for index, key in enumerate(keys)
     ]
     for request in requests[::3]:
         assert client.call("Authorize", request).allowed  # held from now on
     batch = authorize.BatchAuthorizeRequest(requests=requests)
     results = client.call("BatchAuthorize", batch).results
-    assert [each.response.api_key for each in results] == names
+    assert [result.response.api_key for result in results] == names
 
 
 @pytest.mark.parametrize("count", [0, 1001])
@@ -273,4 +273,4 @@ def test_a_batch_of_1000_is_answered(client: Client, workspace: str) -> None:
         authorize.AuthorizeRequest(ip="1.2.3.4", api_key=names[index % 50]) for index in range(1000)
     ]
     answer = client.call("BatchAuthorize", authorize.BatchAuthorizeRequest(requests=requests))
-    assert all(each.response.allowed for each in answer.results)
+    assert all(result.response.allowed for result in answer.results)

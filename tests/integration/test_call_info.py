@@ -34,10 +34,10 @@ def test_a_call_has_its_peer_and_the_id_of_its_request(build: Any) -> None:
     async def run() -> None:
         engine = await started(build)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
-            found = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
-            assert found.api_key.startswith("127.0.0.1:")
-            assert found.revision == "one"
-            assert found.allow_list == ""
+            info = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
+            assert info.api_key.startswith("127.0.0.1:")
+            assert info.revision == "one"
+            assert info.allow_list == ""
             assert (await told(channel)).revision == ""
         await engine.stop(0)
 
@@ -63,9 +63,9 @@ def test_a_call_has_the_certificate_of_its_client(build: Any) -> None:
         engine = await started(build, files)
         address = f"127.0.0.1:{engine.port}"
         async with grpc.aio.secure_channel(address, credentials) as channel:
-            found = await told(channel)
+            info = await told(channel)
         await engine.stop(0)
-        return str(found.allow_list)
+        return str(info.allow_list)
 
     certificate = mine.cert_chain_pems[0].bytes().decode()
     assert ssl.PEM_cert_to_DER_cert(asyncio.run(run())) == ssl.PEM_cert_to_DER_cert(certificate)

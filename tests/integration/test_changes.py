@@ -30,16 +30,16 @@ def test_every_kind_of_change_is_seen_by_the_other_server(
     client: Client, elsewhere: Client, workspace: str
 ) -> None:
     """With its revision, each change is in force at the other server, whatever that had cached."""
-    made = client.key(workspace, "k")
-    key = made.api_key.name
+    created = client.key(workspace, "k")
+    key = created.api_key.name
 
     def reason(revision: str, ip: str = "192.0.2.1") -> str:
-        found = elsewhere.ask(ip, key=made.credential, min_revision=revision)
+        answer = elsewhere.ask(ip, key=created.credential, min_revision=revision)
         by_name = elsewhere.ask(ip, api_key=key, min_revision=revision)
-        assert (found.allowed, found.reason) == (by_name.allowed, by_name.reason)
-        return authorize.Reason.Name(found.reason).removeprefix("REASON_")
+        assert (answer.allowed, answer.reason) == (by_name.allowed, by_name.reason)
+        return authorize.Reason.Name(answer.reason).removeprefix("REASON_")
 
-    assert reason(made.api_key.revision) == "UNRESTRICTED"
+    assert reason(created.api_key.revision) == "UNRESTRICTED"
     a = client.allow_list(workspace, "a", ["192.0.2.1"])
     assert reason(client.link(a.name, key)) == "LINKED_LIST_MATCH"
     assert reason("", "192.0.2.2") == "NOT_IN_LINKED_LISTS"
@@ -91,9 +91,11 @@ def test_a_key_that_was_unknown_is_known_once_it_is_created(
     subjects: list[dict[str, Any]] = [{"api_key": name}, {"key": secret}]
     for subject in subjects:
         assert elsewhere.ask("8.8.8.8", **subject).reason == authorize.REASON_KEY_UNKNOWN
-    made = client.key(workspace, "k", credential_sha256=hashlib.sha256(secret.encode()).hexdigest())
+    created = client.key(
+        workspace, "k", credential_sha256=hashlib.sha256(secret.encode()).hexdigest()
+    )
     for subject in subjects:
-        assert elsewhere.ask("8.8.8.8", min_revision=made.api_key.revision, **subject).allowed
+        assert elsewhere.ask("8.8.8.8", min_revision=created.api_key.revision, **subject).allowed
 
 
 def test_a_union_of_many_lists_follows_each_of_them(
@@ -105,20 +107,20 @@ def test_a_union_of_many_lists_follows_each_of_them(
     ]
     keys = [client.key(workspace, f"k{index}").api_key.name for index in range(3)]
     revision = ""
-    for made in lists:
-        revision = client.link(made.name, *keys)
+    for allow_list in lists:
+        revision = client.link(allow_list.name, *keys)
     for key in keys:
         assert elsewhere.ask("10.0.7.1", api_key=key, min_revision=revision).allowed
     add = admin.AddRangesRequest(allow_list=lists[3].name, ranges=["192.0.2.1"])
     revision = client.call("AddRanges", add).revision
     for key in keys:
-        found = elsewhere.ask("192.0.2.1", api_key=key, min_revision=revision)
-        assert (found.allowed, found.allow_list) == (True, lists[3].name)
+        answer = elsewhere.ask("192.0.2.1", api_key=key, min_revision=revision)
+        assert (answer.allowed, answer.allow_list) == (True, lists[3].name)
     client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=lists[3].name, force=True))
     again = client.allow_list(workspace, "l3", ["10.0.3.0/24", "192.0.2.1"])
     for key in keys:
-        found = elsewhere.ask("192.0.2.1", api_key=key, min_revision=again.revision)
-        assert not found.allowed, "the new list of the old id is not linked"
+        answer = elsewhere.ask("192.0.2.1", api_key=key, min_revision=again.revision)
+        assert not answer.allowed, "the new list of the old id is not linked"
         assert elsewhere.ask("10.0.7.1", api_key=key).allowed
 
 
@@ -126,10 +128,10 @@ def test_a_revoked_access_token_is_refused_by_the_other_server(
     client: Client, elsewhere: Client, workspace: str
 ) -> None:
     """Within the time that a change takes to travel; new tokens work immediately."""
-    made = client.access_token("AUTHORIZER", workspace)
-    bearer = elsewhere.as_(made.token)
+    token = client.access_token("AUTHORIZER", workspace)
+    bearer = elsewhere.as_(token.token)
     bearer.ask("1.2.3.4", key="x")
-    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=made.access_token.name))
+    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.access_token.name))
 
     def refused() -> bool:
         try:
@@ -167,13 +169,13 @@ def test_all_workers_of_a_server_follow(shared_url: str, tmp_path: Path) -> None
         clients = [server.client() for _ in range(12)]
         workspace = clients[0].workspace()
         key = clients[0].key(workspace, "k").api_key
-        made = clients[0].allow_list(workspace, "l", ["1.2.3.4"])
+        allow_list = clients[0].allow_list(workspace, "l", ["1.2.3.4"])
         revision = key.revision
         for round_ in range(6):
             linking = clients[round_].unlink if round_ % 2 else clients[round_].link
-            revision = linking(made.name, key.name)
+            revision = linking(allow_list.name, key.name)
             for client in clients:
-                found = client.ask("8.8.8.8", api_key=key.name, min_revision=revision)
-                assert found.allowed == bool(round_ % 2)
+                answer = client.ask("8.8.8.8", api_key=key.name, min_revision=revision)
+                assert answer.allowed == bool(round_ % 2)
         for client in clients:
             client.channel.close()

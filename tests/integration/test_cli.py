@@ -62,9 +62,9 @@ def test_the_whole_job_in_one_line_each(run: Run, workspace: str) -> None:
 
 def test_json_is_for_programs(run: Run, workspace: str) -> None:
     """Every answer is one JSON value with the fields of the contract."""
-    made = json.loads(run("key", "create", "k", "--json"))
-    assert made["api_key"]["name"] == f"{workspace}/apiKeys/k"
-    assert made["credential"].startswith("ipg_")
+    output = json.loads(run("key", "create", "k", "--json"))
+    assert output["api_key"]["name"] == f"{workspace}/apiKeys/k"
+    assert output["credential"].startswith("ipg_")
     assert json.loads(run("key", "ls", "--json"))[0]["access"] == "ACCESS_UNRESTRICTED"
     assert json.loads(run("list", "ls", "--json")) == []
     answer = json.loads(run("authorize", "1.2.3.4", "--api-key", "k", "--json"))
@@ -76,8 +76,8 @@ def test_a_listing_of_many_pages_is_shown_whole(run: Run, client: Client, worksp
     """More than one page of the server's largest size comes out complete."""
     for index in range(1003):
         client.key(workspace, f"k{index:04}")
-    found = json.loads(run("key", "ls", "--json"))
-    assert [each["name"][-5:] for each in found] == [f"k{index:04}" for index in range(1003)]
+    output = json.loads(run("key", "ls", "--json"))
+    assert [key["name"][-5:] for key in output] == [f"k{index:04}" for index in range(1003)]
 
 
 @pytest.mark.parametrize(
@@ -188,17 +188,17 @@ def helps(command: Any, *path: str) -> dict[str, str]:
     """The help texts of all commands there are."""
     if not hasattr(command, "commands"):
         return {" ".join(path): command.help}
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name in command.list_commands(None):
-        found |= helps(command.get_command(None, name), *path, name)
-    return found
+        texts |= helps(command.get_command(None, name), *path, name)
+    return texts
 
 
 def test_every_command_has_a_help_text_with_an_example() -> None:
     """Whoever asks for help sees how the command is used."""
-    found = helps(typer.main.get_command(app))
-    assert len(found) > 25
-    for path, text in found.items():
+    texts = helps(typer.main.get_command(app))
+    assert len(texts) > 25
+    for path, text in texts.items():
         assert f"Example: ipgate {path}" in " ".join(text.split())
     shown = subprocess.run(
         [IPGATE, "list", "add", "-h"], capture_output=True, text=True, check=True

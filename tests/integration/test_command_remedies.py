@@ -46,11 +46,11 @@ def test_the_remedy_for_wrong_ranges_works(
     run: Run, tmp_path: Path, case: tuple[Any, str, str, Any]
 ) -> None:
     """The command fails with the remedy in its message and changes nothing; followed, it succeeds."""
-    wrong, given, remedy, right = case
-    (tmp_path / "f").write_text(given)
-    assert remedy in run(*CREATE, *wrong, code=2, stdin=given)
-    options = [str(tmp_path / "f") if each == "FILE" else each for each in right]
-    assert "N" in run(*CREATE, *options, stdin=given)
+    wrong, content, remedy, right = case
+    (tmp_path / "f").write_text(content)
+    assert remedy in run(*CREATE, *wrong, code=2, stdin=content)
+    options = [str(tmp_path / "f") if argument == "FILE" else argument for argument in right]
+    assert "N" in run(*CREATE, *options, stdin=content)
 
 
 @pytest.mark.parametrize("day", ["2999-01-31", "2999-01-31T12:00:00Z"])

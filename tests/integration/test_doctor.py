@@ -81,24 +81,24 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(findings: Any) -> set[str]:
-    return {each.problem.name for each in findings}
+    return {finding.problem.name for finding in findings}
 
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("damaged", "damage"),
-    [pytest.param(each, each, id=each.name) for each in REPAIRABLE],
+    [pytest.param(damage, damage, id=damage.name) for damage in REPAIRABLE],
     indirect=["damaged"],
 )
 def test_what_can_be_mended_is_found_and_mended(
     damaged: StoreServer, damage: Damage, tmp_path: Path
 ) -> None:
     """Each such damage is named as what it is, is gone after the repair, and all calls work again."""
-    found = examined(damaged)
-    assert names(found.remaining) == damage.found
-    assert all(each.problem.value.is_automatic for each in found.remaining)
+    examination = examined(damaged)
+    assert names(examination.remaining) == damage.problems
+    assert all(finding.problem.value.is_automatic for finding in examination.remaining)
     report = examined(damaged, fix=True)
-    assert set(report.repaired) == set(found.remaining)
+    assert set(report.repaired) == set(examination.remaining)
     assert not report.remaining
     assert not examined(damaged).remaining
     if damage.name == "token-of-no-workspace":
@@ -110,9 +110,9 @@ def test_what_can_be_mended_is_found_and_mended(
         assert client.call("ListWorkspaces", admin.ListWorkspacesRequest()).workspaces
         parent = f"workspaces/{W}"
         keys = client.call("ListApiKeys", admin.ListApiKeysRequest(parent=parent)).api_keys
-        assert f"{parent}/apiKeys/linked" in [each.name for each in keys]
+        assert f"{parent}/apiKeys/linked" in [key.name for key in keys]
         lists = client.call("ListAllowLists", admin.ListAllowListsRequest(parent=parent))
-        assert [each.linked_api_key_count for each in lists.allow_lists] == [1, 0]
+        assert [allow_list.linked_api_key_count for allow_list in lists.allow_lists] == [1, 0]
         tokens = client.call("ListAccessTokens", admin.ListAccessTokensRequest(workspace=parent))
         assert len(tokens.access_tokens) == 1
         client.key(parent, "late", credential_sha256="a" * 64)
@@ -121,24 +121,24 @@ def test_what_can_be_mended_is_found_and_mended(
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("damaged", "damage"),
-    [pytest.param(each, each, id=each.name) for each in BEYOND_REPAIR],
+    [pytest.param(damage, damage, id=damage.name) for damage in BEYOND_REPAIR],
     indirect=["damaged"],
 )
 def test_what_cannot_be_mended_is_found_and_left_alone(
     damaged: StoreServer, damage: Damage
 ) -> None:
     """Each such damage is named correctly, and a repair does not touch what it cannot repair."""
-    assert names(examined(damaged).remaining) == damage.found
+    assert names(examined(damaged).remaining) == damage.problems
     after = names(examined(damaged, fix=True).remaining)
-    assert after >= {name for name in damage.found if not Problem[name].value.is_automatic}
+    assert after >= {name for name in damage.problems if not Problem[name].value.is_automatic}
 
 
 def test_every_problem_is_provoked_and_documented() -> None:
     """No check goes untested, and `docs/operations.md` explains each problem."""
-    provoked = set().union(*(each.found for each in REPAIRABLE + BEYOND_REPAIR))
-    assert provoked == {each.name for each in Problem}
+    provoked = set().union(*(damage.problems for damage in REPAIRABLE + BEYOND_REPAIR))
+    assert provoked == {problem.name for problem in Problem}
     text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    assert all(f"`{each.name}`" in text for each in Problem)
+    assert all(f"`{problem.name}`" in text for problem in Problem)
 
 
 def test_a_store_in_use_has_no_findings(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_refused_creation_leaves_nothing_behind(tmp_path: Path) -> None:
                 client.key(f"workspaces/{W}", "second", credential_sha256=SHA256)
             assert set(plain.scan_iter()) - {WORKERS} == before
             with ThreadPoolExecutor(8) as pool:
-                made = [pool.submit(client.key, f"workspaces/{W}", "same") for _ in range(8)]
-            assert sum(each.exception() is None for each in made) == 1
+                futures = [pool.submit(client.key, f"workspaces/{W}", "same") for _ in range(8)]
+            assert sum(future.exception() is None for future in futures) == 1
         assert len(set(plain.scan_iter()) - {WORKERS}) == len(before) + 2
 
 
@@ -217,16 +217,16 @@ def test_kills_at_random_lose_nothing_that_was_acknowledged(tmp_path: Path, seed
         traffics = [KeyTraffic(server.client(), server.client().workspace()) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
             running = [
-                pool.submit(each.run, random.Random(seed * 10 + index))
-                for index, each in enumerate(traffics)
+                pool.submit(traffic.run, random.Random(seed * 10 + index))
+                for index, traffic in enumerate(traffics)
             ]
-            eventually(lambda: any(each.gone for each in traffics), "keys are deleted")
+            eventually(lambda: any(traffic.gone for traffic in traffics), "keys are deleted")
             threading.Event().wait(chance.uniform(0, 0.5))
             victims = (server.stores(), server.workers(), [server.process.pid, *server.children()])
             for pid in victims[seed]:
                 os.kill(pid, signal.SIGKILL)
-            for each in running:
-                each.result()
+            for future in running:
+                future.result()
     eventually(lambda: can_be_examined(tmp_path), "the store is free")
     with serving(tmp_path) as server:
         client = server.client()
@@ -273,8 +273,8 @@ def test_the_command_tells_what_is_wrong_and_whether_it_was_mended(tmp_path: Pat
         assert "NO_ENTRY" in said
         assert "can be repaired" in said
         plain.set("ipgate:{s00}:nonsense", "1")
-        found = json.loads(called(*url, "--json", "--fix", code=1))["findings"]
-        assert {(each["problem"], each["state"]) for each in found} == {
+        findings = json.loads(called(*url, "--json", "--fix", code=1))["findings"]
+        assert {(finding["problem"], finding["state"]) for finding in findings} == {
             ("NO_ENTRY", "repaired"),
             ("UNKNOWN_KEY", "needs you"),
         }

@@ -87,8 +87,8 @@ def test_a_change_that_opens_nothing_needs_no_consent(
     if state == "default":
         client.default(workspace, other)
     if state == "required":
-        given = {"name": workspace, "require_allow_list": True}
-        client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace=given))
+        fields = {"name": workspace, "require_allow_list": True}
+        client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace=fields))
     request = {
         "UnlinkApiKeys": unlinking(key, allow_list),
         "SetApiKeyAllowLists": setting(key, *([other] if kept else [])),
@@ -123,8 +123,10 @@ def test_the_workspace_says_what_becomes_of_keys_without_a_list(
     allow_list = client.allow_list(workspace, "l", ["192.0.2.1"]).name
 
     def default(*, enabled: bool) -> Any:
-        given = {"enabled": enabled, "allow_list": allow_list}
-        request = admin.UpdateDefaultAllowListRequest(workspace=workspace, default_allow_list=given)
+        fields = {"enabled": enabled, "allow_list": allow_list}
+        request = admin.UpdateDefaultAllowListRequest(
+            workspace=workspace, default_allow_list=fields
+        )
         return client.call("UpdateDefaultAllowList", request).effect.unlinked_access
 
     def require(*, required: bool) -> Any:
@@ -167,8 +169,8 @@ def test_ranges_that_come_and_go_are_in_the_effect(client: Client, workspace: st
     replaced = client.call("UpdateAllowList", replace).effect
     assert replaced == foreseen
     assert (replaced.ranges_added.count, replaced.ranges_removed.count) == (3, 51)
-    found = client.call("GetAllowList", admin.GetAllowListRequest(name=name))
-    assert set(found.ranges) == {*ranges[:100], "10.0.0.1"}
+    allow_list = client.call("GetAllowList", admin.GetAllowListRequest(name=name))
+    assert set(allow_list.ranges) == {*ranges[:100], "10.0.0.1"}
 
 
 def test_a_change_that_changes_nothing_is_none(client: Client, workspace: str) -> None:

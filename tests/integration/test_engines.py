@@ -45,15 +45,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         with serving(directory / "b", "--engine", "http2", "--redis-url", url) as other:
             client = one.client()
             workspace = client.workspace()
-            made = client.key(workspace, "k")
+            created = client.key(workspace, "k")
             allow_list = client.allow_list(workspace, "l", ["10.0.0.0/8"]).name
-            client.link(allow_list, made.api_key.name)
+            client.link(allow_list, created.api_key.name)
             yield Pair(
                 [one, other],
                 workspace,
                 client.access_token("WORKSPACE_VIEWER", workspace).token,
                 client.access_token("AUTHORIZER", client.workspace()).token,
-                made.credential,
+                created.credential,
             )
 
 
@@ -105,13 +105,13 @@ def test_answers_are_the_same(pair: Pair) -> None:
         for ip in ("10.1.2.3", "11.0.0.0", "::1", "::ffff:10.0.0.1"):
             for token in (ROOT_TOKEN, pair.confined):
                 for _ in range(3):  # loaded, held, on the short way
-                    found = same(
+                    outcome = same(
                         pair,
                         f"{SERVICE}/Authorize",
                         ask(ip=ip, **subject),
                         (("authorization", f"Bearer {token}"),),
                     )
-                    assert found.code == "OK"
+                    assert outcome.code == "OK"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,9 @@ def test_refused_requests_are_the_same(pair: Pair, message: bytes, code: str) ->
     """The code, the text and the details of what cannot be answered."""
     if code == "RESOURCE_EXHAUSTED":
         # Of messages that are too large each library has its own words.
-        assert {seen(each, f"{SERVICE}/Authorize", message).code for each in pair.servers} == {code}
+        assert {seen(server, f"{SERVICE}/Authorize", message).code for server in pair.servers} == {
+            code
+        }
     else:
         assert same(pair, f"{SERVICE}/Authorize", message).code == code
 
@@ -166,19 +168,19 @@ def batch(count: int) -> bytes:
 @pytest.mark.parametrize("count", [0, 1, 17, 1000, 1001])
 def test_batches_are_the_same(pair: Pair, count: int) -> None:
     """From none to one too many."""
-    found = same(pair, f"{SERVICE}/BatchAuthorize", batch(count))
-    assert found.code == ("OK" if 1 <= count <= 1000 else "INVALID_ARGUMENT")
+    outcome = same(pair, f"{SERVICE}/BatchAuthorize", batch(count))
+    assert outcome.code == ("OK" if 1 <= count <= 1000 else "INVALID_ARGUMENT")
 
 
 def test_roles_are_the_same(pair: Pair) -> None:
     """A viewer may not ask, whichever engine it asks."""
-    found = same(
+    outcome = same(
         pair,
         f"{SERVICE}/Authorize",
         QUESTION.SerializeToString(),
         (("authorization", f"Bearer {pair.viewer}"),),
     )
-    assert found.code == "PERMISSION_DENIED"
+    assert outcome.code == "PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
@@ -201,10 +203,10 @@ def test_deadlines_end_waits_alike(pair: Pair) -> None:
     present = parse_revision("x", pair.servers[0].client().ask("10.1.2.3", api_key=name).revision)
     later = replace(present, sequence=present.sequence + 100).token()
     message = ask(key="x", ip="10.0.0.1", min_revision=later)
-    found = same(pair, f"{SERVICE}/Authorize", message, timeout=1)
-    assert found.code == "UNAVAILABLE"
+    outcome = same(pair, f"{SERVICE}/Authorize", message, timeout=1)
+    assert outcome.code == "UNAVAILABLE"
     tight = {
-        seen(each, f"{SERVICE}/Authorize", message, timeout=0.002).code for each in pair.servers
+        seen(server, f"{SERVICE}/Authorize", message, timeout=0.002).code for server in pair.servers
     }
     assert tight <= {"DEADLINE_EXCEEDED", "UNAVAILABLE"}
 
@@ -215,6 +217,6 @@ def test_only_workers_let_each_other_finish_when_they_wake(pair: Pair) -> None:
     for server in pair.servers:
         assert seen(server, f"{SERVICE}/Authorize", QUESTION.SerializeToString()).code == "OK"
         (worker,) = server.workers()
-        threads = [int(each.name) for each in Path(f"/proc/{worker}/task").iterdir()]
-        assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_BATCH}
+        threads = [int(path.name) for path in Path(f"/proc/{worker}/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
         assert os.sched_getscheduler(server.process.pid) == os.SCHED_OTHER

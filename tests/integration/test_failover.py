@@ -18,11 +18,11 @@ from tests.harness.waiting import eventually
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[SentinelGroup]:
-    made = SentinelGroup(tmp_path / "g")
+    group = SentinelGroup(tmp_path / "g")
     try:
-        yield made.start()
+        yield group.start()
     finally:
-        made.stop()
+        group.stop()
 
 
 def works(client: Client, workspace: str, allow_list: str, ip: str) -> bool:
@@ -53,7 +53,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=each) for each in (self._write, self._read)]
+        threads = [threading.Thread(target=target) for target in (self._write, self._read)]
         for thread in threads:
             thread.start()
         try:
@@ -94,8 +94,8 @@ class Load:
 
     def check(self) -> None:
         """Every acknowledged change is there, and no answer was wrong."""
-        found = self._client.call("GetAllowList", admin.GetAllowListRequest(name=self.list))
-        assert not set(self.acknowledged) - set(found.ranges)
+        allow_list = self._client.call("GetAllowList", admin.GetAllowListRequest(name=self.list))
+        assert not set(self.acknowledged) - set(allow_list.ranges)
         assert not self.wrong
 
 
@@ -174,11 +174,11 @@ def test_a_change_that_no_replica_confirms_is_not_acknowledged(
 
 @contextmanager
 def cluster(directory: Path, *, replicas: int) -> Iterator[Cluster]:
-    made = Cluster(directory, replicas=replicas)
+    cluster = Cluster(directory, replicas=replicas)
     try:
-        yield made.start()
+        yield cluster.start()
     finally:
-        made.stop()
+        cluster.stop()
 
 
 def test_a_slot_moves_under_load(tmp_path: Path) -> None:
@@ -196,13 +196,13 @@ def test_a_slot_moves_under_load(tmp_path: Path) -> None:
             client.key(load.workspace, f"k{index}")
         with load.running():
             for _ in range(3):
-                made = len(load.acknowledged)
-                eventually(partial(load.has_made, made + 20), "changes are made")
+                acknowledged = len(load.acknowledged)
+                eventually(partial(load.has_made, acknowledged + 20), "changes are made")
                 owner = nodes.owner(meta(shard))
                 target = next(node for node in nodes.primaries if node is not owner)
                 nodes.move(meta(shard), target)
-            made = len(load.acknowledged)
-            eventually(partial(load.has_made, made + 20), "changes are made again")
+            acknowledged = len(load.acknowledged)
+            eventually(partial(load.has_made, acknowledged + 20), "changes are made again")
         load.check()
         last = client.call(
             "AddRanges", admin.AddRangesRequest(allow_list=load.list, ranges=["10.8.8.8"])

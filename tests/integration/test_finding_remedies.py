@@ -89,7 +89,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
 
 
 def damaged(sample: Sample, name: str) -> StoreServer:
-    sample.damage(next(each for each in BEYOND_REPAIR if each.name == name))
+    sample.damage(next(damage for damage in BEYOND_REPAIR if damage.name == name))
     return sample.store
 
 
@@ -164,7 +164,7 @@ def test_a_key_of_a_lost_list_is_deleted(tmp_path: Path, sample: Sample) -> None
     assert "MISSING_LIST" not in doctor(store, code=1)
 
 
-@pytest.mark.parametrize("damage", BEYOND_REPAIR, ids=lambda each: each.name)
+@pytest.mark.parametrize("damage", BEYOND_REPAIR, ids=lambda damage: damage.name)
 def test_damage_is_no_fault_of_ipgate(tmp_path: Path, sample: Sample, damage: Damage) -> None:
     """What is stored and cannot be read fails a call with STORE_BROKEN, never with INTERNAL, and lets
     nobody in whom the sound store refuses."""

@@ -82,8 +82,8 @@ def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> No
                 assert await p.ask("1.2.3.4") == "UNRESTRICTED"
             finally:
                 p.reader.gates["credential"].open()
-            for each in batches:
-                answer = authorize.BatchAuthorizeResponse.FromString(await each)
+            for pending in batches:
+                answer = authorize.BatchAuthorizeResponse.FromString(await pending)
                 assert len(answer.results) == MAX_BATCH
 
     asyncio.run(run())

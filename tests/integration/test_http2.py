@@ -26,9 +26,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def wire(target: Server) -> Iterator[Wire]:
-    with Wire(target.address) as made:
-        made.settings()
-        yield made
+    with Wire(target.address) as connection:
+        connection.settings()
+        yield connection
 
 
 def answer(wire: Wire, message: bytes = QUESTION, **extra: str) -> list[Frame]:
@@ -53,7 +53,7 @@ def test_an_answer_has_headers_a_message_and_trailers(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "status", "told"),
+    ("extra", "status", "expected"),
     [
         ({":method": "GET"}, "405", {"allow": "POST"}),
         ({"content-type": "application/json"}, "415", {"accept": "application/grpc"}),
@@ -61,11 +61,11 @@ def test_an_answer_has_headers_a_message_and_trailers(wire: Wire) -> None:
     ],
 )
 def test_what_is_no_grpc_gets_a_status_of_http(
-    wire: Wire, extra: dict[str, str], status: str, told: dict[str, str]
+    wire: Wire, extra: dict[str, str], status: str, expected: dict[str, str]
 ) -> None:
     """405 for another method than POST, 415 for another content type."""
     (head,) = answer(wire, QUESTION, **extra)
-    assert head.headers == {":status": status} | told
+    assert head.headers == {":status": status} | expected
 
 
 @pytest.mark.parametrize("content_type", ["application/grpc+proto", "application/grpc;x=y"])

@@ -15,7 +15,7 @@ from tests.integration.test_access import METHODS, about
 from tests.integration.test_bad_input import fill, raw
 
 FORGED = "2026-01-01T00:00:00.000Z INFO forged"
-HOSTILE = [f"x{each}{FORGED}" for each in
+HOSTILE = [f"x{character}{FORGED}" for character in
            ("\n", "\r", "\x1b[2J\x1b[31m", "\x9b31m", "\u2028", "\u2029", "\u0085", "\v", "\b\b", "\u202e",
             "\u2066", "\ufeff", "\U000e0041", "%s%(levelname)s{0}", "\x7f")]  # fmt: skip
 
@@ -30,7 +30,7 @@ def clean_log(server: Server) -> Iterator[None]:
     start = server.log.stat().st_size
     yield
     log = logged_since(server, start)
-    assert all(each.isprintable() or each == "\n" for each in log)
+    assert all(char.isprintable() or char == "\n" for char in log)
     assert not any(line.startswith(FORGED[:10]) for line in log.split("\n"))
 
 
@@ -81,7 +81,7 @@ def test_the_commands_show_nothing_that_a_terminal_obeys(
     prefix = f"ipgate:{{s{shard_of(name):02}}}:ws:{name}"
     store = redis.Redis.from_url(shared_url, decode_responses=True)
     digest: Any = store.hget("ipgate:{s00}:token-ids", token)
-    hostile = "".join(each for each in HOSTILE if "\n" not in each)
+    hostile = "".join(text for text in HOSTILE if "\n" not in text)
     for key in (prefix, f"{prefix}:list:l", f"{prefix}:key:k", f"ipgate:{{s00}}:token:{digest}"):
         store.hset(key, "display_name", hostile)
     store.hset(f"{prefix}:list:l", "description", hostile)
@@ -90,7 +90,7 @@ def test_the_commands_show_nothing_that_a_terminal_obeys(
                     "token ls", "default show", "list show \x1b[31m", "key show \u202e"):  # fmt: skip
         for form in ((), ("--json",)):
             shown = run(server, name, *command.split(), *form)
-            assert all(each.isprintable() or each == "\n" for each in shown), command
+            assert all(char.isprintable() or char == "\n" for char in shown), command
             assert not any(line.startswith("2026-01-01T00") for line in shown.split("\n"))
 
 

@@ -69,14 +69,14 @@ def test_a_made_up_page_token_shows_a_confined_caller_nothing_more(client: Clien
     bearer = client.as_(client.access_token("WORKSPACE_VIEWER", mine).token)
     for after in ("a", mine.rpartition("/")[2], theirs.rpartition("/")[2], "zz"):
         request = admin.ListWorkspacesRequest(page_token=seal(f"p1 workspaces {after}"))
-        names = {each.name for each in bearer.call("ListWorkspaces", request).workspaces}
+        names = {workspace.name for workspace in bearer.call("ListWorkspaces", request).workspaces}
         assert names <= {mine}
 
 
 def test_an_etag_of_another_resource_permits_nothing(client: Client) -> None:
     """Etags are compared with the resource's own; a foreign resource is missing, etag or not."""
     mine, theirs = client.workspace(), client.workspace()
-    here, there = (client.key(each, "k").api_key for each in (mine, theirs))
+    here, there = (client.key(parent, "k").api_key for parent in (mine, theirs))
     bearer = client.as_(client.access_token("WORKSPACE_ADMIN", mine).token)
     with pytest.raises(RpcFailed, match="NOT_FOUND"):
         bearer.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=there.name, etag=there.etag))
@@ -98,12 +98,12 @@ def test_links_and_defaults_tell_nothing_of_foreign_resources(client: Client) ->
             lambda: bearer.unlink(allow_list, f"{theirs}/apiKeys/{of}"),
             lambda: bearer.default(mine, f"{theirs}/allowLists/{of}"),
         )
-        found = []
+        leaks = []
         for attempt in attempts:
             with pytest.raises(RpcFailed, match="INVALID_ARGUMENT") as failed:
                 attempt()
-            found.append(str(failed.value.status).replace(of, "ID"))
-        return found
+            leaks.append(str(failed.value.status).replace(of, "ID"))
+        return leaks
 
     assert said("yes") == said("nay")
 

@@ -20,13 +20,13 @@ def get(client: Client, name: str) -> Any:
 
 def test_a_minted_credential_is_shown_once_and_works(client: Client, workspace: str) -> None:
     """The credential authorizes; nothing that is read later holds it."""
-    made = client.key(workspace, "k", display_name="CI")
-    assert made.credential.startswith("ipg_")
-    answer = client.ask("8.8.8.8", key=made.credential)
-    assert (answer.allowed, answer.api_key) == (True, made.api_key.name)
-    found = get(client, made.api_key.name)
-    assert found == made.api_key
-    assert made.credential not in str(found)
+    created = client.key(workspace, "k", display_name="CI")
+    assert created.credential.startswith("ipg_")
+    answer = client.ask("8.8.8.8", key=created.credential)
+    assert (answer.allowed, answer.api_key) == (True, created.api_key.name)
+    stored = get(client, created.api_key.name)
+    assert stored == created.api_key
+    assert created.credential not in str(stored)
 
 
 def test_a_registered_digest_makes_the_callers_credential_work(
@@ -35,9 +35,9 @@ def test_a_registered_digest_makes_the_callers_credential_work(
     """The caller's own secret authorizes; upper-case digits are the same digest."""
     secret = f"own-{workspace}"
     sha256 = hashlib.sha256(secret.encode()).hexdigest().upper()
-    made = client.key(workspace, "k", credential_sha256=sha256)
-    assert not made.credential
-    assert client.ask("8.8.8.8", key=secret).api_key == made.api_key.name
+    created = client.key(workspace, "k", credential_sha256=sha256)
+    assert not created.credential
+    assert client.ask("8.8.8.8", key=secret).api_key == created.api_key.name
 
 
 def test_a_damaged_credential_is_unknown_even_if_its_digest_is_registered(
@@ -95,10 +95,10 @@ def test_of_many_who_register_a_credential_at_once_exactly_one_succeeds(
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(create, range(8)))
-    (winner,) = (each for each in results if each != "ALREADY_EXISTS")
+    (winner,) = (result for result in results if result != "ALREADY_EXISTS")
     assert client.ask("8.8.8.8", key=workspace).api_key == winner
     listed = client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace)).api_keys
-    assert [each.name for each in listed] == [winner]
+    assert [resource.name for resource in listed] == [winner]
 
 
 def test_of_many_who_take_an_id_at_once_exactly_one_succeeds(
@@ -114,7 +114,7 @@ def test_of_many_who_take_an_id_at_once_exactly_one_succeeds(
             return ""
 
     with ThreadPoolExecutor(8) as pool:
-        credentials = [each for each in pool.map(create, range(8)) if each]
+        credentials = [credential for credential in pool.map(create, range(8)) if credential]
     (credential,) = credentials
     assert client.ask("8.8.8.8", key=credential).allowed
 
@@ -136,7 +136,7 @@ def test_a_deleted_key_is_unknown_by_name_and_credential(client: Client, workspa
 
 def test_access_tells_how_a_key_is_judged(client: Client, workspace: str) -> None:
     """LISTS, DEFAULT, UNRESTRICTED and CLOSED follow links, default and requirement."""
-    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    allow_list = client.allow_list(workspace, "l", ["1.2.3.4"])
     key = client.key(workspace, "k").api_key.name
     access = resources.ApiKey.Access
 
@@ -149,28 +149,28 @@ def test_access_tells_how_a_key_is_judged(client: Client, workspace: str) -> Non
     )
     client.call("UpdateWorkspace", require)
     assert now() == "ACCESS_CLOSED"
-    client.default(workspace, made.name)
+    client.default(workspace, allow_list.name)
     assert now() == "ACCESS_DEFAULT"
-    client.link(made.name, key)
+    client.link(allow_list.name, key)
     assert now() == "ACCESS_LISTS"
-    assert list(get(client, key).allow_lists) == [made.name]
+    assert list(get(client, key).allow_lists) == [allow_list.name]
 
 
 def test_an_expiry_comes_by_itself(client: Client, workspace: str) -> None:
     """A key that is held in memory expires without any change; its expiry can be dropped again."""
     soon = Timestamp()
     soon.FromNanoseconds(time.time_ns() + 300_000_000)
-    made = client.key(workspace, "k", expire_time=soon)
-    reasons = {client.ask("8.8.8.8", key=made.credential).reason}
+    created = client.key(workspace, "k", expire_time=soon)
+    reasons = {client.ask("8.8.8.8", key=created.credential).reason}
     while time.time_ns() <= soon.ToNanoseconds():
-        reasons.add(client.ask("8.8.8.8", key=made.credential).reason)
-    assert client.ask("8.8.8.8", key=made.credential).reason == authorize.REASON_KEY_EXPIRED
+        reasons.add(client.ask("8.8.8.8", key=created.credential).reason)
+    assert client.ask("8.8.8.8", key=created.credential).reason == authorize.REASON_KEY_EXPIRED
     assert authorize.REASON_UNRESTRICTED in reasons
-    request = admin.UpdateApiKeyRequest(api_key={"name": made.api_key.name})
+    request = admin.UpdateApiKeyRequest(api_key={"name": created.api_key.name})
     request.update_mask.paths.append("expire_time")
     updated = client.call("UpdateApiKey", request).api_key
     assert not updated.HasField("expire_time")
-    assert client.ask("8.8.8.8", key=made.credential, min_revision=updated.revision).allowed
+    assert client.ask("8.8.8.8", key=created.credential, min_revision=updated.revision).allowed
 
 
 def test_expiry_is_kept_to_the_nanosecond(client: Client, workspace: str) -> None:
@@ -179,8 +179,8 @@ def test_expiry_is_kept_to_the_nanosecond(client: Client, workspace: str) -> Non
         [(0, 0), (-1, 999_999_999), (253402300799, 123456789)]
     ):
         wanted = Timestamp(seconds=seconds, nanos=nanos)
-        made = client.key(workspace, f"k{index}", expire_time=wanted)
-        assert get(client, made.api_key.name).expire_time == wanted
+        created = client.key(workspace, f"k{index}", expire_time=wanted)
+        assert get(client, created.api_key.name).expire_time == wanted
 
 
 @pytest.mark.parametrize(
@@ -197,16 +197,21 @@ def test_an_instant_that_is_none_is_refused(
 
 def test_a_key_is_changed_by_its_mask(client: Client, workspace: str) -> None:
     """Only what the mask names changes; a stale etag changes nothing; `*` sets all."""
-    made = client.key(workspace, "k", display_name="old").api_key
+    api_key = client.key(workspace, "k", display_name="old").api_key
     request = admin.UpdateApiKeyRequest(
-        api_key={"name": made.name, "display_name": "new", "disabled": True, "etag": made.etag}
+        api_key={
+            "name": api_key.name,
+            "display_name": "new",
+            "disabled": True,
+            "etag": api_key.etag,
+        }
     )
     request.update_mask.paths.append("disabled")
     changed = client.call("UpdateApiKey", request).api_key
     assert (changed.display_name, changed.disabled) == ("old", True)
     with pytest.raises(RpcFailed, match="ABORTED"):
         client.call("UpdateApiKey", request)
-    everything = admin.UpdateApiKeyRequest(api_key={"name": made.name})
+    everything = admin.UpdateApiKeyRequest(api_key={"name": api_key.name})
     everything.update_mask.paths.append("*")
     changed = client.call("UpdateApiKey", everything).api_key
     assert (changed.display_name, changed.disabled) == ("", False)
@@ -228,8 +233,8 @@ def test_validate_only_mints_nothing(client: Client, workspace: str) -> None:
 
 def test_deleting_a_key_unlinks_it(client: Client, workspace: str) -> None:
     """The list's count goes down, and the list can be deleted without force."""
-    made = client.allow_list(workspace, "l", ["1.2.3.4"])
+    allow_list = client.allow_list(workspace, "l", ["1.2.3.4"])
     key = client.key(workspace, "k").api_key.name
-    client.link(made.name, key)
+    client.link(allow_list.name, key)
     client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=key))
-    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=made.name))
+    client.call("DeleteAllowList", admin.DeleteAllowListRequest(name=allow_list.name))

@@ -94,8 +94,8 @@ def test_an_acknowledged_change_is_not_undone_by_an_older_one_that_lands_late(
         eventually(lambda: rejected(store) > 0, "the late change has arrived")
         assert contents(store, workspace) == before
         eventually(lambda: works(client, workspace), "the other server answers")
-        found = client.ask("192.0.2.1", api_key=key)
-        assert found.reason == authorize.REASON_KEY_DISABLED
+        answer = client.ask("192.0.2.1", api_key=key)
+        assert answer.reason == authorize.REASON_KEY_DISABLED
 
 
 def warm_up(client: Client, workspace: str) -> None:
@@ -168,16 +168,16 @@ def test_only_scripts_write(tmp_path: Path, store: StoreServer) -> None:
 def use(server: Server) -> None:
     client = server.client()
     workspace = client.workspace()
-    made = client.key(workspace, "k")
+    created = client.key(workspace, "k")
     name = client.allow_list(
         workspace, "l", [f"10.0.{n // 250}.{n % 250}" for n in range(2500)]
     ).name
-    client.link(name, made.api_key.name)
-    client.ask("10.0.0.1", key=made.credential)
+    client.link(name, created.api_key.name)
+    client.ask("10.0.0.1", key=created.credential)
     token = client.access_token("AUTHORIZER", workspace).access_token.name
     revision = client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token)).revision
     in_force(client, revision)
-    client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=made.api_key.name))
+    client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=created.api_key.name))
 
 
 class Steady(Clock):

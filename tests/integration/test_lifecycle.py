@@ -208,13 +208,13 @@ def test_an_answer_that_is_being_read_at_the_stop_is_read_to_its_end(tmp_path: P
             eventually(lambda: not _listens(server), "the stop began")
             taken, a_little = len(first.payload), struct.pack(">I", 100)
             wire.send(http2.WINDOW_UPDATE, 0, 1, a_little)
-            for each in wire.frames():
-                if each.kind == DATA:
-                    taken += len(each.payload)
+            for frame in wire.frames():
+                if frame.kind == DATA:
+                    taken += len(frame.payload)
                     wire.send(http2.WINDOW_UPDATE, 0, 1, a_little)
-                elif each.kind == http2.HEADERS and each.flags & http2.END_STREAM:
+                elif frame.kind == http2.HEADERS and frame.flags & http2.END_STREAM:
                     break
-            assert each.headers.get("grpc-status") == "0"
+            assert frame.headers.get("grpc-status") == "0"
             assert taken == expected
         assert server.stop() == 0
 
@@ -252,8 +252,8 @@ def test_the_three_printed_commands_work(tmp_path: Path) -> None:
         tries = [line.strip() for line in banner if line.startswith("  ")]
         assert len(tries) == 3
         said = [
-            subprocess.run(each, shell=True, capture_output=True, text=True, check=True)
-            for each in tries
+            subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+            for command in tries
         ]
         assert said[-1].stdout == "ALLOWED UNRESTRICTED\n"
     finally:

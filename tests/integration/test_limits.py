@@ -183,7 +183,7 @@ def test_a_watcher_that_reads_does_not_hold_up_the_stop(tmp_path: Path) -> None:
         seen = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert next(seen).status == health_pb2.HealthCheckResponse.SERVING
         server.process.terminate()
-        assert [each.status for each in seen] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+        assert [answer.status for answer in seen] == [health_pb2.HealthCheckResponse.NOT_SERVING]
         assert server.stop() == 0
 
 
@@ -219,8 +219,8 @@ def _is_full(server: Server, path: str) -> bool:
         wire.settings()
         wire.call(1, path)
         wire.send(DATA, 0, 1, grpc_message(b""))
-        found = wire.first(http2.HEADERS)
-        return found is not None and found.headers.get("grpc-status") == "8"
+        headers = wire.first(http2.HEADERS)
+        return headers is not None and headers.headers.get("grpc-status") == "8"
 
 
 def test_a_health_check_that_never_comes_is_given_up(server: Server) -> None:
@@ -247,15 +247,15 @@ def test_damaged_requests_to_health_and_reflection_are_refused(server: Server) -
 def test_the_first_and_the_later_calls_of_a_token_are_alike(server: Server) -> None:
     """A token is served before and after it is known, and not once it is revoked."""
     client = server.client()
-    made = client.access_token("AUTHORIZER", client.workspace())
+    token = client.access_token("AUTHORIZER", client.workspace())
     for _ in range(3):
-        assert not client.as_(made.token).ask("1.2.3.4", key="x").allowed
-    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=made.access_token.name))
+        assert not client.as_(token.token).ask("1.2.3.4", key="x").allowed
+    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.access_token.name))
 
     def gone() -> bool:
         with pytest.raises(grpc.RpcError) as error:
             client.channel.unary_unary(AUTHORIZE)(
-                b"", metadata=[("authorization", f"Bearer {made.token}")], timeout=10
+                b"", metadata=[("authorization", f"Bearer {token.token}")], timeout=10
             )
         return error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 

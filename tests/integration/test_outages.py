@@ -18,10 +18,10 @@ STALENESS = 2.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
-    made = StoreServer(tmp_path / "store").start()
-    yield made
-    thaw(made)
-    made.stop()
+    store = StoreServer(tmp_path / "store").start()
+    yield store
+    thaw(store)
+    store.stop()
 
 
 @contextmanager
@@ -49,8 +49,8 @@ def add(client: Client, allow_list: str, ip: str) -> str:
 
 
 def ranges(client: Client, allow_list: str) -> list[str]:
-    found = client.call("GetAllowList", admin.GetAllowListRequest(name=allow_list))
-    return list(found.ranges)
+    resource = client.call("GetAllowList", admin.GetAllowListRequest(name=allow_list))
+    return list(resource.ranges)
 
 
 @pytest.mark.parametrize("kind", ["full", "read-only"])

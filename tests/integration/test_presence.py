@@ -60,7 +60,7 @@ def test_after_the_wait_no_worker_answers_by_less(tmp_path: Path) -> None:
     with serving(tmp_path / "a", "--workers", "2") as server:
         url = f"unix://{tmp_path}/a/store/valkey.sock"
         with serving(tmp_path / "b", "--redis-url", url, "--workers", "2") as other:
-            clients = [each.client() for each in (server, other) for _ in range(6)]
+            clients = [target.client() for target in (server, other) for _ in range(6)]
             workspace = clients[0].workspace()
             key = clients[0].key(workspace, "k").api_key.name
             name = clients[0].allow_list(workspace, "l", ["192.0.2.1"]).name
@@ -182,11 +182,11 @@ def test_waits_for_made_up_revisions_leave_room_for_others(client: Client, works
     with ThreadPoolExecutor(count) as pool:
         waiting = [pool.submit(wait, index) for index in range(count)]
         eventually(
-            lambda: sum(each.done() for each in waiting) >= 10, "the excess fails immediately"
+            lambda: sum(future.done() for future in waiting) >= 10, "the excess fails immediately"
         )
         assert viewer.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
         assert in_force(client, change(client, workspace))
-        results = [each.result() for each in waiting]
+        results = [future.result() for future in waiting]
     assert results.count("RESOURCE_EXHAUSTED") == 10
     assert "OK" not in results
 

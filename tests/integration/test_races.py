@@ -289,7 +289,7 @@ def test_a_list_of_many_keys_is_compiled_and_held_once(url: str) -> None:
             for index in range(40):
                 assert await p.ask("10.3.7.1", f"k{index}") == "LINKED_LIST_MATCH"
                 assert await p.ask(f"192.0.2.{index}", f"k{index}") == "LINKED_LIST_MATCH"
-            held = {id(each) for key in p.cache.keys.values() for each in key.parts()}
+            held = {id(part) for key in p.cache.keys.values() for part in key.parts()}
             assert len(held) == 41
             assert p.reader.reads.count("allow_list") == 41
 
@@ -370,10 +370,10 @@ def test_a_crash_between_two_steps_leaves_nothing_in_the_way(url: str, step: str
             secret = secrets.token_hex(16)
             sha256 = hashlib.sha256(secret.encode()).hexdigest()
             crashing = CrashingKeys(p.scripts)
-            made = ApiKey(workspace=p.workspace, id="k")
+            api_key = ApiKey(workspace=p.workspace, id="k")
             CrashingKeys.before = step
             try:
-                await crashing.create(made, sha256, MAINTENANCE, limit=10)
+                await crashing.create(api_key, sha256, MAINTENANCE, limit=10)
                 await crashing.delete(p.workspace, "k", MAINTENANCE)
             except Interrupted:
                 CrashingKeys.before = ""

@@ -107,7 +107,9 @@ def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch, build
             for stub in (StubOf1Alpha(channel), StubOf1(channel)):
                 stream = stub.ServerReflectionInfo()
                 await stream.write(request)
-                names = [each.name for each in (await stream.read()).list_services_response.service]
+                names = [
+                    service.name for service in (await stream.read()).list_services_response.service
+                ]
                 assert "ipgate.v1.AuthorizeService" in names
                 with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as failed:
                     await stream.read()

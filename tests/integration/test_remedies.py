@@ -99,8 +99,8 @@ def credential_taken(client: Client, workspace: str) -> tuple[Failing, Any]:
 
 def stale_etag(client: Client, workspace: str) -> tuple[Failing, Any]:
     def rename(etag: str) -> Any:
-        given = {"name": workspace, "display_name": f"after {etag}", "etag": etag}
-        return client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace=given))
+        fields = {"name": workspace, "display_name": f"after {etag}", "etag": etag}
+        return client.call("UpdateWorkspace", admin.UpdateWorkspaceRequest(workspace=fields))
 
     read = admin.GetWorkspaceRequest(name=workspace)
     return lambda: rename("stale"), lambda _: rename(client.call("GetWorkspace", read).etag)
@@ -153,8 +153,8 @@ def not_in_list(client: Client, workspace: str) -> tuple[Failing, Any]:
         )
 
     def follow(_: RpcFailed) -> Any:
-        found = client.call("GetAllowList", admin.GetAllowListRequest(name=name))
-        return remove(found.ranges[0])
+        allow_list = client.call("GetAllowList", admin.GetAllowListRequest(name=name))
+        return remove(allow_list.ranges[0])
 
     return lambda: remove("192.0.2.0/25"), follow
 

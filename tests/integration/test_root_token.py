@@ -72,9 +72,9 @@ def test_servers_on_one_store_share_a_root_token(tmp_path: Path, store: StoreSer
         said = reset(*url)
         assert "not shown again" in said
         renewed = said.splitlines()[0]
-        for each in (server, other):
-            eventually(partial(_lost, each, token), "the former is invalid")
-            assert is_root(each, renewed)
+        for running in (server, other):
+            eventually(partial(_lost, running, token), "the former is invalid")
+            assert is_root(running, renewed)
         with store.client() as redis:
             dump = redis.get("ipgate:{s00}:root")
         assert renewed not in str(dump)

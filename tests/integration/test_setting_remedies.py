@@ -86,7 +86,7 @@ def test_the_remedy_for_a_wrong_setting_works(
     }
 
     def filled(options: tuple[str, ...]) -> list[str]:
-        return [names.get(each, each.replace("F/", f"{files}/")) for each in options]
+        return [names.get(option, option.replace("F/", f"{files}/")) for option in options]
 
     assert remedy in refusal(tmp_path / "d", *filled(wrong))
     if "0.0.0.0:0" in wrong:

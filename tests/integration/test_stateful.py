@@ -127,8 +127,8 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=LISTS, ranges=SETS)
     def replace_ranges(self, name: str, ranges: set[str]) -> None:
-        given = {"name": self.list_name(name), "ranges": sorted(ranges)}
-        request = admin.UpdateAllowListRequest(allow_list=given)
+        fields = {"name": self.list_name(name), "ranges": sorted(ranges)}
+        request = admin.UpdateAllowListRequest(allow_list=fields)
         self.expect("UpdateAllowList", request, "OK" if name in self.lists else "NOT_FOUND")
         if name in self.lists:
             self.lists[name] = set(ranges)
@@ -229,21 +229,23 @@ class Model(RuleBasedStateMachine):
         lists = self.client.call(
             "ListAllowLists", admin.ListAllowListsRequest(parent=self.workspace)
         )
-        assert {each.name: each.range_count for each in lists.allow_lists} == {
+        assert {allow_list.name: allow_list.range_count for allow_list in lists.allow_lists} == {
             self.list_name(name): len(ranges) for name, ranges in self.lists.items()
         }
         keys = self.client.call("ListApiKeys", admin.ListApiKeysRequest(parent=self.workspace))
-        assert {each.name: (each.disabled, set(each.allow_lists)) for each in keys.api_keys} == {
+        assert {
+            api_key.name: (api_key.disabled, set(api_key.allow_lists)) for api_key in keys.api_keys
+        } == {
             self.key_name(name): (key["disabled"], set(map(self.list_name, key["links"])))
             for name, key in self.keys.items()
         }
         for name, ranges in self.lists.items():
-            found = self.client.call(
+            resource = self.client.call(
                 "GetAllowList", admin.GetAllowListRequest(name=self.list_name(name))
             )
-            assert set(found.ranges) == ranges
+            assert set(resource.ranges) == ranges
             linked = sum(name in key["links"] for key in self.keys.values())
-            assert found.linked_api_key_count == linked
+            assert resource.linked_api_key_count == linked
 
     @rule(name=KEYS, ip=IPS, by_credential=st.booleans())
     def ask(self, name: str, ip: str, by_credential: bool) -> None:
@@ -271,11 +273,11 @@ class Model(RuleBasedStateMachine):
         if key["expired"]:
             return "KEY_EXPIRED", "", ""
         if key["links"]:
-            found = self.search(key["links"], ip)
-            return ("LINKED_LIST_MATCH", *found) if found else ("NOT_IN_LINKED_LISTS", "", "")
+            match = self.search(key["links"], ip)
+            return ("LINKED_LIST_MATCH", *match) if match else ("NOT_IN_LINKED_LISTS", "", "")
         if self.default[0]:
-            found = self.search({self.default[1]}, ip)
-            return ("DEFAULT_LIST_MATCH", *found) if found else ("NOT_IN_DEFAULT_LIST", "", "")
+            match = self.search({self.default[1]}, ip)
+            return ("DEFAULT_LIST_MATCH", *match) if match else ("NOT_IN_DEFAULT_LIST", "", "")
         return ("NO_ALLOW_LIST" if self.required else "UNRESTRICTED"), "", ""
 
     def search(self, lists: set[str], ip: str) -> tuple[str, str] | None:

@@ -227,9 +227,10 @@ def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreSer
 
 def commands(store: StoreServer) -> dict[str, int]:
     with store.client() as direct:
-        found = direct.info("commandstats")
+        statistics = direct.info("commandstats")
         return {
-            name: found.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("get", "evalsha")
+            name: statistics.get(f"cmdstat_{name}", {}).get("calls", 0)
+            for name in ("get", "evalsha")
         }
 
 
@@ -242,8 +243,11 @@ def test_a_damaged_index_entry_is_no_internal_error(tmp_path: Path, store: Store
         with store.client() as direct:
             direct.set(f"ipgate:digest:{sha256}", "nonsense")
         assert not client.ask("192.0.2.1", key="mine").allowed
-        made = client.key(client.workspace(), "k", credential_sha256=sha256).api_key
-        assert client.ask("192.0.2.1", key="mine", min_revision=made.revision).api_key == made.name
+        api_key = client.key(client.workspace(), "k", credential_sha256=sha256).api_key
+        assert (
+            client.ask("192.0.2.1", key="mine", min_revision=api_key.revision).api_key
+            == api_key.name
+        )
 
 
 def test_a_missing_list_is_no_open_door(tmp_path: Path, store: StoreServer) -> None:
@@ -256,8 +260,8 @@ def test_a_missing_list_is_no_open_door(tmp_path: Path, store: StoreServer) -> N
         name = client.allow_list(workspace, "l", ["192.0.2.1"]).name
         client.link(name, key)
         with store.client() as direct:
-            for found in list(direct.scan_iter("*:list:l*")):
-                direct.delete(found)
+            for redis_key in list(direct.scan_iter("*:list:l*")):
+                direct.delete(redis_key)
             (names,) = direct.keys("*:list-names")
             direct.delete(names, names.replace(":list-names", ":lists"))
         with pytest.raises(RpcFailed) as failed:

@@ -62,8 +62,8 @@ def test_without_the_package_a_server_on_the_path_is_used(
 ) -> None:
     """And without either, the error names three ways out."""
     monkeypatch.setattr(store_binary, "_packaged", lambda: None)
-    found = asyncio.run(find_store_binary(""))
-    assert found.path in (shutil.which("valkey-server"), redis_server)
+    binary = asyncio.run(find_store_binary(""))
+    assert binary.path in (shutil.which("valkey-server"), redis_server)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnusableStore, match="no server for the embedded store; give --redis-url"):
         asyncio.run(EmbeddedStore(tmp_path / "s").start())

@@ -16,22 +16,22 @@ GUIDE = Path(__file__).parents[2] / "docs" / "security.md"
 
 def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) -> None:
     """Start, changes, reads and decisions work as that user, who can touch no other key."""
-    found = re.search(r"ACL SETUSER .*", GUIDE.read_text())
-    assert found
+    match = re.search(r"ACL SETUSER .*", GUIDE.read_text())
+    assert match
     store = StoreServer(tmp_path / "own").start()
     try:
         with store.client() as root:
-            root.execute_command(*found[0].replace("PASSWORD", "secret").split())
+            root.execute_command(*match[0].replace("PASSWORD", "secret").split())
         url = f"unix://ipgate:secret@{store.socket}"
         with serving(tmp_path / "s", "--redis-url", url) as server:
             client = server.client()
             workspace = client.workspace()
-            made = client.key(workspace, "k")
+            created = client.key(workspace, "k")
             many = [f"10.{n // 250}.{n % 250}.1" for n in range(3000)]
             allow_list = client.allow_list(workspace, "l", many).name
-            client.link(allow_list, made.api_key.name)
+            client.link(allow_list, created.api_key.name)
             token = client.access_token("AUTHORIZER", workspace)
-            assert client.as_(token.token).ask("10.0.7.1", key=made.credential).allowed
+            assert client.as_(token.token).ask("10.0.7.1", key=created.credential).allowed
             client.call(
                 "RemoveRanges", admin.RemoveRangesRequest(allow_list=allow_list, ranges=many[:9])
             )
@@ -45,14 +45,14 @@ def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) 
             client.call(
                 "SetApiKeyAllowLists",
                 admin.SetApiKeyAllowListsRequest(
-                    api_key=made.api_key.name, allow_lists=[allow_list]
+                    api_key=created.api_key.name, allow_lists=[allow_list]
                 ),
             )
             client.default(workspace, allow_list)
             client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace))
             name = token.access_token.name
             client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name))
-            client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=made.api_key.name))
+            client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=created.api_key.name))
             request = admin.DeleteAllowListRequest(
                 name=allow_list, force=True, allow_unrestricted=True
             )

@@ -44,36 +44,36 @@ class Stream:
 
     def take(self, count: int) -> dict[str, Any]:
         """So many answers by their ids."""
-        found = {each.id: each for each in islice(self.answers, count)}
-        assert len(found) == count
-        return found
+        by_id = {answer.id: answer for answer in islice(self.answers, count)}
+        assert len(by_id) == count
+        return by_id
 
 
 @pytest.fixture
 def stream(client: Client) -> Iterator[Stream]:
-    made = Stream(client)
-    yield made
-    made.end()
+    stream = Stream(client)
+    yield stream
+    stream.end()
 
 
 def test_every_request_gets_its_answer(client: Client, workspace: str, stream: Stream) -> None:
     """Allowed, denied and refused ones, known and new ones, by their ids; then the stream ends."""
     keys = [client.key(workspace, f"k{index}") for index in range(40)]
     allow_list = client.allow_list(workspace, "l", ["10.0.0.0/8"]).name
-    client.link(allow_list, *(each.api_key.name for each in keys[:20]))
+    client.link(allow_list, *(key.api_key.name for key in keys[:20]))
     for index, key in enumerate(keys):
         stream.ask(f"in-{index}", "10.1.2.3", key=key.credential)
         stream.ask(f"out-{index}", "11.1.2.3", api_key=key.api_key.name)
     stream.ask("bad", "10.1.2", key=keys[0].credential)
     stream.ask("nobody's", "10.1.2.3", key="x")
     stream.ask("no subject", "10.1.2.3")
-    found = stream.take(83)
+    answers = stream.take(83)
     for index in range(40):
-        assert found[f"in-{index}"].response.allowed
-        assert found[f"out-{index}"].response.allowed == (index >= 20)
-    assert found["bad"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-    assert found["no subject"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
-    assert found["nobody's"].response.reason == authorize.REASON_KEY_UNKNOWN
+        assert answers[f"in-{index}"].response.allowed
+        assert answers[f"out-{index}"].response.allowed == (index >= 20)
+    assert answers["bad"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert answers["no subject"].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert answers["nobody's"].response.reason == authorize.REASON_KEY_UNKNOWN
     stream.end()
     assert list(stream.answers) == []
     assert stream.answers.code() is grpc.StatusCode.OK
@@ -81,11 +81,11 @@ def test_every_request_gets_its_answer(client: Client, workspace: str, stream: S
 
 def test_an_answer_is_what_authorize_says(client: Client, workspace: str, stream: Stream) -> None:
     """Field by field."""
-    made = client.key(workspace, "k")
-    client.link(client.allow_list(workspace, "l", ["10.0.0.0/8"]).name, made.api_key.name)
+    created = client.key(workspace, "k")
+    client.link(client.allow_list(workspace, "l", ["10.0.0.0/8"]).name, created.api_key.name)
     for ip in ("10.0.0.1", "11.0.0.1", "::1"):
-        stream.ask(ip, ip, key=made.credential)
-        assert stream.take(1)[ip].response == client.ask(ip, key=made.credential)
+        stream.ask(ip, ip, key=created.credential)
+        assert stream.take(1)[ip].response == client.ask(ip, key=created.credential)
 
 
 def test_a_question_that_waits_holds_up_no_other(
@@ -117,11 +117,11 @@ def test_a_change_is_seen_within_a_stream(client: Client, workspace: str, stream
 
 def test_a_revoked_token_ends_its_streams(client: Client, workspace: str) -> None:
     """With UNAUTHENTICATED at the next request, which is not answered."""
-    made = client.access_token("AUTHORIZER", workspace)
-    stream = Stream(client.as_(made.token))
+    token = client.access_token("AUTHORIZER", workspace)
+    stream = Stream(client.as_(token.token))
     stream.ask("1", "1.2.3.4", key="x")
     stream.take(1)
-    revoke = admin.RevokeAccessTokenRequest(name=made.access_token.name)
+    revoke = admin.RevokeAccessTokenRequest(name=token.access_token.name)
     revision = client.call("RevokeAccessToken", revoke).revision
     client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
     stream.ask("2", "1.2.3.4", key="x")
@@ -176,28 +176,28 @@ def _fill(wire: Wire, streams: int, token: str = ROOT_TOKEN) -> None:
     """Asks over so many streams and takes no answer, until no more questions are taken."""
     wire.settings((http2.INITIAL_WINDOW_SIZE, 0))
     ids = range(1, 2 * streams, 2)
-    for each in ids:
-        wire.call(each, STREAM, token=token)
-    unsent = {each: memoryview(UNREAD * (QUESTIONS // streams)) for each in ids}
+    for stream_id in ids:
+        wire.call(stream_id, STREAM, token=token)
+    unsent = {stream_id: memoryview(UNREAD * (QUESTIONS // streams)) for stream_id in ids}
     room = dict.fromkeys((0, *ids), 65_535)
     while unsent:
-        for each in list(unsent):
+        for stream_id in list(unsent):
             # Whatever fits, also a part of a message: a server makes room as it needs it.
-            part = unsent[each][: max(0, min(room[0], room[each], 16_384))]
+            part = unsent[stream_id][: max(0, min(room[0], room[stream_id], 16_384))]
             if part:
-                wire.send(DATA, 0, each, bytes(part))
-                unsent[each] = unsent[each][len(part) :]
-                for stream in (0, each):
+                wire.send(DATA, 0, stream_id, bytes(part))
+                unsent[stream_id] = unsent[stream_id][len(part) :]
+                for stream in (0, stream_id):
                     room[stream] -= len(part)
-            if not unsent[each]:
-                del unsent[each]
-        if room[0] <= 0 or not any(room[each] > 0 for each in unsent):
+            if not unsent[stream_id]:
+                del unsent[stream_id]
+        if room[0] <= 0 or not any(room[stream_id] > 0 for stream_id in unsent):
             try:
                 stream, more = wire.granted()
             except TimeoutError:
                 return
-            for each in ids if stream < 0 else (stream,):
-                room[each] += more
+            for stream_id in ids if stream < 0 else (stream,):
+                room[stream_id] += more
     pytest.fail("it is read from without end")
 
 

@@ -160,8 +160,8 @@ def served(server: Server, authority: trustme.CA, client: trustme.CA) -> str:
             # A client that is not trusted learns of it when it reads.
             if not secured.recv(1):
                 return ""
-            found = secured.getpeercert(binary_form=True)
-            return ssl.DER_cert_to_PEM_cert(found or b"").strip()
+            presented = secured.getpeercert(binary_form=True)
+            return ssl.DER_cert_to_PEM_cert(presented or b"").strip()
     except OSError:
         return ""
 

@@ -60,9 +60,9 @@ def open_files(pid: int) -> int:
 
 def resident(pid: int) -> int:
     """Bytes of memory that a process holds."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) << 10
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return int(match[1]) << 10
 
 
 def answered(wire: Wire, stream: int) -> bool:
@@ -273,13 +273,13 @@ def test_a_stranger_cannot_make_the_server_hold_messages(target: Server, path: s
 def test_a_revoked_token_cannot_make_the_server_hold_messages(target: Server) -> None:
     """Not even one that was used before, so that its calls took the short way."""
     client = target.client()
-    made = client.access_token("AUTHORIZER")
+    token = client.access_token("AUTHORIZER")
     for _ in range(3):
-        client.as_(made.token).ask("1.2.3.4", key="x")
-    name = made.access_token.name
+        client.as_(token.token).ask("1.2.3.4", key="x")
+    name = token.access_token.name
     revoked = client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=name)).revision
     client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revoked))
-    hold_messages(target, AUTHORIZE, token=made.token)
+    hold_messages(target, AUTHORIZE, token=token.token)
 
 
 def hold_messages(target: Server, path: str, *, token: str | None) -> None:
@@ -309,13 +309,13 @@ def stuff(wire: Wire, streams: range) -> None:
                 window -= len(piece)
                 mine[stream] -= len(piece)
         try:
-            for each in wire.frames():
-                if each.kind == http2.WINDOW_UPDATE:
-                    more = int.from_bytes(each.payload, "big")
-                    window += more if not each.stream else 0
-                    mine[each.stream] = mine.get(each.stream, 0) + more
-                elif each.kind == http2.RST_STREAM or each.flags & http2.END_STREAM:
-                    ended.add(each.stream)
+            for frame in wire.frames():
+                if frame.kind == http2.WINDOW_UPDATE:
+                    more = int.from_bytes(frame.payload, "big")
+                    window += more if not frame.stream else 0
+                    mine[frame.stream] = mine.get(frame.stream, 0) + more
+                elif frame.kind == http2.RST_STREAM or frame.flags & http2.END_STREAM:
+                    ended.add(frame.stream)
         except TimeoutError:
             continue
         return

@@ -17,12 +17,14 @@ from tests.harness.servers import Client, RpcFailed
 
 def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
     """All fields come back, and an id is minted where none was chosen."""
-    given = resources.Workspace(display_name="Acme", require_allow_list=True)
-    made = client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace=given)).workspace
-    assert made.name.startswith("workspaces/ws-")
-    assert made == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=made.name))
-    assert (made.display_name, made.require_allow_list) == ("Acme", True)
-    again = admin.CreateWorkspaceRequest(workspace_id=made.name.rpartition("/")[2])
+    fields = resources.Workspace(display_name="Acme", require_allow_list=True)
+    workspace = client.call(
+        "CreateWorkspace", admin.CreateWorkspaceRequest(workspace=fields)
+    ).workspace
+    assert workspace.name.startswith("workspaces/ws-")
+    assert workspace == client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace.name))
+    assert (workspace.display_name, workspace.require_allow_list) == ("Acme", True)
+    again = admin.CreateWorkspaceRequest(workspace_id=workspace.name.rpartition("/")[2])
     with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
         client.call("CreateWorkspace", again)
 
@@ -69,15 +71,15 @@ def test_the_default_needs_a_list_of_the_workspace(client: Client, workspace: st
 
 def test_the_default_is_switched_and_kept(client: Client, workspace: str) -> None:
     """Off keeps the list if it is named, and forgets it if not; a stale etag is rejected."""
-    made = client.allow_list(workspace, "l", ["1.2.3.4"]).name
-    on = client.default(workspace, made)
-    assert on.default_allow_list == resources.DefaultAllowList(enabled=True, allow_list=made)
-    off = client.default(workspace, made, enabled=False)
-    assert off.default_allow_list == resources.DefaultAllowList(allow_list=made)
+    allow_list = client.allow_list(workspace, "l", ["1.2.3.4"]).name
+    on = client.default(workspace, allow_list)
+    assert on.default_allow_list == resources.DefaultAllowList(enabled=True, allow_list=allow_list)
+    off = client.default(workspace, allow_list, enabled=False)
+    assert off.default_allow_list == resources.DefaultAllowList(allow_list=allow_list)
     assert client.default(workspace, enabled=False).default_allow_list.allow_list == ""
     stale = admin.UpdateDefaultAllowListRequest(
         workspace=workspace,
-        default_allow_list=resources.DefaultAllowList(enabled=True, allow_list=made),
+        default_allow_list=resources.DefaultAllowList(enabled=True, allow_list=allow_list),
         etag=on.etag,
     )
     with pytest.raises(RpcFailed, match="ABORTED"):
@@ -126,15 +128,15 @@ def test_pages_hold_every_resource_once_in_order(client: Client, workspace: str)
     wanted = [client.key(workspace, f"k{index:02}").api_key.name for index in range(23)]
     for size in (1, 5, 22, 23, 24, 0, 5000):
         request = admin.ListApiKeysRequest(parent=workspace, page_size=size)
-        found = []
+        names = []
         while True:
             answer = client.call("ListApiKeys", request)
             assert len(answer.api_keys) <= (size or 100)
-            found += [each.name for each in answer.api_keys]
+            names += [api_key.name for api_key in answer.api_keys]
             if not answer.next_page_token:
                 break
             request.page_token = answer.next_page_token
-        assert found == wanted
+        assert names == wanted
 
 
 def test_a_page_of_keys_with_many_links_may_be_short(
@@ -150,34 +152,34 @@ def test_a_page_of_keys_with_many_links_may_be_short(
     async def pages(size: int) -> list[list[str]]:
         store = connect(shared_url, connections=2)
         keys_of = ApiKeyStore(Scripts(store, Clock()))
-        found, after = [], ""
+        listed, after = [], ""
         while True:
             page = await keys_of.page(workspace.rpartition("/")[2], after, size)
-            found.append([key.id for key in page.items])
+            listed.append([key.id for key in page.items])
             after = page.next_after
             if not after:
                 await store.aclose()
-                return found
+                return listed
 
     for size, longest in ((1000, 100), (60, 60), (1, 1)):
-        found = asyncio.run(pages(size))
-        assert max(map(len, found)) == longest
-        assert [f"{workspace}/apiKeys/{key}" for page in found for key in page] == keys
+        listed = asyncio.run(pages(size))
+        assert max(map(len, listed)) == longest
+        assert [f"{workspace}/apiKeys/{key}" for page in listed for key in page] == keys
 
 
 def test_workspaces_are_paged_over_all_shards(client: Client) -> None:
     """The listing of all workspaces is sorted and whole, though they lie in many shards."""
-    made = {client.workspace() for _ in range(40)}
+    created = {client.workspace() for _ in range(40)}
     request = admin.ListWorkspacesRequest(page_size=7)
-    found: list[str] = []
+    listed: list[str] = []
     while True:
         answer = client.call("ListWorkspaces", request)
-        found += [each.name for each in answer.workspaces]
+        listed += [workspace.name for workspace in answer.workspaces]
         if not answer.next_page_token:
             break
         request.page_token = answer.next_page_token
-    assert made <= set(found)
-    assert found == sorted(set(found))
+    assert created <= set(listed)
+    assert listed == sorted(set(listed))
 
 
 def test_a_page_token_is_good_for_its_listing_only(client: Client, workspace: str) -> None:
@@ -202,14 +204,14 @@ def test_a_page_token_is_good_for_its_listing_only(client: Client, workspace: st
 
 def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: str) -> None:
     """A new token works immediately; a revoked one is rejected from then on; listing shows no secret."""
-    made = client.access_token("WORKSPACE_ADMIN", workspace, display_name="ops")
-    bearer = client.as_(made.token)
+    token = client.access_token("WORKSPACE_ADMIN", workspace, display_name="ops")
+    bearer = client.as_(token.token)
     get = admin.GetWorkspaceRequest(name=workspace)
     bearer.call("GetWorkspace", get)
     listed = client.call("ListAccessTokens", admin.ListAccessTokensRequest(workspace=workspace))
-    assert list(listed.access_tokens) == [made.access_token]
-    assert made.token not in str(listed)
-    revoke = admin.RevokeAccessTokenRequest(name=made.access_token.name, validate_only=True)
+    assert list(listed.access_tokens) == [token.access_token]
+    assert token.token not in str(listed)
+    revoke = admin.RevokeAccessTokenRequest(name=token.access_token.name, validate_only=True)
     assert not client.call("RevokeAccessToken", revoke).revision
     bearer.call("GetWorkspace", get)
     revoke.validate_only = False
@@ -223,9 +225,9 @@ def test_an_access_token_works_until_it_is_revoked(client: Client, workspace: st
 def test_an_expired_access_token_is_refused(client: Client, workspace: str) -> None:
     """The bearer learns that it expired."""
     past = Timestamp(seconds=1_000_000_000)
-    made = client.access_token("WORKSPACE_VIEWER", workspace, expire_time=past)
+    token = client.access_token("WORKSPACE_VIEWER", workspace, expire_time=past)
     with pytest.raises(RpcFailed) as failed:
-        client.as_(made.token).call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
+        client.as_(token.token).call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
     assert (failed.value.code, failed.value.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 
 

@@ -31,15 +31,15 @@ def test_every_ipv4_address_is_read_as_ipaddress_reads_it() -> None:
 def test_what_ipaddress_refuses_is_refused(text: str) -> None:
     """No text is taken for an address that the standard library does not take for the same one."""
     try:
-        found = parse_address(text)
+        parsed = parse_address(text)
     except ValueError:
         return
     wanted = ipaddress.ip_address(text)
     if isinstance(wanted, ipaddress.IPv6Address):
         mapped = wanted.ipv4_mapped
-        assert found == (None if mapped is None else int(mapped))
+        assert parsed == (None if mapped is None else int(mapped))
     else:
-        assert found == int(wanted)
+        assert parsed == int(wanted)
 
 
 @given(st.ip_addresses())
@@ -47,11 +47,11 @@ def test_what_ipaddress_writes_is_read(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
     """Every well-formed address is accepted."""
-    found = parse_address(str(address))
+    parsed = parse_address(str(address))
     if address.version == 4:
-        assert found == int(address)
+        assert parsed == int(address)
     elif address.ipv4_mapped is None:
-        assert found is None
+        assert parsed is None
 
 
 @given(ADDRESSES, st.integers(0, 32))
@@ -159,8 +159,8 @@ def test_every_remedy_works_when_followed_to_the_letter(text: str) -> None:
         assert f"{address_count(parse_range(remedies[1])):,} addresses" in remedy
     first = re.search(r"[0-9.]+", unicodedata.normalize("NFKC", text.removeprefix("::ffff:")))
     assert first is not None
-    given = ".".join(str(int(part)) for part in first[0].strip(".").split(".") if part)
-    assert remedies[0].startswith(given)
+    normal = ".".join(str(int(part)) for part in first[0].strip(".").split(".") if part)
+    assert remedies[0].startswith(normal)
 
 
 def test_a_dash_range_becomes_exactly_its_addresses() -> None:

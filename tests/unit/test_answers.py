@@ -38,10 +38,10 @@ def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
     gc.collect()
     before = len(gc.get_objects())
     for address in range(5000):
-        found = Decision(
+        decision = Decision(
             True, Reason.LINKED_LIST_MATCH, "workspaces/w/allowLists/l", address << 6 | 32
         )
-        verdict_out(Verdict(found, "workspaces/w/apiKeys/k", "1-1-1"))
+        verdict_out(Verdict(decision, "workspaces/w/apiKeys/k", "1-1-1"))
     gc.collect()
     assert len(gc.get_objects()) < before + 100
 
@@ -54,11 +54,11 @@ def test_a_batch_in_parts_is_the_batch_as_a_message(results: list[Any]) -> None:
     """The bytes of a batch of answers and errors decode to them, in their order."""
     wanted = [
         authorize.BatchAuthorizeResult(
-            response=authorize.AuthorizeResponse.FromString(verdict_out(each))
+            response=authorize.AuthorizeResponse.FromString(verdict_out(result))
         )
-        if isinstance(each, Verdict)
-        else authorize.BatchAuthorizeResult(error=each)
-        for each in results
+        if isinstance(result, Verdict)
+        else authorize.BatchAuthorizeResult(error=result)
+        for result in results
     ]
     said = authorize.BatchAuthorizeResponse.FromString(batch_out(results))
     assert said == authorize.BatchAuthorizeResponse(results=wanted)

@@ -34,7 +34,7 @@ def run() -> Results:
 def test_a_percentile_is_a_value_that_so_many_do_not_exceed() -> None:
     """The nearest rank, at both ends as well."""
     values = list(range(1, 201))
-    assert [percentile(values, each) for each in (50, 99, 100)] == [100, 198, 200]
+    assert [percentile(values, percent) for percent in (50, 99, 100)] == [100, 198, 200]
     assert percentile([7], 99) == 7
 
 
@@ -51,7 +51,7 @@ def test_only_calls_made_while_all_connections_are_at_it_count(tmp_path: Path) -
     """While they come and go there are fewer calls, and shorter ones."""
     log = tmp_path / "log"
     begins = [0, 900, 1000, 2000, 3000, 4000, 4100, 5000]
-    log.write_text("".join(f"{each}\t200\t{each + 1}\n" for each in begins))
+    log.write_text("".join(f"{begun}\t200\t{begun + 1}\n" for begun in begins))
     paced = read_log(log, ramp=1000)
     assert paced.achieved == pytest.approx(1000)
     assert (paced.p50, paced.p99) == (2001, 4001)
@@ -107,21 +107,21 @@ def test_only_what_must_hold_of_ipgate_must_be_measured() -> None:
 def test_every_threshold_names_rows_or_figures_of_the_kept_run() -> None:
     """A name that changed would otherwise go on as not measured."""
     kept = load(LATEST.read_text())
-    figures = {each.what for each in kept.figures}
-    for each in json.loads(thresholds.FILE.read_text()):
-        if "figure" in each:
-            assert each["figure"] in figures
-        assert set(each.get("figures", ())) <= figures
-        for name in each.get("ratio", ()):
+    figures = {figure.what for figure in kept.figures}
+    for bound in json.loads(thresholds.FILE.read_text()):
+        if "figure" in bound:
+            assert bound["figure"] in figures
+        assert set(bound.get("figures", ())) <= figures
+        for name in bound.get("ratio", ()):
             row = kept.row(name)
             assert row is not None
-            assert each["of"] in ("CPU", "memory") or each.get("at", HALF) in row.paced
+            assert bound["of"] in ("CPU", "memory") or bound.get("at", HALF) in row.paced
 
 
 def test_the_memory_rule_is_what_the_bench_bounds() -> None:
     """The doctor's numbers are those of the thresholds."""
     bounds = {
-        each.get("figure"): each.get("most") for each in json.loads(thresholds.FILE.read_text())
+        bound.get("figure"): bound.get("most") for bound in json.loads(thresholds.FILE.read_text())
     }
     assert bounds["memory of a held key, beside its lists"] == BYTES_PER_KEY
     assert bounds["memory held, 100,000 ranges"] == BYTES_PER_RANGE
@@ -150,7 +150,7 @@ def test_the_plot_is_well_formed_and_shows_what_was_measured() -> None:
     """One bar for each row, one pair of dots for each row at each rate."""
     drawn = ET.fromstring(plot.draw(run()))
     space = "{http://www.w3.org/2000/svg}"
-    texts = [each.text for each in drawn.iter(f"{space}text")]
+    texts = [element.text for element in drawn.iter(f"{space}text")]
     assert {OURS, FLOOR} <= set(texts)
     assert AWAY not in texts
     assert len(list(drawn.iter(f"{space}circle"))) == 4

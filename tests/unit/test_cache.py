@@ -77,14 +77,14 @@ class Accounting(RuleBasedStateMachine):
         held = self.cache.keys.get(key_name(workspace, f"k{index}"))
         if held is None:
             return
-        for each in held.parts():
-            if isinstance(each, CompiledUnion):
+        for part in held.parts():
+            if isinstance(part, CompiledUnion):
                 members = [
-                    member.intervals or compiled(member.name, size) for member in each.members
+                    member.intervals or compiled(member.name, size) for member in part.members
                 ]
-                each.set(asyncio.run(cooperative.run(compile_union(members))))
-            elif each.intervals is None:
-                each.set(compiled("l", size))
+                part.set(asyncio.run(cooperative.run(compile_union(members))))
+            elif part.intervals is None:
+                part.set(compiled("l", size))
         if isinstance(held.lists, UnplannedLists):
             self.cache.set_plan(held, plan_search(held.lists.members, held.workspace.pool))
 
@@ -124,10 +124,15 @@ class Accounting(RuleBasedStateMachine):
         assert self.cache._key_bytes == sum(key.cost() for key in keys + remains)
         lists: set[CompiledRanges] = {part for key in keys + remains for part in key.parts()}
         lists |= {
-            member for each in lists if isinstance(each, CompiledUnion) for member in each.members
+            member
+            for compiled in lists
+            if isinstance(compiled, CompiledUnion)
+            for member in compiled.members
         }
         workspaces = {key.workspace for key in keys + remains}
-        sizes = sum(each.intervals.size() for each in lists if each.intervals is not None)
+        sizes = sum(
+            compiled.intervals.size() for compiled in lists if compiled.intervals is not None
+        )
         counted = LIST_BYTES * len(lists) + sizes + WORKSPACE_BYTES * len(workspaces)
         assert self.cache.size() == self.cache._key_bytes + counted
 
@@ -235,11 +240,11 @@ def test_the_garbage_collector_passes_over_what_is_held() -> None:
             lists = [f"l{index % 7}", f"own{index}"][: index % 3]
             held = cache.add_key(f"w{index % 5}", f"k{index}", facts(f"k{index}", *lists))
             cache.add_credential(held.digest, held.name)
-            for each in held.parts():
-                each.set(Intervals(source.names, source.starts[:], source.owners[:]))
+            for piece in held.parts():
+                piece.set(Intervals(source.names, source.starts[:], source.owners[:]))
         assert len(gc.get_objects()) - before < 100
-        key, part = ref(held.workspace), ref(each)
-        del held, each
+        key, part = ref(held.workspace), ref(piece)
+        del held, piece
         for index in range(2000):
             cache.drop_key(key_name(f"w{index % 5}", f"k{index}"))
         assert key() is None
@@ -255,12 +260,12 @@ def test_what_keys_shared_goes_with_the_last_of_them() -> None:
     for index in range(3):
         name = f"k{index}"
         held = cache.add_key("w", name, facts(name, *(f"l{n}" for n in range(6))))
-        for each in held.parts():
-            each.set(compiled("l", 2))
+        for part in held.parts():
+            part.set(compiled("l", 2))
         assert isinstance(held.lists, UnplannedLists)
         cache.set_plan(held, plan_search(held.lists.members, pool))
         assert isinstance(held.lists, CompiledUnion)
-    del held, each
+    del held, part
     cache.apply(touched("keys", "w", "k0", "k1", "k2"))
     assert not cache.size()
     for table in (pool.lists, pool.unions, cache.workspaces):

@@ -68,6 +68,6 @@ def test_a_limit_is_rounded_up_and_never_more_than_the_cores(
 ) -> None:
     """The smaller of both decides, and is named."""
     files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": f"{quota} 100000\n"}
-    found, reason = cores.usable(tree(tmp_path, files))
-    assert found == min(count, CORES)
+    usable, reason = cores.usable(tree(tmp_path, files))
+    assert usable == min(count, CORES)
     assert ("limit" in reason) == (count < CORES)

@@ -32,7 +32,7 @@ class Workspace:
 
 def a_list(name: str, *ranges: str) -> Compiled:
     return Compiled(
-        asyncio.run(cooperative.run(compile_list(name, [parse_range(each) for each in ranges])))
+        asyncio.run(cooperative.run(compile_list(name, [parse_range(cidr) for cidr in ranges])))
     )
 
 
@@ -66,10 +66,10 @@ def test_all_combinations_are_decided_by_the_first_rule_that_applies() -> None:
             wanted = Reason.DEFAULT_LIST_MATCH if inside else Reason.NOT_IN_DEFAULT_LIST
         else:
             wanted = Reason.NO_ALLOW_LIST if required else Reason.UNRESTRICTED
-        found = decide(key, workspace, address, NOW)
-        assert found.reason is wanted
+        decision = decide(key, workspace, address, NOW)
+        assert decision.reason is wanted
         allowing = {Reason.LINKED_LIST_MATCH, Reason.DEFAULT_LIST_MATCH, Reason.UNRESTRICTED}
-        assert found.allowed == (wanted in allowing)
+        assert decision.allowed == (wanted in allowing)
 
 
 def test_a_match_names_list_and_range() -> None:

@@ -29,9 +29,9 @@ def test_every_reason_of_an_error_is_documented() -> None:
     sources = "\n".join(path.read_text() for path in SOURCES)
     reasons = set(re.findall(r'reason="([A-Z_]+)"', sources))
     reasons |= set(re.findall(r'FailedPrecondition\(\s*"([A-Z_]+)"', sources))
-    reasons |= {each.reason for each in errors.IpgateError.__subclasses__()}
+    reasons |= {error.reason for error in errors.IpgateError.__subclasses__()}
     assert len(reasons) > 15
-    missing = {each for each in reasons if f"`{each}`" not in documented}
+    missing = {reason for reason in reasons if f"`{reason}`" not in documented}
     assert not missing
 
 

@@ -28,13 +28,13 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(
 ) -> None:
     """Whole, in order, as soon as their last byte is there."""
     frames, whole = Frames("", MOST), b"".join(map(framed, messages))
-    found, at, turn = list[bytes](), 0, 0
+    read, at, turn = list[bytes](), 0, 0
     while at < len(whole):
         size = cuts[turn % len(cuts)]
         frames.feed(whole[at : at + size])
         at, turn = at + size, turn + 1
-        found += taken(frames)
-    assert found == messages
+        read += taken(frames)
+    assert read == messages
     frames.end()
 
 
@@ -106,7 +106,7 @@ def test_a_message_of_a_status_is_text_that_a_header_can_hold(text: str) -> None
     """Printable ASCII, from which the text can be had again."""
 
     named = dict(status_headers(Status(code=code_pb2.INTERNAL, message=text)))
-    assert all(0x20 <= each < 0x7F for each in named[b"grpc-message"])
+    assert all(0x20 <= byte < 0x7F for byte in named[b"grpc-message"])
     assert unquote(named[b"grpc-message"].decode()) == text
     assert named[b"grpc-status"] == b"13"
     assert b"grpc-status-details-bin" not in named

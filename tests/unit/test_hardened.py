@@ -11,10 +11,10 @@ from ipgate.engines.grpcio import hardened
 def test_the_private_names_of_grpcio_are_there() -> None:
     """An upgrade of grpcio that takes one of them away fails here, and not with the first bad path."""
     for name in hardened.PRIVATE:
-        found = cygrpc
+        value = cygrpc
         for part in name.split("."):
-            found = getattr(found, part, None)
-            assert found is not None, f"grpcio {grpc.__version__} has no {name}"
+            value = getattr(value, part, None)
+            assert value is not None, f"grpcio {grpc.__version__} has no {name}"
 
 
 def test_a_server_that_is_stopped_leaves_nothing_behind() -> None:

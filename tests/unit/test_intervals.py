@@ -36,28 +36,28 @@ def ranges(draw: st.DrawFn) -> int:
 
 def oracle(lists: dict[str, list[int]], address: int) -> tuple[str, str] | None:
     """The list and range that cover an address: the narrowest, then the first list."""
-    found = [
+    matches = [
         (-network.prefixlen, name, str(network).removesuffix("/32"))
         for name, packed in lists.items()
-        for network in (ipaddress.ip_network(format_range(each)) for each in packed)
+        for network in (ipaddress.ip_network(format_range(packed_range)) for packed_range in packed)
         if ipaddress.IPv4Address(address) in network
     ]
-    return min(found)[1:] if found else None
+    return min(matches)[1:] if matches else None
 
 
 def verdict(intervals: Intervals, address: int) -> tuple[str, str] | None:
-    found = intervals.find(address)
-    if not found:
+    owner = intervals.find(address)
+    if not owner:
         return None
-    length, name = found
+    length, name = owner
     return name, format_range(range_holding(address, length))
 
 
 def probes(packed: list[int]) -> list[int]:
     """The addresses at which an answer can change, and their neighbours."""
     edges = {0, 2**32 - 1}
-    for each in packed:
-        for edge in (each >> 6, last_address(each)):
+    for packed_range in packed:
+        for edge in (packed_range >> 6, last_address(packed_range)):
             edges |= {edge, max(edge - 1, 0), min(edge + 1, 2**32 - 1)}
     return sorted(edges)
 
@@ -80,15 +80,15 @@ def test_a_union_answers_as_the_oracle(lists: list[list[int]]) -> None:
     named = {f"list-{index}": packed for index, packed in enumerate(lists)}
     parts = [compiled(name, packed) for name, packed in reversed(named.items())]
     intervals = union(*parts)
-    for address in probes([each for packed in lists for each in packed]):
+    for address in probes([packed_range for packed in lists for packed_range in packed]):
         assert verdict(intervals, address) == oracle(named, address)
 
 
 @given(st.lists(ranges(), max_size=40))
 def test_coverage_counts_each_address_once(packed: list[int]) -> None:
     """The guard's figure is that of the collapsed networks."""
-    networks = [ipaddress.IPv4Network(format_range(each)) for each in packed]
-    wanted = sum(each.num_addresses for each in ipaddress.collapse_addresses(networks))
+    networks = [ipaddress.IPv4Network(format_range(packed_range)) for packed_range in packed]
+    wanted = sum(network.num_addresses for network in ipaddress.collapse_addresses(networks))
     assert wanted == asyncio.run(cooperative.run(coverage(sorted(packed))))
 
 
@@ -138,12 +138,12 @@ def test_an_amended_list_decides_as_one_that_was_compiled(
     intervals = compiled("l", before)
     now = set(before) | set(coming)
     held = apply_patches(
-        intervals, parse_patches(" ".join(f"+{format_range(each)}" for each in now))
+        intervals, parse_patches(" ".join(f"+{format_range(packed)}" for packed in now))
     )
     assert held is not None
     gone = {sorted(now)[index % len(now)] for index in leaving}
     staying = now - gone
-    held = apply_patches(held, parse_patches(" ".join(told(each, staying) for each in gone)))
+    held = apply_patches(held, parse_patches(" ".join(told(packed, staying) for packed in gone)))
     assert held is not None
     expected = compiled("l", sorted(staying))
     for address in probes([*before, *coming]):
@@ -154,9 +154,9 @@ def test_an_amended_list_decides_as_one_that_was_compiled(
 def told(gone: int, staying: set[int]) -> str:
     """A range that goes, as the store tells of it."""
     holding = [
-        each & 63
-        for each in staying
-        if each & 63 < gone & 63 and each >> 6 <= gone >> 6 <= last_address(each)
+        packed & 63
+        for packed in staying
+        if packed & 63 < gone & 63 and packed >> 6 <= gone >> 6 <= last_address(packed)
     ]
     return f"-{format_range(gone)}" + (f">{max(holding)}" if holding else "")
 

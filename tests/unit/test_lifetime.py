@@ -6,15 +6,15 @@ from ipgate.engines.http2.lifetime import Due, Lifetime
 
 
 def life(**set_to: float | bool | None) -> Lifetime:
-    made = Lifetime(0.0)
-    made.has_spoken = True
+    lifetime = Lifetime(0.0)
+    lifetime.has_spoken = True
     for name, value in set_to.items():
-        setattr(made, name, value)
-    return made
+        setattr(lifetime, name, value)
+    return lifetime
 
 
 @pytest.mark.parametrize(
-    ("made", "now", "is_guest", "has_calls", "due"),
+    ("lifetime", "now", "is_guest", "has_calls", "due"),
     [
         (life(), 1.0, True, False, Due.NOTHING),
         (life(has_spoken=False), transport_limits.HANDSHAKE + 1, True, False, Due.ABORT),
@@ -38,17 +38,17 @@ def life(**set_to: float | bool | None) -> Lifetime:
     ],
 )
 def test_each_bound_of_time_has_its_consequence(
-    made: Lifetime, now: float, is_guest: bool, has_calls: bool, due: Due
+    lifetime: Lifetime, now: float, is_guest: bool, has_calls: bool, due: Due
 ) -> None:
     """And the hard ones come before the others."""
-    assert made.due(now, is_guest=is_guest, has_calls=has_calls) is due
+    assert lifetime.due(now, is_guest=is_guest, has_calls=has_calls) is due
 
 
 def test_the_third_ping_too_many_is_one_too_many() -> None:
     """Counted since something was sent; slow pings are none too many."""
-    made = life()
-    assert [made.pinged(1.0 + index / 10) for index in range(4)] == [False, False, False, True]
-    made.strikes = 0
-    assert not made.pinged(2.0)
+    lifetime = life()
+    assert [lifetime.pinged(1.0 + index / 10) for index in range(4)] == [False, False, False, True]
+    lifetime.strikes = 0
+    assert not lifetime.pinged(2.0)
     slow = life()
     assert not any(slow.pinged(10.0 * index) for index in range(100))

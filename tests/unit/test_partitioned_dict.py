@@ -22,9 +22,9 @@ def test_a_table_holds_what_a_dictionary_holds(steps: list[tuple[str, int]]) -> 
         elif step == "pop":
             assert table.pop(key) == model.pop(key, None)
         elif model:
-            found = table.next_victim()
-            part = int(found.split()[0]) & MASK
-            assert found == next(value for each, value in model.items() if each & MASK == part)
+            victim = table.next_victim()
+            part = int(victim.split()[0]) & MASK
+            assert victim == next(value for key, value in model.items() if key & MASK == part)
         assert len(table) == len(model)
         assert (key in table, table.get(key)) == (key in model, model.get(key))
     assert sorted(table.values()) == sorted(model.values())

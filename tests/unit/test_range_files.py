@@ -227,9 +227,9 @@ def test_every_row_of_a_csv_file_is_read(notes: list[tuple[str, str]], delimiter
 def test_any_bytes_are_read_or_rejected(data: bytes, column: str, form: str) -> None:
     """No input fails in another way, and nothing comes out that is not in it."""
     try:
-        found = read_ranges(data, form=form, column=column)
+        result = read_ranges(data, form=form, column=column)
     except BadFile as error:
         assert str(error).isprintable()
         return
-    for entry in found.entries:
+    for entry in result.entries:
         assert entry.text.strip() == entry.text != ""

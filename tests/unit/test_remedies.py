@@ -219,7 +219,7 @@ def texts(tree: ast.AST) -> Iterator[str]:
         if isinstance(tree.value, str):
             yield tree.value
     elif isinstance(tree, ast.JoinedStr):
-        parts = (each.value if isinstance(each, ast.Constant) else "{}" for each in tree.values)
+        parts = (value.value if isinstance(value, ast.Constant) else "{}" for value in tree.values)
         yield "".join(map(str, parts))
     else:
         for child in ast.iter_child_nodes(tree):
@@ -227,13 +227,13 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 
 def remedies() -> set[str]:
-    found = set[str]()
+    clauses = set[str]()
     for path in SOURCES:
         for text in texts(ast.parse(path.read_text())):
             _, mark, remedy = text.partition("; ")
             if mark and remedy.partition(" ")[0].rstrip(",") in VERBS:
-                found.add(remedy)
-    return found - {"its log is above", "see the server's log"}
+                clauses.add(remedy)
+    return clauses - {"its log is above", "see the server's log"}
 
 
 def test_every_remedy_has_a_test_that_follows_it() -> None:

@@ -45,9 +45,9 @@ def test_an_id_of_the_right_form_is_accepted(value: str) -> None:
 )
 def test_an_id_of_another_form_is_refused(value: str) -> None:
     """The message names the value and the form."""
-    (fault,) = id_violations("id", value)
-    assert "is not an id; use 1 to 63" in fault.description
-    assert len(fault.description) < 200
+    (violation,) = id_violations("id", value)
+    assert "is not an id; use 1 to 63" in violation.description
+    assert len(violation.description) < 200
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_name_of_another_collection_is_refused() -> None:
 def test_a_display_name_that_could_deceive_is_refused(value: str) -> None:
     """Control and invisible characters, edge spaces and over-long names are refused."""
     faults = check_display_name("display_name", value)
-    assert [fault.field for fault in faults] == ["display_name"]
+    assert [violation.field for violation in faults] == ["display_name"]
     assert faults[0].description.isprintable()
 
 
@@ -138,8 +138,8 @@ def test_a_shown_value_is_one_short_line() -> None:
 def test_a_joiner_is_taken_only_where_it_joins(value: str) -> None:
     """At an end, next to Latin letters or spaces, or twice, it could only make names look alike; so
     could tags alone, fillers, and code points that are no characters."""
-    (fault,) = check_display_name("display_name", value)
-    assert "invisible character U+" in fault.description
+    (violation,) = check_display_name("display_name", value)
+    assert "invisible character U+" in violation.description
 
 
 @pytest.mark.parametrize("value", [*JOINED, "Büro", "東京"])

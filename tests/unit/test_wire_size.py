@@ -32,8 +32,8 @@ def fields(message: Message) -> int:
     count = 0
     for field, value in message.ListFields():
         values: Any = value if field.is_repeated else [value]
-        for each in values:
-            count += 1 + (fields(each) if isinstance(each, Message) else 0)
+        for entry in values:
+            count += 1 + (fields(entry) if isinstance(entry, Message) else 0)
     return count
 
 

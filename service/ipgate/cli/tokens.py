@@ -66,13 +66,13 @@ def create(
     if json or dry_run:
         print_change(answer, "created the token", dry_run=dry_run, json=json)
         return
-    made = answer.access_token
+    access_token = answer.access_token
     print_fields(
         (
-            ("name", made.name),
-            ("role", _role(made)),
-            ("workspace", resource_id(made.workspace) or "all"),
-            ("expires", time(made, "expire_time", "never")),
+            ("name", access_token.name),
+            ("role", _role(access_token)),
+            ("workspace", resource_id(access_token.workspace) or "all"),
+            ("expires", time(access_token, "expire_time", "never")),
         )
     )
     if answer.token:
