@@ -95,16 +95,16 @@ def compiling(packed: list[int]) -> list[Figure]:
     for _ in range(5):
         began = last = time.perf_counter()
         parsed: list[int] = []
-        longest = 0.0
+        max_duration = 0.0
         for first in range(0, len(texts), 2000):
             parsed += map(parse_range, texts[first : first + 2000])
             now = time.perf_counter()
-            longest, last = max(longest, now - last), now
+            max_duration, last = max(max_duration, now - last), now
         for _step in compile_list("l", parsed):
             now = time.perf_counter()
-            longest, last = max(longest, now - last), now
+            max_duration, last = max(max_duration, now - last), now
         totals.append((time.perf_counter() - began) * 1000)
-        pauses.append(longest * 1000)
+        pauses.append(max_duration * 1000)
     return [
         Figure("parsing and compiling 100,000 ranges", min(totals), "ms"),
         Figure("longest step of it", statistics.median(pauses), "ms"),

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import grpc
 from ipgate.app.worker_config import WorkerConfig
 from ipgate.app.worker_launch import batch_scheduling
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.settings import Settings
 from rich.progress import Progress
 
@@ -40,7 +40,7 @@ class Worker:
             listen=self.address, data_dir=root, log_level="ERROR", cache_bytes=_CACHE
         )
         digest = hashlib.sha256(ROOT_TOKEN.encode()).hexdigest()
-        self._config = WorkerConfig(settings, url, Place(_PORT), digest, "bench").to_json()
+        self._config = WorkerConfig(settings, url, ListenAddress(_PORT), digest, "bench").to_json()
         self.progress = progress
         self.process = self.start()
 

@@ -52,7 +52,7 @@ class Probe:
             seen = self._seen
             seen.late, seen.held = max(seen.late, late), max(seen.held, held)
 
-    conversing = False
+    is_stream = False
     max_bytes = 1024
 
     def is_admitted(self, _info: Any) -> bool:
@@ -65,10 +65,10 @@ class Probe:
 
 
 def _with_probe(build: Any) -> Any:
-    def built(settings: Any, place: Any, methods: dict[str, Any], *rest: Any) -> Any:
+    def built(settings: Any, listen_address: Any, methods: dict[str, Any], *rest: Any) -> Any:
         probe = Probe()
         _RUNNING.append(asyncio.get_running_loop().create_task(probe.run()))
-        return build(settings, place, {**methods, READ: probe}, *rest)
+        return build(settings, listen_address, {**methods, READ: probe}, *rest)
 
     return built
 

@@ -174,22 +174,22 @@ def _decoding(method: Method, raw: bytes) -> float:
 
 async def _hold(method: Method, raw: bytes) -> float:
     """The longest time between two turns of the loop while a request is answered, in ms."""
-    longest, last = 0.0, time.perf_counter()
+    max_duration, last = 0.0, time.perf_counter()
 
     async def watch() -> None:
-        nonlocal longest, last
+        nonlocal max_duration, last
         while True:
             await asyncio.sleep(0)
             now = time.perf_counter()
-            longest, last = max(longest, now - last), now
+            max_duration, last = max(max_duration, now - last), now
 
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
-    longest, last = 0.0, time.perf_counter()
+    max_duration, last = 0.0, time.perf_counter()
     with suppress(CallAborted):
         answer = method.start(_Call(), raw)
         if not isinstance(answer, bytes):
             await answer
     await asyncio.sleep(0)
     watching.cancel()
-    return longest * 1000
+    return max_duration * 1000

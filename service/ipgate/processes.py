@@ -8,7 +8,10 @@ from contextlib import suppress
 
 
 async def end(process: Process, *, within: float) -> bool:
-    """Ends a child process: gracefully, or by force after `within` seconds. False if it took force."""
+    """End a child process: gracefully, or by force after `within` seconds.
+
+    False if it took force.
+    """
     if process.returncode is not None:
         return True
     send(process, signal.SIGTERM)
@@ -22,13 +25,13 @@ async def end(process: Process, *, within: float) -> bool:
 
 
 async def kill(process: Process) -> None:
-    """Ends a child process by force."""
+    """End a child process by force."""
     send(process, signal.SIGKILL)
     await process.wait()
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Sends a signal to a child process that may have ended."""
+    """Send a signal to a child process that may have ended."""
     # Not process.send_signal: it reaps a child that has just ended, and asyncio, which waits for it,
     # reports an unknown child process then.
     if process.returncode is None:

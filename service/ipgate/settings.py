@@ -111,7 +111,10 @@ class Settings:
         return self._address()[1]
 
     def addresses(self) -> list[str]:
-        """All numeric addresses of the host. Raises BadSetting."""
+        """Return all numeric addresses of the host.
+
+        Raises: BadSetting.
+        """
         try:
             resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except OSError as error:
@@ -125,7 +128,10 @@ class Settings:
         return self.listen.removeprefix("unix:") if self.listen.startswith("unix:") else ""
 
     def check(self) -> None:
-        """Raises BadSetting for values that do not work, or not together."""
+        """Check the values, one by one and together.
+
+        Raises: BadSetting.
+        """
         host = "" if self.unix_path else self.host
         if bool(self.tls_cert) != bool(self.tls_key):
             raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
@@ -160,12 +166,12 @@ class Settings:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"IPGATE_{name.upper()}"
 
 
 def flag(name: str) -> str:
-    """The command line flag of a setting."""
+    """Return the command line flag of a setting."""
     return f"--{name.replace('_', '-')}"
 
 

@@ -11,7 +11,7 @@ from ipgate.domain.errors import Unauthenticated
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.engines import http2
 from ipgate.engines.engine import Build
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import Method, RequestSizes
@@ -45,7 +45,7 @@ async def started(build: Build, tls: TlsFiles | None = None, **settings: Any) ->
     name = AUTHORIZE.removeprefix("/")
     method = Method(name, authenticator, authorize.AuthorizeRequest, say_who, sizes=RequestSizes())
     complete = Settings(**{"listen": "127.0.0.1:0"} | settings)
-    engine = build(complete, Place(), {AUTHORIZE: method}, authenticator, tls)
+    engine = build(complete, ListenAddress(), {AUTHORIZE: method}, authenticator, tls)
     engine.health.report("", serving=True)
     await engine.start()
     return engine

@@ -60,7 +60,7 @@ def is_open(wire: Wire, use: Callable[[Wire, int], str], stream: int = 101) -> b
 
 def test_a_connection_of_a_stranger_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """One without calls, and one whose token is not known; not those with a good token or a health call."""
-    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
+    monkeypatch.setattr(transport_limits, "AUTHENTICATION_TIMEOUT", 0.5)
     with running_http2() as address, ExitStack() as stack:
         idle, unknown, healthy, known = opened(stack, address, 4)
         assert stranger(unknown) == "16"
@@ -75,7 +75,7 @@ def test_a_connection_of_a_stranger_is_closed_in_time(monkeypatch: pytest.Monkey
 
 def test_a_peer_that_never_speaks_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a preface there is no connection to speak of."""
-    monkeypatch.setattr(transport_limits, "HANDSHAKE", 0.5)
+    monkeypatch.setattr(transport_limits, "HANDSHAKE_TIMEOUT", 0.5)
     with running_http2() as address, Wire(address, preface=PREFACE[:5]) as wire:
         assert wire.first(DATA) is None
 
@@ -84,7 +84,7 @@ def test_a_handshake_of_tls_that_does_not_go_on_is_given_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Half-open connections end in time, and fill no log; others are served in that time."""
-    monkeypatch.setattr(transport_limits, "HANDSHAKE", 0.5)
+    monkeypatch.setattr(transport_limits, "HANDSHAKE_TIMEOUT", 0.5)
     authority = trustme.CA()
     pair = authority.issue_cert("127.0.0.1")
     files = TlsFiles(
@@ -139,7 +139,7 @@ def test_health_is_answered_when_all_connections_are_taken() -> None:
 
 def test_strangers_of_one_address_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beyond the bound are closed soon; callers with a good token are not counted by address."""
-    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
+    monkeypatch.setattr(transport_limits, "MAX_UNAUTHENTICATED_PER_HOST", 3)
     with running_http2() as address, ExitStack() as stack:
         for wire in opened(stack, address, 3):
             assert ask(wire) == "0"
@@ -151,8 +151,8 @@ def test_strangers_of_one_address_are_few(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_many_callers_of_one_address_may_connect_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """As those behind a gateway do when ipgate was started again: each has time for its first call."""
-    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
-    monkeypatch.setattr(transport_limits, "STRANGER_HASTE", 60)
+    monkeypatch.setattr(transport_limits, "MAX_UNAUTHENTICATED_PER_HOST", 3)
+    monkeypatch.setattr(transport_limits, "CROWDED_TIMEOUT", 60)
     with running_http2() as address, ExitStack() as stack:
         wires = opened(stack, address, 50)
         assert [ask(wire) for wire in wires] == ["0"] * 50
@@ -162,8 +162,8 @@ def test_a_flood_of_one_address_takes_no_places_from_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When there are too many connections, its own oldest ones make room."""
-    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 3)
-    monkeypatch.setattr(transport_limits, "STRANGER_HASTE", 60)
+    monkeypatch.setattr(transport_limits, "MAX_UNAUTHENTICATED_PER_HOST", 3)
+    monkeypatch.setattr(transport_limits, "CROWDED_TIMEOUT", 60)
     with running_http2(max_connections=8) as address, ExitStack() as stack:
         other = stack.enter_context(Wire(address, source="127.0.0.2"))
         other.settings()
@@ -175,7 +175,7 @@ def test_a_flood_of_one_address_takes_no_places_from_others(
 
 def test_thousands_of_idle_connections_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as there may be, and more: the next caller is served."""
-    monkeypatch.setattr(transport_limits, "STRANGERS_OF_A_HOST", 10_000)
+    monkeypatch.setattr(transport_limits, "MAX_UNAUTHENTICATED_PER_HOST", 10_000)
     with running_http2(max_connections=300) as address, ExitStack() as stack:
         opened(stack, address, 1000)
         for _ in range(20):
@@ -185,7 +185,7 @@ def test_thousands_of_idle_connections_lock_nobody_out(monkeypatch: pytest.Monke
 
 def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is old it gets GOAWAY, and its calls end a while later; so does one without calls."""
-    for bound, name in ((1.5, "AGE"), (1.5, "IDLE")):
+    for bound, name in ((1.5, "MAX_AGE"), (1.5, "IDLE_TIMEOUT")):
         with monkeypatch.context() as patched:
             patched.setattr(transport_limits, name, bound)
             with running_http2() as address, Wire(address) as wire:
@@ -197,8 +197,8 @@ def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_peer_that_answers_no_ping_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is gone without a word; one that answers stays."""
-    monkeypatch.setattr(transport_limits, "PING_AFTER", 0.5)
-    monkeypatch.setattr(transport_limits, "PING_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport_limits, "KEEPALIVE_TIME", 0.5)
+    monkeypatch.setattr(transport_limits, "KEEPALIVE_TIMEOUT", 0.5)
     with running_http2() as address, Wire(address) as wire:
         wire.settings()
         assert ask(wire) == "0"

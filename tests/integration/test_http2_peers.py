@@ -94,8 +94,8 @@ def test_a_resumed_session_does_not_outlive_its_authority() -> None:
 
 def test_a_stranger_that_reads_nothing_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even a GOAWAY gets through to it, and its connection is closed all the same."""
-    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
-    monkeypatch.setattr(transport_limits, "STRANGER_GRACE", 0.5)
+    monkeypatch.setattr(transport_limits, "AUTHENTICATION_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport_limits, "AUTHENTICATION_GRACE", 0.5)
     with running_http2() as address, Wire(address, timeout=1) as wire:
         wire.settings()
         with suppress(OSError):
@@ -180,7 +180,7 @@ def test_a_watch_has_a_deadline_and_takes_no_room(server: Server) -> None:
 
 def test_a_spare_connection_is_left_for_a_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is drained in time, even if health is asked over it, since its calls fail."""
-    monkeypatch.setattr(transport_limits, "STRANGER", 0.5)
+    monkeypatch.setattr(transport_limits, "AUTHENTICATION_TIMEOUT", 0.5)
     with running_http2(max_connections=1) as address, Wire(address) as first:
         first.settings()
         assert ask(first, 1) == "0"

@@ -262,7 +262,7 @@ def test_the_three_printed_commands_work(tmp_path: Path) -> None:
         process.stdout.close()
 
 
-def refusal(*options: str, **variables: str) -> str:
+def rejection(*options: str, **variables: str) -> str:
     """What `ipgate serve` says when it does not start."""
     done = subprocess.run(
         [IPGATE, "serve", *options],
@@ -297,7 +297,7 @@ def test_a_setting_that_does_not_work_is_refused_in_one_line(
     tmp_path: Path, options: list[str], message: str
 ) -> None:
     """The message names the setting and the remedy, and never a password."""
-    said = refusal("--data-dir", str(tmp_path), *options)
+    said = rejection("--data-dir", str(tmp_path), *options)
     assert message in said
     assert "hush" not in said
 
@@ -319,17 +319,17 @@ def free() -> int:
 
 def test_a_short_root_token_is_refused(tmp_path: Path) -> None:
     """Fewer than 32 characters are no secret, and are not shown."""
-    said = refusal("--data-dir", str(tmp_path), IPGATE_ROOT_TOKEN="short-one")
+    said = rejection("--data-dir", str(tmp_path), IPGATE_ROOT_TOKEN="short-one")
     assert "32 to 1,024 characters" in said
     assert "short-one" not in said
 
 
 def test_a_port_or_data_directory_in_use_is_refused(server: Server, tmp_path: Path) -> None:
     """Two servers never share a port or a store directory by accident."""
-    said = refusal("--listen", server.address, "--data-dir", str(tmp_path))
+    said = rejection("--listen", server.address, "--data-dir", str(tmp_path))
     assert "Address already in use" in said
     with serving(tmp_path / "d"):
-        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "d"))
+        said = rejection("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "d"))
         assert "another ipgate uses" in said
 
 
@@ -338,7 +338,7 @@ def test_a_store_that_may_evict_keys_is_refused(tmp_path: Path) -> None:
     store = StoreServer(tmp_path / "s", "--maxmemory-policy", "allkeys-lru").start()
     try:
         options = ["--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", store.url]
-        said = refusal(*options)
+        said = rejection(*options)
         assert "maxmemory-policy allkeys-lru" in said
         assert "--allow-eviction" in said
         with serving(tmp_path / "d", "--redis-url", store.url, "--allow-eviction") as server:
@@ -358,7 +358,7 @@ def test_a_store_with_user_and_password_over_tcp(tmp_path: Path, free_port: int)
             server.client().workspace()
             assert "right-word" not in server.log.read_text()
         bad = f"redis://gate:wrong-word@127.0.0.1:{free_port}"
-        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", bad)
+        said = rejection("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", bad)
         assert "rejects the user or password" in said
         assert "wrong-word" not in said
     finally:
@@ -385,7 +385,7 @@ def test_a_store_over_tls(tmp_path: Path, free_port: int) -> None:
             tmp_path / "d", "--redis-url", f"{url}?ssl_ca_certs={tmp_path}/ca.pem"
         ) as server:
             server.client().workspace()
-        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", url)
+        said = rejection("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), "--redis-url", url)
         assert "is not trusted" in said
     finally:
         store.stop()

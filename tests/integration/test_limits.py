@@ -230,7 +230,7 @@ def test_a_health_check_that_never_comes_is_given_up(server: Server) -> None:
         wire.call(1, f"/{health.SERVICE}/Check", token=None)
         began = time.monotonic()
         assert wire.status(1) == "14"
-        assert time.monotonic() - began >= health.LONGEST_READ - 0.1
+        assert time.monotonic() - began >= health.READ_TIMEOUT - 0.1
 
 
 def test_damaged_requests_to_health_and_reflection_are_refused(server: Server) -> None:

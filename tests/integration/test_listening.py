@@ -33,7 +33,7 @@ def test_a_unix_socket_is_for_user_and_group_and_goes_with_the_server(
     assert not path.exists()
 
 
-def refusal(*options: str) -> str:
+def rejection(*options: str) -> str:
     done = subprocess.run(
         [str(IPGATE), "serve", *options], capture_output=True, text=True, check=False, timeout=60
     )
@@ -56,11 +56,11 @@ def test_a_unix_socket_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
             ("none/x", "No such file or directory; choose another"),
             ("x" * 200, "AF_UNIX path too long; choose another"),
         ):
-            assert reason in refusal("--listen", f"unix:{tmp_path}/{name}", *directory)
+            assert reason in rejection("--listen", f"unix:{tmp_path}/{name}", *directory)
         assert (tmp_path / "taken").is_socket()
     assert (tmp_path / "file").read_text() == "kept"
     several = ("--listen", f"unix:{tmp_path}/s", "--workers", "2")
-    said = refusal(*several, "--engine", "grpcio", "--data-dir", str(tmp_path / "d"))
+    said = rejection(*several, "--engine", "grpcio", "--data-dir", str(tmp_path / "d"))
     assert "give --workers 1, or --engine http2" in said
     for fix in (("--workers", "1", "--engine", "grpcio"), ("--workers", "2", "--engine", "http2")):
         with serving(tmp_path / "d", "--listen", f"unix:{tmp_path}/s", *fix):

@@ -19,7 +19,7 @@ from ipgate.domain.errors import FailedPrecondition
 from ipgate.domain.resources import ROOT, Caller
 from ipgate.domain.writing import MAINTENANCE
 from ipgate.engines import grpcio, http2, reflection
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.settings import Settings
 from ipgate.store import lists
 from ipgate.store.connection import connect
@@ -97,11 +97,11 @@ class Anybody:
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])
 def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch, build: Any) -> None:
     """A stream that was open too long is ended, and another one is served."""
-    monkeypatch.setattr(reflection, "LONGEST_STREAM", 0.2)
+    monkeypatch.setattr(reflection, "STREAM_TIMEOUT", 0.2)
     request = reflection_pb2.ServerReflectionRequest(list_services="*")
 
     async def run() -> None:
-        engine = build(Settings(listen="127.0.0.1:0"), Place(), {}, Anybody())
+        engine = build(Settings(listen="127.0.0.1:0"), ListenAddress(), {}, Anybody())
         await engine.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
             for stub in (StubOf1Alpha(channel), StubOf1(channel)):

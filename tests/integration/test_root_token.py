@@ -22,7 +22,7 @@ from tests.harness.groups import freeze, thaw
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_lifecycle import refusal
+from tests.integration.test_lifecycle import rejection
 
 SHARED = {"IPGATE_ROOT_TOKEN": ""}
 
@@ -132,7 +132,7 @@ def test_the_embedded_stores_root_token_is_reset_in_its_file(tmp_path: Path) -> 
 
 def test_both_ways_to_give_a_token_are_too_many(tmp_path: Path) -> None:
     """The error names both, and no token."""
-    said = refusal(
+    said = rejection(
         *("--data-dir", str(tmp_path)), IPGATE_ROOT_TOKEN="x" * 40, IPGATE_ROOT_TOKEN_FILE="/f"
     )
     assert "IPGATE_ROOT_TOKEN and IPGATE_ROOT_TOKEN_FILE are both set" in said
@@ -151,7 +151,7 @@ def test_what_others_may_write_is_not_taken(tmp_path: Path) -> None:
         if path.name == "root-token":
             path.write_text("t" * 40)
         path.chmod(mode)
-        said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), **SHARED)
+        said = rejection("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), **SHARED)
         assert f"run: {command} {path}" in said
         subprocess.run([*command.split(), path], check=True)
         check_private(path)
@@ -175,7 +175,7 @@ def test_a_symbolic_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     """It is neither followed nor replaced."""
     link = tmp_path / "root-token"
     link.symlink_to(tmp_path / "nothing")
-    said = refusal("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), **SHARED)
+    said = rejection("--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), **SHARED)
     assert "is a symbolic link to nothing" in said
     assert link.is_symlink()
 

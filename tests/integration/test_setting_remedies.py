@@ -35,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield directory
 
 
-def refusal(directory: Path, *options: str, **variables: str) -> str:
+def rejection(directory: Path, *options: str, **variables: str) -> str:
     done = subprocess.run(
         [IPGATE, "serve", "--data-dir", str(directory), "--listen", "127.0.0.1:0", *options],
         capture_output=True,
@@ -88,7 +88,7 @@ def test_the_remedy_for_a_wrong_setting_works(
     def filled(options: tuple[str, ...]) -> list[str]:
         return [names.get(option, option.replace("F/", f"{files}/")) for option in options]
 
-    assert remedy in refusal(tmp_path / "d", *filled(wrong))
+    assert remedy in rejection(tmp_path / "d", *filled(wrong))
     if "0.0.0.0:0" in wrong:
         right = (*wrong, *right)
     with serving(tmp_path / "d", *filled(right)):
@@ -98,7 +98,7 @@ def test_the_remedy_for_a_wrong_setting_works(
 def test_the_remedy_for_a_path_that_is_too_long_works(tmp_path: Path) -> None:
     """A socket's path has a limit; a shorter data directory keeps it."""
     long = tmp_path / ("d" * 100)
-    assert "choose a shorter --data-dir" in refusal(long)
+    assert "choose a shorter --data-dir" in rejection(long)
     with serving(tmp_path / "d"):
         pass
 
@@ -106,7 +106,7 @@ def test_the_remedy_for_a_path_that_is_too_long_works(tmp_path: Path) -> None:
 def test_the_remedies_for_a_data_directory_in_use_work(tmp_path: Path) -> None:
     """Another directory serves beside, and the same one once the other server has stopped."""
     with serving(tmp_path / "d"):
-        assert "stop it, or choose a --data-dir" in refusal(tmp_path / "d")
+        assert "stop it, or choose a --data-dir" in rejection(tmp_path / "d")
         with serving(tmp_path / "other"):
             pass
     with serving(tmp_path / "d"):
@@ -117,10 +117,10 @@ def test_the_remedies_for_a_missing_token_file_work(tmp_path: Path) -> None:
     """A token in the file serves, and so does the server without the file."""
     file = tmp_path / "token"
     variables = {"IPGATE_ROOT_TOKEN": "", "IPGATE_ROOT_TOKEN_FILE": str(file)}
-    said = refusal(tmp_path / "d", **variables)
+    said = rejection(tmp_path / "d", **variables)
     assert "write a token into it, or do without it (IPGATE_ROOT_TOKEN_FILE)" in said
     file.touch(mode=0o600)
-    assert "32 to 1,024 characters" in refusal(tmp_path / "d", **variables)
+    assert "32 to 1,024 characters" in rejection(tmp_path / "d", **variables)
     file.write_text("t" * 32)
     with serving(tmp_path / "d", **variables):
         pass
@@ -132,7 +132,7 @@ def test_a_port_in_use_is_refused_until_another_is_chosen(tmp_path: Path, free_p
     """Another program holds the port."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         taken = f"127.0.0.1:{holder.getsockname()[1]}"
-        assert "choose another" in refusal(tmp_path / "d", "--listen", taken)
+        assert "choose another" in rejection(tmp_path / "d", "--listen", taken)
         with serving(tmp_path / "d", "--listen", f"127.0.0.1:{free_port}"):
             pass
 
@@ -143,9 +143,9 @@ def test_a_password_in_two_places_is_refused_until_one_is_left(tmp_path: Path, f
     (tmp_path / "password").chmod(0o600)
     file = ("--redis-password-file", str(tmp_path / "password"))
     encoded = f"unix://gate:{quote(PASSWORD, safe='')}@{files}/s/s.sock"
-    said = refusal(tmp_path / "d", "--redis-url", encoded, *file)
+    said = rejection(tmp_path / "d", "--redis-url", encoded, *file)
     assert "give one of them" in said
-    assert "needs --redis-url" in refusal(tmp_path / "d", *file)
+    assert "needs --redis-url" in rejection(tmp_path / "d", *file)
     with serving(tmp_path / "d", "--redis-url", encoded):
         pass
     with serving(tmp_path / "d", "--redis-url", f"unix://gate@{files}/s/s.sock", *file):
@@ -157,7 +157,7 @@ def test_a_cluster_is_refused_until_its_url_says_so(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "c").start()
     try:
         hosts = [f"127.0.0.1:{node.port}" for node in cluster.nodes]
-        said = refusal(tmp_path / "d", "--redis-url", f"redis://{hosts[0]}")
+        said = rejection(tmp_path / "d", "--redis-url", f"redis://{hosts[0]}")
         assert "use redis+cluster://HOST,HOST instead of redis://HOST" in said
         with serving(tmp_path / "d", "--redis-url", f"redis+cluster://{','.join(hosts)}"):
             pass

@@ -22,7 +22,7 @@ from tests.harness.in_process import running_worker
 from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_lifecycle import refusal
+from tests.integration.test_lifecycle import rejection
 from tests.integration.test_store_states import starting
 
 
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[StoreServer]:
     running.stop()
 
 
-STRANGER = Caller("t", Role.AUTHORIZER, "elsewhere")
+FOREIGN_CALLER = Caller("t", Role.AUTHORIZER, "elsewhere")
 
 
 def works(client: Client) -> bool:
@@ -120,7 +120,7 @@ def test_an_option_that_no_connection_has_is_an_error(url: str, tmp_path: Path) 
     with pytest.raises(UnusableStore, match="options that redis-py has"):
         connect(url, connections=1)
     if url.startswith("redis://"):
-        assert "not valid" in refusal("--data-dir", str(tmp_path), "--redis-url", url)
+        assert "not valid" in rejection("--data-dir", str(tmp_path), "--redis-url", url)
 
 
 def test_a_policy_that_evicts_nothing_of_ipgates_is_fine(
@@ -215,7 +215,7 @@ def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreSer
             for secret in ("unknown", "foreign"):
                 before = commands(store)
                 digest = hashlib.sha256(secret.encode()).digest()
-                await p.authorizer.resolve(STRANGER, Question(digest, 0))
+                await p.authorizer.resolve(FOREIGN_CALLER, Question(digest, 0))
                 after = commands(store)
                 costs.append(
                     {name: after[name] - before.get(name, 0) for name in ("get", "evalsha")}

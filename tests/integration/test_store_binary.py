@@ -11,7 +11,7 @@ from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.store_binary import Version, find_store_binary
 
 from tests.harness.servers import IPGATE, serving
-from tests.integration.test_setting_remedies import refusal
+from tests.integration.test_setting_remedies import rejection
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_store_that_cannot_read_the_data_leaves_them_alone(
         client = server.client()
         workspace = client.workspace()
         client.key(workspace, "k")
-    said = refusal(tmp_path, "--store-binary", redis_server)
+    said = rejection(tmp_path, "--store-binary", redis_server)
     assert "was written by valkey 9" in said
     assert "give --store-binary with valkey 9" in said
     valkey = asyncio.run(find_store_binary("")).path
@@ -54,7 +54,7 @@ def test_a_store_that_cannot_read_the_data_leaves_them_alone(
 )
 def test_a_program_that_is_no_store_is_rejected(tmp_path: Path, program: str, reason: str) -> None:
     """With one line that names it."""
-    assert reason in refusal(tmp_path, "--store-binary", program)
+    assert reason in rejection(tmp_path, "--store-binary", program)
 
 
 def test_without_the_package_a_server_on_the_path_is_used(

@@ -9,7 +9,7 @@ from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.servers import serving
 from tests.harness.stores import StoreServer
-from tests.integration.test_lifecycle import refusal
+from tests.integration.test_lifecycle import rejection
 
 GUIDE = Path(__file__).parents[2] / "docs" / "security.md"
 
@@ -62,7 +62,7 @@ def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) 
             assert "permission" not in server.log.read_text().lower()
         with store.client() as root:
             root.execute_command("ACL SETUSER", "ipgate", "-exists")
-        assert "the store refuses what ipgate needs" in refusal("--redis-url", url)
+        assert "the store rejects what ipgate needs" in rejection("--redis-url", url)
         with redis.Redis.from_url(url) as user:
             for command in (("GET", "other"), ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*")):
                 with pytest.raises(redis.exceptions.NoPermissionError):

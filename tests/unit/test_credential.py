@@ -26,11 +26,11 @@ def test_a_minted_secret_is_known_by_its_digest(random: bytes) -> None:
 
 @given(RANDOM, st.integers(4, 54), st.sampled_from("0aZ-"))
 def test_a_mistyped_secret_is_unknown_without_a_look_up(
-    random: bytes, place: int, other: str
+    random: bytes, listen_address: int, other: str
 ) -> None:
     """Changing one character of a minted secret makes it no secret at all."""
     secret = mint(API_KEY_PREFIX, random)
-    mistyped = secret[:place] + other + secret[place + 1 :]
+    mistyped = secret[:listen_address] + other + secret[listen_address + 1 :]
     assert mistyped == secret or has_bad_checksum(mistyped)
     assert has_bad_checksum(secret[:-1])
     assert has_bad_checksum(secret + "0")

@@ -15,11 +15,11 @@ def test_a_revision_survives_its_token(shard: int, epoch: int, number: int) -> N
 
 
 @given(st.integers(0, 40), st.sampled_from("AZaz09-_"))
-def test_a_tampered_token_is_refused(place: int, other: str) -> None:
+def test_a_tampered_token_is_refused(listen_address: int, other: str) -> None:
     """Changing a character of a token makes it invalid."""
     token = Revision(3, "0123456789abcdef", 42, "fedcba9876543210").token()
-    place %= len(token)
-    tampered = token[:place] + other + token[place + 1 :]
+    listen_address %= len(token)
+    tampered = token[:listen_address] + other + token[listen_address + 1 :]
     if tampered != token:
         with pytest.raises(InvalidArgument):
             parse_revision("r", tampered)

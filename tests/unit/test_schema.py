@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ipgate.domain.resources import MAX_TIME, MIN_TIME, Role
 from ipgate.store.codecs import Flag, Identifier, Instant, Number, Pattern, StoredRole
 from ipgate.store.key_names import KINDS
-from ipgate.store.schema import SCHEMAS, STAMPS, Schema
+from ipgate.store.schema import META_FIELDS, SCHEMAS, Schema
 
 DOCS = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 
@@ -32,7 +32,7 @@ def test_attributes_come_back_as_they_were_stored(schema: Schema, data: st.DataO
         if field.attribute
     }
     stored = schema.encode(attributes)
-    kept = {field.name: "1" for field in STAMPS if field.name != "etag"} | {"etag": "0" * 16}
+    kept = {field.name: "1" for field in META_FIELDS if field.name != "etag"} | {"etag": "0" * 16}
     derived = {
         field.name: "f" * 64 if field.name == "digest" else "x"
         for field in schema.fields
@@ -83,5 +83,5 @@ def test_the_documentation_names_every_kind_of_key_and_every_field() -> None:
         if kind in SCHEMAS:
             missing = [field.name for field in SCHEMAS[kind].fields if f"`{field.name}`" not in row]
             assert not missing, f"the row of {name} lacks {missing}"
-    for field in STAMPS:
+    for field in META_FIELDS:
         assert f"`{field.name}`" in page

@@ -16,7 +16,10 @@ from ipgate_client.tls import Tls
 
 
 class AsyncClient:
-    """Calls a server over one channel, within one event loop. The methods are those of `Client`."""
+    """Calls a server over one channel, within one event loop.
+
+    The methods are those of `Client`.
+    """
 
     def __init__(
         self, server: str, token: str, *, tls: Tls | None = None, timeout: float = DEFAULT_TIMEOUT
@@ -38,16 +41,25 @@ class AsyncClient:
         await self._channel.close()
 
     async def authorize(self, request: AuthorizeRequest) -> AuthorizeResponse:
-        """Ask whether an API key may be used from an address. Raises CallFailed."""
+        """Ask whether an API key may be used from an address.
+
+        Raises: CallFailed.
+        """
         answer: AuthorizeResponse = await self._call(self._authorize.Authorize, request)
         return answer
 
     async def admin(self, method: str, request: Message) -> Any:
-        """Call a method of AdminService by its name, and return its response. Raises CallFailed."""
+        """Call a method of AdminService by its name, and return its response.
+
+        Raises: CallFailed.
+        """
         return await self._call(getattr(self._admin, method), request)
 
     async def pages(self, method: str, request: Any, field: str) -> AsyncIterator[Any]:
-        """Yield the resources in `field` of all pages of a listing. Raises CallFailed."""
+        """Yield the resources in `field` of all pages of a listing.
+
+        Raises: CallFailed.
+        """
         request.page_size = PAGE_SIZE
         while True:
             answer = await self.admin(method, request)

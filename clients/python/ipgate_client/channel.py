@@ -10,14 +10,20 @@ _OPTIONS = (("grpc.max_receive_message_length", 64 << 20),)
 
 
 def open_channel(server: str, tls: Tls | None = None) -> grpc.Channel:
-    """Return a channel for threads, which connects with its first call. Raises ConfigError."""
+    """Return a channel for threads, which connects with its first call.
+
+    Raises: ConfigError.
+    """
     if tls is None:
         return grpc.insecure_channel(server, _OPTIONS)
     return grpc.secure_channel(server, tls.credentials(), _OPTIONS)
 
 
 def open_async_channel(server: str, tls: Tls | None = None) -> grpc.aio.Channel:
-    """Return a channel for asyncio, which connects with its first call. Raises ConfigError."""
+    """Return a channel for asyncio, which connects with its first call.
+
+    Raises: ConfigError.
+    """
     if tls is None:
         return grpc.aio.insecure_channel(server, _OPTIONS)
     return grpc.aio.secure_channel(server, tls.credentials(), _OPTIONS)

@@ -21,7 +21,9 @@ PAGE_SIZE = 1000
 
 
 class Client:
-    """Calls a server over one channel, from any thread. Use it as a context manager, or close it.
+    """Calls a server over one channel, from any thread.
+
+    Use it as a context manager, or close it.
 
     `server` is HOST:PORT or `unix:PATH`. Without `tls` the channel is plaintext. `timeout` is in seconds.
     Raises ConfigError for a token that cannot be sent, and for unusable files of TLS.
@@ -47,16 +49,25 @@ class Client:
         self._channel.close()
 
     def authorize(self, request: AuthorizeRequest) -> AuthorizeResponse:
-        """Ask whether an API key may be used from an address. Raises CallFailed."""
+        """Ask whether an API key may be used from an address.
+
+        Raises: CallFailed.
+        """
         answer: AuthorizeResponse = self._call(self._authorize.Authorize, request)
         return answer
 
     def admin(self, method: str, request: Message) -> Any:
-        """Call a method of AdminService by its name, and return its response. Raises CallFailed."""
+        """Call a method of AdminService by its name, and return its response.
+
+        Raises: CallFailed.
+        """
         return self._call(getattr(self._admin, method), request)
 
     def pages(self, method: str, request: Any, field: str) -> Iterator[Any]:
-        """Yield the resources in `field` of all pages of a listing. Raises CallFailed."""
+        """Yield the resources in `field` of all pages of a listing.
+
+        Raises: CallFailed.
+        """
         request.page_size = PAGE_SIZE
         while True:
             answer = self.admin(method, request)
@@ -73,5 +84,8 @@ class Client:
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a call by a token. Raises ConfigError."""
+    """Return the metadata of a call by a token.
+
+    Raises: ConfigError.
+    """
     return (("authorization", f"Bearer {check_token(token, 'token', 'token')}"),)

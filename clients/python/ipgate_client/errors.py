@@ -12,7 +12,10 @@ _DETAILS = "grpc-status-details-bin"
 
 
 class ConfigError(ValueError):
-    """A token, or a file of TLS, that cannot be used. `argument` is the parameter of the client."""
+    """A token, or a file of TLS, that cannot be used.
+
+    `argument` is the parameter of the client.
+    """
 
     def __init__(self, argument: str, message: str) -> None:
         self.argument = argument
@@ -28,7 +31,9 @@ class Violation:
 
 
 class CallFailed(Exception):
-    """A call that failed. A caller of `Authorize` must treat it as a denial.
+    """A call that failed.
+
+    A caller of `Authorize` must treat it as a denial.
 
     `reason` is stable, and listed in ipgate's documentation of errors; it is "" where the failure is not
     ipgate's own, such as a lost connection. `retry_after` is in seconds, 0 where no retry is advised.

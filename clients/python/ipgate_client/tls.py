@@ -27,7 +27,10 @@ class Tls:
             raise ConfigError("tls_cert", text)
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files. Raises ConfigError for unusable ones, of which gRPC says nothing helpful."""
+        """Read the files.
+
+        Raises: ConfigError for unusable ones, of which gRPC says nothing helpful.
+        """
         self._check()
         pair = [Path(path).read_bytes() for path in (self.key, self.cert) if path]
         return grpc.ssl_channel_credentials(Path(self.ca).read_bytes(), *pair)

@@ -8,7 +8,10 @@ _MAX_BYTES = 4096
 
 
 def read_token(path: Path | str) -> str:
-    """Return the access token in a file. Raises ConfigError."""
+    """Return the access token in a file.
+
+    Raises: ConfigError.
+    """
     try:
         with Path(path).open("rb") as source:
             token = source.read(_MAX_BYTES).decode().strip()
@@ -19,7 +22,10 @@ def read_token(path: Path | str) -> str:
 
 
 def check_token(token: str, argument: str, source: str) -> str:
-    """Return a token that can be sent. Raises ConfigError, which names `source` and never the token."""
+    """Return a token that can be sent.
+
+    Raises: ConfigError, which names `source` and never the token.
+    """
     if not token or not token.isascii() or not token.isprintable():
         text = f"{source} holds no access token: a token is printable ASCII"
         raise ConfigError(argument, text)

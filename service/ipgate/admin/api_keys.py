@@ -28,8 +28,10 @@ class ApiKeys:
     async def create(
         self, key: ApiKey, credential_sha256: str, options: WriteOptions
     ) -> tuple[WriteResult[ApiKey], str]:
-        """The key and its minted credential, which is "" where a digest was registered. An id of
-        "" is minted."""
+        """Return the key and its minted credential, which is "" where a digest was registered.
+
+        An id of "" is minted.
+        """
         violations: list[Violation] = []
         chosen = new_id("key", "api_key_id", key.id, violations)
         violations += API_KEY.check_texts("api_key", API_KEY.attributes(key))
@@ -55,7 +57,7 @@ class ApiKeys:
     async def update(
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """Changes attributes of a key."""
+        """Change attributes of a key."""
         raise_if_invalid(API_KEY.check_texts("api_key", changes))
         stored = await self.store.update(workspace, key, changes, options)
         if options.validate_only:
@@ -65,7 +67,7 @@ class ApiKeys:
     async def set_lists(
         self, workspace: str, key: str, lists: Sequence[str], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """Replaces the links of a key by the ids `lists`, which may be none."""
+        """Replace the links of a key by the ids `lists`, which may be none."""
         limit = self.quotas.lists_per_key
         if len(lists) > limit:
             raise LimitExceeded(

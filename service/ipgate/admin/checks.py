@@ -14,7 +14,10 @@ BROAD = 1 << 24
 
 
 def new_id(kind: str, field: str, chosen: str, violations: list[Violation]) -> str:
-    """The chosen id, or a minted one. Adds to `violations` if it is not an id."""
+    """Return the chosen id, or a minted one.
+
+    Adds to `violations` if it is not an id.
+    """
     if not chosen:
         return f"{kind}-{secrets.token_hex(6)}"
     violations += id_violations(field, chosen)
@@ -22,13 +25,16 @@ def new_id(kind: str, field: str, chosen: str, violations: list[Violation]) -> s
 
 
 def raise_if_invalid(violations: Sequence[Violation]) -> None:
-    """Raises InvalidArgument if there are any violations."""
+    """Raise InvalidArgument if there are any violations."""
     if violations:
         raise InvalidArgument(violations, unlisted=getattr(violations, "unlisted", 0))
 
 
 async def parse_ranges(field: str, texts: Sequence[str], violations: Violations) -> list[int]:
-    """The ranges, packed, in order, without duplicates. Adds to `violations` for each bad one."""
+    """Return the ranges, packed, in order, without duplicates.
+
+    Adds to `violations` for each bad one.
+    """
     if not texts:
         violations.append(
             Violation(field, "is required; give at least one IPv4 address or CIDR range")
@@ -54,7 +60,10 @@ def _parsed(field: str, texts: Sequence[str], violations: Violations) -> Steps[s
 
 
 async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool) -> int:
-    """How many addresses sorted ranges cover. Raises InvalidArgument if they are too many."""
+    """Return how many addresses sorted ranges cover.
+
+    Raises: InvalidArgument if they are too many.
+    """
     span = await cooperative.run(coverage(ordered))
     if span > BROAD and not allow_broad:
         text = (

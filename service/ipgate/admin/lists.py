@@ -14,7 +14,7 @@ from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
 from ipgate.domain.text_validation import unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
-from ipgate.store.lists import ExactSpan, ListStore, NewRanges
+from ipgate.store.lists import ExactCoverage, ListStore, NewRanges
 from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.script_errors import CoverageUnknown, ListChanged
@@ -31,7 +31,10 @@ class Lists:
     quotas: Quotas
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
-        """Creates a list; an id of "" is minted. The answer has no ranges."""
+        """Create a list; an id of "" is minted.
+
+        The answer has no ranges.
+        """
         violations = Violations()
         chosen = new_id("list", "allow_list_id", allow_list.id, violations)
         allow_list = replace(allow_list, description=unix_lines(allow_list.description))
@@ -45,11 +48,11 @@ class Lists:
         )
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
-        """The list with its ranges, as of one point in time."""
+        """Return the list with its ranges, as of one point in time."""
         for _ in range(_ATTEMPTS):
             stored = await self.store.get(workspace, allow_list)
             _, facts = await self.reader.allow_list(workspace, allow_list)
-            if facts is not None and facts.etag == stored.stamps.etag:
+            if facts is not None and facts.etag == stored.meta.etag:
                 ordered = await cooperative.run(in_order(facts.ranges))
                 return replace(stored, ranges=tuple(await _formatted(ordered)))
         raise Conflict(f"{stored.display_name!r} changes faster than it can be read; try again")
@@ -57,7 +60,7 @@ class Lists:
     async def update(
         self, workspace: str, allow_list: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[AllowList]:
-        """Changes attributes of a list, its `ranges` among them."""
+        """Change attributes of a list, its `ranges` among them."""
         fields = {name: value for name, value in changes.items() if name != "ranges"}
         if "description" in fields:
             fields["description"] = unix_lines(fields["description"])
@@ -77,8 +80,11 @@ class Lists:
     async def add_ranges(
         self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
     ) -> WriteResult[AllowList]:
-        """The store keeps an upper bound of the list's coverage, which settles nearly all cases;
-        where it does not, the coverage is computed from the ranges that the list has now."""
+        """Add ranges to a list.
+
+        The store keeps an upper bound of the list's coverage, which settles nearly all cases. Otherwise the
+        coverage is computed from the ranges that the list has now.
+        """
         packed = await self._parse(ranges)
         texts = await _formatted(packed)
         exact = None
@@ -99,7 +105,7 @@ class Lists:
                     raise NotFound(list_name(workspace, allow_list)) from None
                 together = await cooperative.run(in_order(facts.ranges + packed))
                 span = await check_breadth("ranges", together, allow_broad=options.allow_broad)
-                exact = ExactSpan(span, facts.etag)
+                exact = ExactCoverage(span, facts.etag)
         raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
 
     async def remove_ranges(
@@ -121,7 +127,7 @@ class Lists:
         *,
         link: bool,
     ) -> WriteResult[AllowList]:
-        """Links or unlinks keys by their ids."""
+        """Link or unlink keys by their ids."""
         return await self.store.link(
             workspace,
             allow_list,

@@ -19,8 +19,10 @@ RESERVED_IDS = frozenset({"anonymous", "ipgate", "maintenance", "root", "system"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Errors: those of the store's methods, and InvalidArgument. A caller that is confined to a
-    workspace sees and mints only tokens of that workspace."""
+    """Errors: those of the store's methods, and InvalidArgument.
+
+    A caller that is confined to a workspace sees and mints only tokens of that workspace.
+    """
 
     store: TokenStore
     workspaces: WorkspaceStore
@@ -28,7 +30,10 @@ class Tokens:
     async def create(
         self, token: AccessToken, options: WriteOptions
     ) -> tuple[WriteResult[AccessToken], str]:
-        """The token and its secret, which is "" for `validate_only`. An id of "" is minted."""
+        """Return the token and its secret, which is "" for `validate_only`.
+
+        An id of "" is minted.
+        """
         caller = options.actor
         violations: list[Violation] = []
         chosen = new_id("token", "access_token_id", token.id, violations)
@@ -54,11 +59,13 @@ class Tokens:
         return created, secret
 
     async def _check_still_there(self, workspace: Workspace, token: str) -> None:
-        """Revokes a new token that must not outlive its workspace, nor work for a new one of the same
-        id. Raises NotFound, and Unavailable where the store does not say: nobody learns the secret then."""
+        """Revoke a new token that must not outlive its workspace, nor work for a new one of the same id.
+
+        Raises: NotFound, and Unavailable where the store does not say: nobody learns the secret then.
+        """
         try:
             present = await self.workspaces.get(workspace.id)
-            if present.stamps.create_time == workspace.stamps.create_time:
+            if present.meta.create_time == workspace.meta.create_time:
                 return
         except NotFound:
             pass
@@ -74,7 +81,7 @@ class Tokens:
     async def page(
         self, caller: Caller, workspace: str, after: str, size: int
     ) -> Page[AccessToken]:
-        """The tokens of a workspace, for root of all with ""."""
+        """Return the tokens of a workspace, for root of all with ""."""
         if caller.workspace and workspace not in ("", caller.workspace):
             raise NotFound(workspace_name(workspace))
         if workspace:
@@ -86,7 +93,10 @@ class Tokens:
 
 
 def check_role(role: Role | None) -> Role:
-    """The role of a new token. Raises InvalidArgument if none was given."""
+    """Return the role of a new token.
+
+    Raises: InvalidArgument if none was given.
+    """
     if role is None:
         raise InvalidArgument.of(
             "access_token.role",

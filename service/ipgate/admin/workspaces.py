@@ -24,7 +24,7 @@ class Workspaces:
     tokens: TokenStore
 
     async def create(self, workspace: Workspace, options: WriteOptions) -> WriteResult[Workspace]:
-        """Creates a workspace; an id of "" is minted."""
+        """Create a workspace; an id of "" is minted."""
         violations: list[Violation] = []
         chosen = new_id("ws", "workspace_id", workspace.id, violations)
         violations += WORKSPACE.check_texts("workspace", WORKSPACE.attributes(workspace))
@@ -41,7 +41,7 @@ class Workspaces:
         return await self.store.create(workspace, options)
 
     async def page(self, after: str, size: int, *, confined_to: str) -> Page[Workspace]:
-        """The workspaces, only `confined_to` unless that is ""."""
+        """Return the workspaces, only `confined_to` unless that is ""."""
         if not confined_to:
             return await self.store.page(after, size)
         visible = () if confined_to <= after else (await self.store.get(confined_to),)
@@ -50,7 +50,7 @@ class Workspaces:
     async def update(
         self, workspace: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[Workspace]:
-        """Changes attributes of a workspace, except its default allow list."""
+        """Change attributes of a workspace, except its default allow list."""
         raise_if_invalid(WORKSPACE.check_texts("workspace", changes))
         stored = await self.store.update(workspace, changes, options)
         return _as_changed(stored, options, changes)
@@ -83,7 +83,7 @@ class Workspaces:
         return deleted
 
     async def _revoke_tokens(self, workspace: str) -> None:
-        """Revokes what a creation that ran at the same time may have left behind."""
+        """Revoke what a creation that ran at the same time may have left behind."""
         while tokens := (await self.tokens.page(workspace, "", 100)).items:
             for token in tokens:
                 await self.tokens.revoke(token.id, MAINTENANCE, confined_to=workspace)
@@ -92,7 +92,7 @@ class Workspaces:
 def _as_changed(
     stored: WriteResult[Workspace], options: WriteOptions, changes: dict[str, Any]
 ) -> WriteResult[Workspace]:
-    """The answer to a change that was only validated has the changes, too."""
+    """Return the answer to a change that was only validated has the changes, too."""
     if options.validate_only:
         return replace(stored, resource=replace(stored.resource, **changes))
     return stored

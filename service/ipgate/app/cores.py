@@ -7,8 +7,11 @@ from pathlib import Path
 
 
 def usable(root: Path = Path("/")) -> tuple[int, str]:
-    """The smaller of the cores that the scheduler gives this process and its cgroup's CPU limit, rounded up;
-    and which of them it is, in words. `root`: of the file system that tells the limit."""
+    """Return how many cores this process may use, and what decided it, in words.
+
+    That is the smaller of its scheduler affinity and its cgroup's CPU limit, rounded up. `root`: where the file
+    systems of the kernel are mounted.
+    """
     cores = len(os.sched_getaffinity(0))
     limit = cgroup_limit(root)
     if limit is None or math.ceil(limit) >= cores:
@@ -17,7 +20,7 @@ def usable(root: Path = Path("/")) -> tuple[int, str]:
 
 
 def cgroup_limit(root: Path) -> float | None:
-    """The least CPU limit of this process's cgroup and those above it, in cores; None if there is none."""
+    """Return the lowest CPU limit of this process's cgroup and those above it, in cores, or None."""
     limits = []
     for line in _lines(root / "proc/self/cgroup"):
         _, _, rest = line.partition(":")
@@ -30,7 +33,10 @@ def cgroup_limit(root: Path) -> float | None:
 
 
 def _of_groups(mount: Path, group: str, read: Callable[[Path], float | None]) -> list[float]:
-    """The limits of a group and those above it. In a container the group itself is the mount."""
+    """Return the limits of a group and those above it.
+
+    In a container the group itself is the mount.
+    """
     path = mount / group.strip("/")
     groups = [path, *path.parents]
     inside = groups[: groups.index(mount) + 1] if mount in groups else [mount]

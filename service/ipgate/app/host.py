@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ipgate.engines.place import UNIX_UMASK, Place
-from ipgate.engines.transport_limits import most_connections
+from ipgate.engines.listen_address import UNIX_UMASK, ListenAddress
+from ipgate.engines.transport_limits import usable_connections
 from ipgate.settings import BadSetting, Settings
 
 _BACKLOG = 1024
@@ -18,25 +18,28 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def reserve_port(settings: Settings, workers: int) -> Iterator[Place]:
-    """The place of `--listen`, for all workers together and for nobody else. Raises BadSetting."""
+def reserve_port(settings: Settings, workers: int) -> Iterator[ListenAddress]:
+    """Reserve the address of `--listen` for the workers of this server.
+
+    Raises: BadSetting.
+    """
     try:
         if settings.unix_path:
-            with _unix_socket(settings, workers) as place:
-                yield place
+            with _unix_socket(settings, workers) as listen_address:
+                yield listen_address
         else:
             with _port_holder(settings) as holder:
-                yield Place(port=holder.getsockname()[1])
+                yield ListenAddress(port=holder.getsockname()[1])
     except _NotListening as error:
         raise BadSetting(f"--listen {settings.listen}: {error}; choose another") from error
 
 
 class _NotListening(Exception):
-    """Why a place cannot be had."""
+    """Why an address cannot be listened on."""
 
 
 def _port_holder(settings: Settings) -> socket.socket:
-    """A socket that holds the port without listening."""
+    """Return a socket that holds the port without listening."""
     try:
         family, *_, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
@@ -56,8 +59,11 @@ def _port_holder(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def _unix_socket(settings: Settings, workers: int) -> Iterator[Place]:
-    """A listening socket for user and group, which goes with the server. The grpcio engine binds its own."""
+def _unix_socket(settings: Settings, workers: int) -> Iterator[ListenAddress]:
+    """Bind a Unix socket that user and group may open, and remove it at the end.
+
+    The grpcio engine binds its own.
+    """
     path = settings.unix_path
     if settings.engine == "grpcio" and workers > 1:
         raise BadSetting(
@@ -67,7 +73,7 @@ def _unix_socket(settings: Settings, workers: int) -> Iterator[Place]:
     _make_room(path)
     listener = None if settings.engine == "grpcio" else _listening(path)
     try:
-        yield Place(path=path, descriptor=-1 if listener is None else listener.fileno())
+        yield ListenAddress(path=path, descriptor=-1 if listener is None else listener.fileno())
     finally:
         if listener is not None:
             listener.close()
@@ -90,7 +96,7 @@ def _listening(path: str) -> socket.socket:
 
 
 def _make_room(path: str) -> None:
-    """Removes the socket of a server that is gone."""
+    """Remove the socket of a server that is gone."""
     file = Path(path)
     if not file.exists():
         return
@@ -108,15 +114,15 @@ def _make_room(path: str) -> None:
 
 
 def raise_file_limit(max_connections: int) -> None:
-    """Permits as many open files as the system does, for the workers too, which inherit the limit."""
+    """Permit as many open files as the system does, for the workers too, which inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # no more than a part of the system permits
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fitting = most_connections(max_connections)
-    if fitting < max_connections:
+    usable = usable_connections(max_connections)
+    if usable < max_connections:
         log.warning(
             "the limit of open files leaves room for fewer connections "
             "max_connections=%d per_worker=%d; raise it (ulimit -Hn)",
             max_connections,
-            fitting,
+            usable,
         )

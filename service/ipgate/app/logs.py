@@ -32,12 +32,12 @@ def _printable(text: str) -> str:
     return readable(text)
 
 
-def _tells_something(record: logging.LogRecord) -> bool:
-    """False for what any stranger could fill the log with."""
+def _is_informative(record: logging.LogRecord) -> bool:
+    """Return whether a record is worth a line: anybody could fill the log with some of them."""
     return not (record.name == "grpc._cython.cygrpc" and str(record.msg).startswith(_NOISE))
 
 
-class _NotAgain(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets a warning pass once in INTERVAL seconds: an outage says the same at every call."""
 
     def __init__(self) -> None:
@@ -60,6 +60,6 @@ def set_up_logs(level: str) -> None:
     handler = logging.StreamHandler()
     form = f"%(asctime)s.%(msecs)03dZ %(levelname)s [{os.getpid()}] %(name)s: %(message)s"
     handler.setFormatter(_OneLine(form, datefmt="%Y-%m-%dT%H:%M:%S"))
-    handler.addFilter(_NotAgain())
-    handler.addFilter(_tells_something)
+    handler.addFilter(RateLimitFilter())
+    handler.addFilter(_is_informative)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

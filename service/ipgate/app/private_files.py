@@ -8,8 +8,10 @@ from ipgate.settings import BadSetting
 
 
 def check_private(path: Path) -> None:
-    """Raises BadSetting if another user than this one and root may change what a path holds. Raises
-    OSError if it is not there."""
+    """Check that only this user and root may change what a path holds.
+
+    Raises: BadSetting if others may, and OSError if the path does not exist.
+    """
     status = path.stat()
     if status.st_uid not in (0, os.geteuid()):
         raise BadSetting(f"{path} belongs to another user; chown it to the user that runs ipgate")

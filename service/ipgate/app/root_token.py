@@ -32,7 +32,10 @@ _MAX_BYTES = 4096
 
 
 def given_root() -> tuple[bytes, str] | None:
-    """The digest of the token that this server is given, and where it comes from. Raises BadSetting."""
+    """Return the digest of the token that this server is given, and where it comes from.
+
+    Raises: BadSetting.
+    """
     token, file = os.environ.get(VARIABLE, ""), os.environ.get(FILE_VARIABLE, "")
     if token and file:
         raise BadSetting(f"{VARIABLE} and {FILE_VARIABLE} are both set; set one of them")
@@ -42,9 +45,13 @@ def given_root() -> tuple[bytes, str] | None:
 
 
 async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
-    """Sets the store's root token if it has none. Returns the digest for this server to use, b"" where
-    the store's holds, and where the token is. Raises BadSetting, and Unavailable when the store cannot
-    be used: until it can be, a token that somebody may have replaced must not be valid."""
+    """Set the store's root token if it has none.
+
+    Returns the digest for this server to use, b"" where the store's holds, and where the token is.
+
+    Raises: BadSetting, and Unavailable when the store cannot be used: until it can be, a token that somebody
+    may have replaced must not be valid.
+    """
     stored = await store.get()
     if stored is None:
         token, is_new = _kept_or_new(file)
@@ -62,14 +69,17 @@ async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
 
 
 def _keeps(file: Path, sha256: str) -> bool:
-    """Whether a file has the token of a digest. Raises BadSetting."""
+    """Return whether a file has the token of a digest.
+
+    Raises: BadSetting.
+    """
     if not file.exists() and not file.is_symlink():
         return False
     return hmac.compare_digest(_digest(_read(file), str(file)).hex(), sha256)
 
 
 def _kept_or_new(file: Path) -> tuple[str, bool]:
-    """The token in a file, and whether it was just made."""
+    """Return the token in a file, and whether it was just made."""
     if not file.exists() and not file.is_symlink():
         token, _ = new_token()
         if _keep(file, token):
@@ -78,13 +88,16 @@ def _kept_or_new(file: Path) -> tuple[str, bool]:
 
 
 def new_token() -> tuple[str, str]:
-    """A new root token and its SHA-256 in hexadecimal."""
+    """Return a new root token and its SHA-256 in hexadecimal."""
     token = mint(ACCESS_TOKEN_PREFIX, secrets.token_bytes(RANDOM_BYTES))
     return token, _digest(token, "new").hex()
 
 
 def replace_kept(file: Path, token: str) -> None:
-    """Replace the stored root token. Raises BadSetting."""
+    """Replace the stored root token.
+
+    Raises: BadSetting.
+    """
     file.unlink(missing_ok=True)
     _keep(file, token)
 
@@ -100,7 +113,10 @@ def _digest(token: str, origin: str) -> bytes:
 
 
 def _read(file: Path) -> str:
-    """The token in a file. Raises BadSetting."""
+    """Return the token in a file.
+
+    Raises: BadSetting.
+    """
     try:
         check_private(file)
         with file.open("rb") as source:
@@ -120,7 +136,10 @@ def _forget(file: Path) -> None:
 
 
 def _keep(file: Path, token: str) -> bool:
-    """Writes a token to a new file. False if another process was quicker."""
+    """Write a token to a new file.
+
+    False if another process was quicker.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Never readable by others, and never half a token under its name.

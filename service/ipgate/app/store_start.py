@@ -24,16 +24,23 @@ _POLL = 0.2
 
 
 def connection(url: str, settings: Settings) -> Store:
-    """A client for single commands of the supervisor. Raises UnusableStore."""
+    """Return a client for single commands of the supervisor.
+
+    Raises: UnusableStore.
+    """
     return connect(url, connections=1, password_file=settings.redis_password_file)
 
 
 async def prepare(
     url: str, settings: Settings, configured: tuple[bytes, str] | None
 ) -> tuple[bytes, str]:
-    """Checks and sets up the store, waiting for one that is not ready. Returns the digest of the root
-    token of this server, b"" where the store's holds, and where the token is; `configured` is one that was
-    set. Raises UnusableStore and BadSetting."""
+    """Check and set up the store, waiting for one that is not ready.
+
+    Returns the digest of the root token of this server, b"" where the store's holds, and where the token is;
+    `configured` is one that was set.
+
+    Raises: UnusableStore and BadSetting.
+    """
     time = asyncio.get_running_loop().time
     deadline = time() + settings.store_timeout
     redis = connection(url, settings)

@@ -43,8 +43,10 @@ _DEREGISTER_TIMEOUT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How a running server is reached. `token`: where the root token is. `reason`: what decided the number of
-    workers."""
+    """How a running server is reached.
+
+    `token`: where the root token is. `reason`: what decided the number of workers.
+    """
 
     address: str
     token: str
@@ -76,7 +78,10 @@ class Supervisor:
         )
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. Raises BadSetting or UnusableStore if it cannot start."""
+        """Serve until SIGTERM or SIGINT.
+
+        Raises: BadSetting or UnusableStore if it cannot start.
+        """
         self._settings.check()
         self._tls = read_tls(self._settings)
         raise_file_limit(self._settings.max_connections)
@@ -89,7 +94,7 @@ class Supervisor:
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
         count, reason = worker_count(self._settings)
-        with reserve_port(self._settings, count) as place:
+        with reserve_port(self._settings, count) as listen_address:
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:
@@ -104,7 +109,7 @@ class Supervisor:
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
                 tasks.append(asyncio.create_task(self._watch_tls_files()))
-                config = WorkerConfig(self._settings, url, place, "", worker="")
+                config = WorkerConfig(self._settings, url, listen_address, "", worker="")
                 self._ready = [asyncio.Event() for _ in range(count)]
                 tasks += [
                     asyncio.create_task(self._supervise(config, ready)) for ready in self._ready
@@ -113,7 +118,11 @@ class Supervisor:
                 await self._stopping.wait_unless_set(all_ready)
                 if not self._stopping.is_set():
                     host = self._settings.listen.rpartition(":")[0]
-                    address = self._settings.listen if place.path else f"{host}:{place.port}"
+                    address = (
+                        self._settings.listen
+                        if listen_address.path
+                        else f"{host}:{listen_address.port}"
+                    )
                     self._announce(Serving(address, origin, count, reason))
                 await self._stopping.wait()
                 log.info("stopping")
@@ -191,7 +200,7 @@ class Supervisor:
 
     async def _run_worker(self, config: WorkerConfig, ready: asyncio.Event) -> None:
         """Run one worker process from its start to its end."""
-        process = await launch(config.place)
+        process = await launch(config.listen_address)
         assert process.stdin is not None
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
@@ -241,5 +250,8 @@ def _send(process: asyncio.subprocess.Process, line: str) -> None:
 
 
 def serve(settings: Settings, announce: Callable[[Serving], None]) -> None:
-    """Run the supervisor until SIGTERM or SIGINT. Raises BadSetting or UnusableStore."""
+    """Run the supervisor until SIGTERM or SIGINT.
+
+    Raises: BadSetting or UnusableStore.
+    """
     asyncio.run(Supervisor(settings, announce).run())

@@ -54,8 +54,10 @@ _RELEASE_TIMEOUT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Clients of the store for changes, for policies and for the feed: separate, so that neither many changes
-    nor many unknown keys delay the others."""
+    """Clients of the store for changes, for policies and for the feed.
+
+    They are separate, so that neither many changes nor many unknown keys delay the others.
+    """
 
     admin: Store
     policy: Store
@@ -79,7 +81,10 @@ class Clients:
 
 
 class Worker:
-    """Started once, and stopped once, also after a start that failed. `core` decides, `engine` serves."""
+    """Started once, and stopped once, also after a start that failed.
+
+    `core` decides, `engine` serves.
+    """
 
     def __init__(
         self,
@@ -99,7 +104,9 @@ class Worker:
         self._started.push_async_callback(clients.close)
 
     async def start(self, stopping: asyncio.Event) -> bool:
-        """Wait for the store, and serve. A server that ends early sets `stopping`.
+        """Wait for the store, and serve.
+
+        A server that ends early sets `stopping`.
 
         Returns False if `stopping` was set before.
 
@@ -176,7 +183,10 @@ class Worker:
 
 
 def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Worker:
-    """Return a worker, connected but not started. Raises RuntimeError if it cannot listen."""
+    """Return a worker, connected but not started.
+
+    Raises: RuntimeError if it cannot listen.
+    """
     settings, clients, store_clock = config.settings, Clients.connect(config), StoreClock(clock)
     scripts = Scripts(
         clients.admin, clock, replicas=settings.min_replicas_ack, store_clock=store_clock
@@ -200,7 +210,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
     )
-    engine = build_engine(settings, config.place, methods, core.authenticator, config.tls)
+    engine = build_engine(settings, config.listen_address, methods, core.authenticator, config.tls)
     return Worker(settings, clients, core, lease, engine)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.engines.tls import TlsFiles
 from ipgate.settings import Settings
 
@@ -15,12 +15,15 @@ READY = b"ready\n"
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What a worker needs to know. `root_sha256`: digest of the root token, never the token itself.
-    `worker`: its name in the registry of workers."""
+    """What a worker needs to know.
+
+    `root_sha256`: digest of the root token, never the token itself. `worker`: its name in the registry of
+    workers.
+    """
 
     settings: Settings
     store_url: str
-    place: Place
+    listen_address: ListenAddress
     root_sha256: str
     worker: str
     tls: TlsFiles | None = None
@@ -33,5 +36,10 @@ class WorkerConfig:
         values: dict[str, Any] = json.loads(text)
         settings = values.pop("settings")
         settings["data_dir"] = Path(settings["data_dir"])
-        tls, place = values.pop("tls"), Place(**values.pop("place"))
-        return cls(Settings(**settings), place=place, tls=tls and TlsFiles(**tls), **values)
+        tls, listen_address = values.pop("tls"), ListenAddress(**values.pop("listen_address"))
+        return cls(
+            Settings(**settings),
+            listen_address=listen_address,
+            tls=tls and TlsFiles(**tls),
+            **values,
+        )

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from ipgate import processes
 from ipgate.app.root_token import VARIABLE
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,12 @@ HEARTBEAT_TIMEOUT = 20
 """Seconds without a heartbeat after which a worker is killed; it sends one each second."""
 
 
-async def launch(place: Place) -> Process:
-    """Start a worker process, which reads its configuration from standard input. Raises OSError."""
-    # Without the root token. gRPC's core would write what strangers send it to the log, byte for byte.
+async def launch(listen_address: ListenAddress) -> Process:
+    """Start a worker process, which reads its configuration from standard input.
+
+    Raises: OSError.
+    """
+    # Without the root token. gRPC's core would write what anyone sends it to the log, byte for byte.
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     with batch_scheduling():
         return await asyncio.create_subprocess_exec(
@@ -28,7 +31,7 @@ async def launch(place: Place) -> Process:
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,
-            pass_fds=(place.descriptor,) if place.descriptor >= 0 else (),
+            pass_fds=(listen_address.descriptor,) if listen_address.descriptor >= 0 else (),
             env={"GRPC_VERBOSITY": "NONE"} | environment,
         )
 
@@ -54,7 +57,10 @@ def batch_scheduling() -> Iterator[None]:
 
 
 async def wait_for_exit_or_hang(process: Process, heartbeats: asyncio.StreamReader) -> None:
-    """Wait until a worker exits. Kill it after HEARTBEAT_TIMEOUT without a heartbeat."""
+    """Wait until a worker exits.
+
+    Kill it after HEARTBEAT_TIMEOUT without a heartbeat.
+    """
     # Counted in short waits: this process may have been stopped itself for a while.
     missed = 0
     while missed < HEARTBEAT_TIMEOUT:

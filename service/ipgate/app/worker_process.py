@@ -38,7 +38,10 @@ _MAX_LINE = 16 << 20
 async def run(
     config: WorkerConfig, build: Build, stopping: asyncio.Event, supervisor: asyncio.StreamReader
 ) -> None:
-    """Serve until `stopping`, or until the supervisor is gone. Raises UnusableStore."""
+    """Serve until `stopping`, or until the supervisor is gone.
+
+    Raises: UnusableStore.
+    """
     worker = build_worker(config, build, Clock())
     tasks = [asyncio.create_task(_watch_supervisor(supervisor, worker, stopping))]
     try:
@@ -80,8 +83,7 @@ async def _heartbeat() -> None:
 
 
 async def read_config() -> tuple[WorkerConfig, asyncio.StreamReader]:
-    """Return the configuration from standard input, and the stream whose end means that the supervisor is
-    gone."""
+    """Return the configuration from standard input, and the stream that ends with the supervisor."""
     supervisor = asyncio.StreamReader(limit=_MAX_LINE)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(supervisor), os.fdopen(STDIN, "rb")

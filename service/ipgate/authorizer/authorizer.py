@@ -31,7 +31,10 @@ the resource name of an API key."""
 
 
 class Question(NamedTuple):
-    """`address`: as `parse_address` gives it. `min_revision`: what the verdict must reflect, at least."""
+    """`address`: as `parse_address` gives it.
+
+    `min_revision`: what the verdict must reflect, at least.
+    """
 
     subject: Subject
     address: int | None
@@ -72,9 +75,13 @@ class Authorizer:
     def try_decide(
         self, caller: Caller, question: Question, *, confirmed: bool = False
     ) -> Verdict | None:
-        """The verdict of rules 1 to 5 from memory. None if something must be waited for, which `resolve`
-        does, as it does where there is no lease and the store was not looked at since the question came
-        (`confirmed`). Raises InvalidArgument for a name that is none, and Unavailable when memory is stale."""
+        """Return the verdict of rules 1 to 5 from memory.
+
+        None if something must be waited for, which `resolve` does, as it does where there is no lease and the
+        store was not looked at since the question came (`confirmed`).
+
+        Raises: InvalidArgument for a name that is none, and Unavailable when memory is stale.
+        """
         subject, address, revision = question
         if revision is not None and not self._follower.includes(revision):
             return None
@@ -82,8 +89,8 @@ class Authorizer:
             # As PartitionedDict.get does it, without its call.
             key = self._cache.digests.partitions[hash(subject) & MASK].get(subject)
         elif _is_foreign(subject, caller):
-            # Neither what is held nor a load: either would tell, by the time it takes. Nor the revision,
-            # which would tell when something changes there.
+            # Neither what is held nor a load: either would reveal it, by the time it takes. Nor the revision,
+            # which would reveal when something changes there.
             parse_child("api_key", subject, API_KEYS)
             return self._not_visible(None, confirmed=confirmed)
         else:
@@ -114,8 +121,10 @@ class Authorizer:
     async def resolve(
         self, caller: Caller, question: Question, timeout: float | None = None
     ) -> Verdict:
-        """The verdict, once its revision has come and all is loaded. `timeout`: seconds until the caller's
-        deadline. Raises as `try_decide`."""
+        """Return the verdict, once its revision has come and all is loaded.
+
+        `timeout`: seconds until the caller's deadline. Raises as `try_decide`.
+        """
         subject, _, revision = question
         if isinstance(subject, str):
             parse_child("api_key", subject, API_KEYS)
@@ -136,7 +145,10 @@ class Authorizer:
         raise Unavailable("the policy changes faster than it can be read; try again")
 
     def _outlives_lease(self, shard: int, *, confirmed: bool) -> bool:
-        """Whether memory may be used without a lease. Raises Unavailable when it is stale."""
+        """Return whether memory may be used without a lease.
+
+        Raises: Unavailable when it is stale.
+        """
         self._freshness.require(shard)
         return confirmed
 
@@ -155,7 +167,7 @@ class Authorizer:
         return Verdict(KEY_UNKNOWN, "", self._freshness.progress[shard].token)
 
     async def _load(self, subject: Subject) -> None:
-        """Loads the next thing that is missing for the verdict."""
+        """Load the next thing that is missing for the verdict."""
         self._freshness.require()
         key = self._held(subject)
         if key is not None:
@@ -167,7 +179,7 @@ class Authorizer:
 
 
 def _is_foreign(subject: str | None, caller: Caller) -> TypeGuard[str]:
-    """Whether a caller who is confined to a workspace names a key of another one."""
+    """Return whether a caller who is confined to a workspace names a key of another one."""
     if not caller.workspace or not subject:
         return False
     return not subject.startswith(f"workspaces/{caller.workspace}/")

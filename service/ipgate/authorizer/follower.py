@@ -52,8 +52,11 @@ class Follower:
         clock: Clock,
         check_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`freshness` is updated with each read. `check_store` runs before a store that was out of reach is
-        followed again, and raises UnusableStore for one that must not be used."""
+        """`freshness` is updated with each read.
+
+        `check_store` runs before a store that was out of reach is followed again, and raises UnusableStore
+        for one that must not be used.
+        """
         self._check_store = check_store
         self.freshness = freshness
         self._feeds = feeds
@@ -68,7 +71,10 @@ class Follower:
         self._confirmation: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take the store's positions as the beginning. Raises what redis-py raises."""
+        """Take the store's positions as the beginning.
+
+        Raises what redis-py raises.
+        """
         for feed in self._feeds:
             await self._resync(feed)
 
@@ -102,8 +108,8 @@ class Follower:
     def stop(self) -> None:
         """Let `run` end with its current read, and answer nothing from now on.
 
-        Nobody waits any longer until this worker has applied a change. Cancelling `run` interrupts the
-        read, but the read may report that as a failure.
+        Nobody waits any longer until this worker has applied a change. Cancelling `run` interrupts the read,
+        but the read may report that as a failure.
         """
         self._stopped = True
         for shard in self.freshness.progress:
@@ -147,8 +153,8 @@ class Follower:
     async def wait_for_position(self, shard: int, position: Position) -> bool:
         """Wait until the changes up to `position` are applied.
 
-        Returns False if the position is not part of the history that the follower follows, or if that is
-        not known any more.
+        Returns False if the position is not part of the history that the follower follows, or if that is not
+        known any more.
         """
         while True:
             progress = self.freshness.progress[shard]
@@ -168,7 +174,7 @@ class Follower:
         await asyncio.wait([self._changed], timeout=timeout)
 
     def includes(self, revision: Revision) -> bool:
-        """Whether a revision is applied."""
+        """Return whether a revision is applied."""
         return self.freshness.progress[revision.shard].includes(revision)
 
     async def wait_until_applied(self, revision: Revision) -> None:
@@ -190,7 +196,7 @@ class Follower:
             await asyncio.shield(self._changed)
 
     def _is_ahead(self, revision: Revision, margin: int) -> bool:
-        """Whether a revision is of another history, or more than so many changes ahead."""
+        """Return whether a revision is of another history, or more than so many changes ahead."""
         position = self.freshness.progress[revision.shard].position
         return position.epoch != revision.epoch or revision.sequence > position.sequence + margin
 
@@ -285,7 +291,7 @@ class Follower:
 
 
 def _continues(mine: Position, theirs: Position, changes: Sequence[Change]) -> bool:
-    """Whether the store's position and changes continue from the follower's position."""
+    """Return whether the store's position and changes continue from the follower's position."""
     if theirs.epoch != mine.epoch or theirs.sequence < mine.sequence:
         return False
     if theirs.sequence == mine.sequence and theirs.change_id != mine.change_id:

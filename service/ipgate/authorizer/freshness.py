@@ -36,13 +36,16 @@ class Freshness:
         return self._steady() <= self._leased_until
 
     def is_stale(self, shard: int | None = None) -> bool:
-        """Whether nothing may be answered about a shard, or about at least one shard for None."""
+        """Return whether nothing may be answered about a shard, or about at least one shard for None."""
         if shard is None:
             return self.oldest_age() > self.max_staleness
         return self._steady() - self.progress[shard].fresh_at > self.max_staleness
 
     def require(self, shard: int | None = None) -> None:
-        """Raise Unavailable if `is_stale`."""
+        """Check that cached policies are fresh enough to answer.
+
+        Raises: Unavailable if `is_stale`.
+        """
         if self.is_stale(shard):
             raise Unavailable(
                 f"the store has not answered for more than {self.max_staleness:g} s; try again",

@@ -19,7 +19,7 @@ class ConcurrencyLimiter:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[None]:
-        """Hold a place.
+        """Hold a slot.
 
         Raises:
             Unavailable: MAX_WAITING users wait already.

@@ -105,7 +105,10 @@ class PolicyLoader:
         await self._single_flight.do(("key", workspace, key), load)
 
     async def load_policy(self, key: CachedKey) -> None:
-        """Load what is missing to decide for a cached key. A key with a stale list is dropped instead."""
+        """Load what is missing to decide for a cached key.
+
+        A key with a stale list is dropped instead.
+        """
         missing = [part for part in key.parts() if part.intervals is None]
         if any(part.stale for part in missing):
             self._cache.drop_key(key.name)

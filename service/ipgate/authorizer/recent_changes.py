@@ -10,7 +10,10 @@ _EMPTY = (1 << 64) - 1
 
 
 class RecentChanges:
-    """Change ids (16 hexadecimal digits) by sequence number. A newer change overwrites the oldest one."""
+    """Change ids (16 hexadecimal digits) by sequence number.
+
+    A newer change overwrites the oldest one.
+    """
 
     __slots__ = ("_change_ids", "_sequences")
 

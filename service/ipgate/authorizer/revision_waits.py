@@ -1,5 +1,7 @@
-"""Bounds the calls that wait for a revision: a caller can make revisions up, and each wait takes a place
-of `max-concurrent-calls`."""
+"""Bounds the calls that wait for a revision.
+
+A caller can invent revisions, and each wait takes a slot of `max-concurrent-calls`.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +15,10 @@ MAX_PER_WORKSPACE = 256
 
 
 class RevisionWaits:
-    """The waits of one worker. Root's are bounded like those of any token."""
+    """The waits of one worker.
+
+    Root's are bounded like those of any token.
+    """
 
     def __init__(self) -> None:
         self._tokens: Counter[str] = Counter()
@@ -21,7 +26,10 @@ class RevisionWaits:
 
     @contextmanager
     def waiting(self, caller: Caller) -> Iterator[None]:
-        """Counts a wait while it lasts. Raises LimitExceeded."""
+        """Count a wait while it lasts.
+
+        Raises: LimitExceeded.
+        """
         token, workspace = caller.token, caller.workspace
         if self._tokens[token] >= MAX_PER_TOKEN:
             raise _too_many("this access token", MAX_PER_TOKEN)

@@ -9,8 +9,10 @@ from ipgate.domain.revision import Revision
 
 
 class ShardProgress:
-    """The follower's progress in one shard. `valid_until`: steady time up to which cached policies may be
-    used without a look at the store."""
+    """The follower's progress in one shard.
+
+    `valid_until`: steady time up to which cached policies may be used without a look at the store.
+    """
 
     __slots__ = ("_fresh_at", "position", "recent", "token", "valid_until")
 
@@ -36,10 +38,10 @@ class ShardProgress:
         self.recent.add(position.sequence, position.change_id)
 
     def includes(self, revision: Revision) -> bool:
-        """Whether a revision was applied.
+        """Return whether a revision was applied.
 
-        Where its change is remembered, it must be exactly that change: a failover may have lost it and
-        given its sequence number to another one.
+        Where its change is remembered, it must be exactly that change: a failover may have lost it and given
+        its sequence number to another one.
         """
         if self.position.epoch != revision.epoch or self.position.sequence < revision.sequence:
             return False

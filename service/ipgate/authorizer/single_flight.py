@@ -19,8 +19,10 @@ T = TypeVar("T")
 
 
 class Flight:
-    """A load in flight. `invalidated_at`: sequence of the last change that touched what is loaded, -1 for
-    none."""
+    """A load in flight.
+
+    `invalidated_at`: sequence of the last change that touched what is loaded, -1 for none.
+    """
 
     def __init__(self, name: Name) -> None:
         self.name = name
@@ -29,7 +31,10 @@ class Flight:
 
 
 class SingleFlight:
-    """The loads in flight by the name of what they load. Failures are not cached."""
+    """The loads in flight by the name of what they load.
+
+    Failures are not cached.
+    """
 
     def __init__(self) -> None:
         self._flights: dict[Name, Flight] = {}

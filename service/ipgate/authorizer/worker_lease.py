@@ -1,4 +1,4 @@
-"""This worker's row in the registry, and the wait until every worker has applied a revision."""
+"""The row of this worker in the registry, and the wait until every worker has applied a revision."""
 
 import asyncio
 import logging
@@ -30,8 +30,11 @@ _SETTLE_TIME = 3 * _RENEW_INTERVAL
 
 
 class WorkerLease:
-    """Keeps the row of `worker` as long as it may answer: `max_staleness` seconds after the store's last answer.
-    A worker whose lease has ended answers from memory no longer."""
+    """Keeps the row of `worker` as long as the worker may answer.
+
+    That is until `max_staleness` seconds after the store's last answer. A worker whose lease has ended no longer
+    answers from memory.
+    """
 
     def __init__(
         self, registry: WorkerRegistry, follower: Follower, clock: Clock, *, worker: str
@@ -47,7 +50,10 @@ class WorkerLease:
         self._rows: dict[str, list[Position]] = {}
 
     async def renew(self) -> None:
-        """Register what was applied. Raises Unavailable."""
+        """Register what was applied.
+
+        Raises: Unavailable.
+        """
         began = self._steady()
         applied = [self._freshness.progress[shard].position for shard in range(SHARDS)]
         seconds = self._freshness.max_staleness + _LEASE_MARGIN
@@ -83,7 +89,10 @@ class WorkerLease:
                 await asyncio.sleep(_RENEW_INTERVAL)
 
     async def release(self) -> None:
-        """Remove the row. Raises Unavailable."""
+        """Remove the row.
+
+        Raises: Unavailable.
+        """
         await self._registry.remove(self._worker)
 
     async def wait_until_applied_everywhere(self, revision: Revision, timeout: float) -> int:
@@ -133,7 +142,7 @@ class WorkerLease:
 
 
 def _has_applied(mine: ShardProgress, theirs: Position, revision: Revision) -> bool:
-    """Whether a worker at the position `theirs` has applied a revision that this worker has applied."""
+    """Return whether a worker at the position `theirs` has applied a revision that this worker has applied."""
     if theirs.epoch != revision.epoch:
         return False
     if not revision.sequence <= theirs.sequence <= mine.position.sequence:

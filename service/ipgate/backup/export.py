@@ -21,9 +21,11 @@ Progress = Callable[[int, int], None]
 
 
 async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[str, int]:
-    """Writes the export to `target`, a file that can be read back; returns how many there are of
-    which kind. Raises redis's errors; Unavailable when the store changes too fast; and
-    BackupError for a damaged store, the export of which could not be imported."""
+    """Write the export to `target`, a file that can be read back; returns how many there are of which kind.
+
+    Raises redis's errors; Unavailable when the store changes too fast; and BackupError for a damaged store,
+    the export of which could not be imported.
+    """
     with tempfile.TemporaryFile() as body:
         heads, counts = await _write_body(redis, body, progress)
         header = {
@@ -55,7 +57,7 @@ async def export(redis: Store, target: IO[bytes], progress: Progress) -> dict[st
 async def _write_body(
     redis: Store, body: IO[bytes], progress: Progress
 ) -> tuple[list[Position], Counter[str]]:
-    """The lines of all resources, the tokens last."""
+    """Return the lines of all resources, the tokens last."""
     reader = BatchReader(redis)
     total, done = int(await redis.dbsize()), 0
     heads, counts, workspaces = [], Counter[str](), set()

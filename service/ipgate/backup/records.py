@@ -37,13 +37,13 @@ def allow_list(
     owner: str, identifier: str, fields: dict[str, str], ranges: Iterable[str]
 ) -> Record:
     texts = [format_range(packed) for packed in sorted(map(parse_range, ranges))]
-    place = {"kind": "list", "workspace": owner, "id": identifier}
-    return {**place, **ALLOW_LIST.to_record(fields), "ranges": texts}
+    identity = {"kind": "list", "workspace": owner, "id": identifier}
+    return {**identity, **ALLOW_LIST.to_record(fields), "ranges": texts}
 
 
 def api_key(owner: str, identifier: str, fields: dict[str, str], lists: Iterable[str]) -> Record:
-    place = {"kind": "key", "workspace": owner, "id": identifier}
-    return {**place, **API_KEY.to_record(fields), "lists": sorted(lists)}
+    identity = {"kind": "key", "workspace": owner, "id": identifier}
+    return {**identity, **API_KEY.to_record(fields), "lists": sorted(lists)}
 
 
 def token(digest: str, fields: dict[str, str]) -> Record:
@@ -51,14 +51,14 @@ def token(digest: str, fields: dict[str, str]) -> Record:
 
 
 def shard(record: Record) -> int:
-    """The shard in which a resource is stored."""
+    """Return the shard in which a resource is stored."""
     if record["kind"] == "token":
         return TOKEN_SHARD
     return shard_of(record["id" if record["kind"] == "workspace" else "workspace"])
 
 
 def entry(record: Record) -> str:
-    """The index entry of an API key."""
+    """Return the index entry of an API key."""
     return f"{record['workspace']}/{record['id']}/{record['etag']}"
 
 
@@ -128,7 +128,7 @@ def _set(key: str, members: list[str]) -> Iterator[Command]:
 
 
 def _span(ranges: Iterable[str]) -> int:
-    """How many addresses the ranges cover together."""
+    """Return how many addresses the ranges cover together."""
     ordered = _result(in_order([parse_range(text) for text in ranges]))
     return _result(coverage(ordered))
 

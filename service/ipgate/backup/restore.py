@@ -56,9 +56,13 @@ _INDEX = "redis.call('SET', KEYS[1], ARGV[2])"
 async def restore(
     redis: Store, file: IO[bytes], *, restart: bool, progress: Progress
 ) -> dict[str, int]:
-    """Imports a file that can be read twice; returns how many there are of which kind. Nothing is
-    written if any of it is wrong, or if the store is not empty: that is BackupError. With
-    `restart`, goes on after an interrupted import. Raises redis's errors."""
+    """Import a file that can be read twice, and return the number of records by kind.
+
+    Nothing is written if any of it is wrong, or if the store is not empty. With `restart`, it continues an
+    interrupted import.
+
+    Raises: BackupError, and redis's errors.
+    """
     validated = validate(file, progress)
     if validated.violations:
         raise BackupError("the file cannot be imported; nothing was written", validated.lines())
@@ -113,7 +117,7 @@ class Restore:
                 await self._open(shard)
 
     async def _state(self, shard: int) -> tuple[str | None, str]:
-        """The schema and the mark of a shard."""
+        """Return the schema and the mark of a shard."""
         schema, mark = await self._reader.execute(
             "HMGET", key_names.meta(shard), "schema", "import"
         )
@@ -127,7 +131,7 @@ class Restore:
                     raise BackupError(f"the store is not empty: it has the key {quoted(key)}")
 
     async def _mark_all(self) -> None:
-        """Marks all shards; if one is not empty, the others are as before."""
+        """Mark all shards; if one is not empty, the others are as before."""
         marked: list[tuple[int, list[str | None]]] = []
         for shard in range(SHARDS):
             former = await self._write_in_time(
@@ -145,8 +149,10 @@ class Restore:
             raise BackupError("the store is not empty: somebody writes to it")
 
     async def _clear(self) -> None:
-        """Removes what an import wrote: it began with an empty store, which nobody else can write
-        to while it is marked."""
+        """Remove what an import wrote.
+
+        The store was empty before, and nobody else can write to it while it is marked.
+        """
         async for page in self._reader.keys():
             for key in page:
                 at = parse_key(key)
@@ -209,7 +215,7 @@ class Restore:
         )
 
     async def _open(self, shard: int) -> None:
-        """Lets a shard be served, as a new history that begins after the latest `rev` in it."""
+        """Let a shard be served, as a new history that begins after the latest `rev` in it."""
         meta = key_names.meta(shard)
         fields = ("schema", SCHEMA, "epoch", secrets.token_hex(8), "tip", secrets.token_hex(8))
         rev = str(self._header["shards"][shard]["rev"] + 1)

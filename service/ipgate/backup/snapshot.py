@@ -31,7 +31,10 @@ return { meta, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT
 
 
 class Name(NamedTuple):
-    """A resource. `rank` distinguishes lists from keys, in the order of the file."""
+    """A resource.
+
+    `rank` distinguishes lists from keys, in the order of the file.
+    """
 
     workspace: str
     rank: int
@@ -42,8 +45,10 @@ _WORKSPACE, _LIST, _KEY, _TOKEN = range(4)
 
 
 class Snapshot:
-    """One shard as of `position`; `lines`: the export's lines by resource. `progress` is called with the number
-    of resources that were read."""
+    """One shard as of `position`; `lines`: the export's lines by resource.
+
+    `progress` is called with the number of resources that were read.
+    """
 
     def __init__(self, reader: BatchReader, shard: int, progress: Callable[[int], None]) -> None:
         self.shard = shard
@@ -53,7 +58,10 @@ class Snapshot:
         self._progress = progress
 
     async def take(self) -> None:
-        """Raises Unavailable when the shard never stands still, and BackupError when it is damaged."""
+        """Read the shard.
+
+        Raises: Unavailable if the shard never stands still, and BackupError if it is damaged.
+        """
         try:
             await self._take()
         except (KeyError, ValueError) as error:
@@ -145,7 +153,7 @@ class Snapshot:
                 await self._read([Name("", _TOKEN, digest) for digest in digests if digest])
 
     async def _read(self, names: list[Name]) -> None:
-        """Reads resources; those that are gone are dropped."""
+        """Read resources; those that are gone are dropped."""
         for first in range(0, len(names), PAGE):
             part = names[first : first + PAGE]
             for name, record in zip(

@@ -27,7 +27,10 @@ class LineViolation:
 
 @dataclass(slots=True)
 class Validated:
-    """At most 100 violations. `header` can be relied upon when there are none."""
+    """At most 100 violations.
+
+    `header` can be relied upon when there are none.
+    """
 
     header: records.Record = field(default_factory=dict)
     sha256: str = ""
@@ -39,8 +42,10 @@ class Validated:
 
 
 def validate(file: IO[bytes], progress: Progress = lambda *_: None) -> Validated:
-    """Return what is wrong with an export, read from the file's position. `progress` is called with how many
-    lines were checked, and twice as many as there are."""
+    """Return what is wrong with an export, read from the file's position.
+
+    `progress` is called with how many lines were checked, and twice as many as there are.
+    """
     return _Validation(progress).run(file)
 
 
@@ -98,7 +103,7 @@ class _Validation:
         self._validated.violations.append(LineViolation(self._number, text))
 
     def _parsed(self, text: bytes) -> records.Record | None:
-        """The object of a line whose fields are as they must be, else None."""
+        """Return the object of a line whose fields are as they must be, else None."""
         try:
             record = json.loads(text)
         except (ValueError, RecursionError):

@@ -25,7 +25,10 @@ from ipgate.v1 import admin_pb2 as admin
 
 
 class Connection:
-    """Calls a server. Every method raises CliError."""
+    """Calls a server.
+
+    Every method raises CliError.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -55,7 +58,10 @@ class Connection:
         print(f"in force at every worker ({count})", file=sys.stderr)
 
     def serving(self, service: str) -> bool:
-        """Ask whether a service, or the server for "", is serving. This needs no token."""
+        """Ask whether a service, or the server for "", is serving.
+
+        This needs no token.
+        """
         request = HealthCheckRequest(service=service)
         with self._errors(), open_channel(self._endpoint.server, self._tls()) as channel:
             try:
@@ -93,7 +99,7 @@ class Connection:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Raises CliError instead of the errors of the client."""
+        """Turn the errors of the client into CliError."""
         if not self._endpoint.server:
             raise CliError("--server is empty; give HOST:PORT")
         try:

@@ -10,7 +10,7 @@ _NAMED = 10
 
 
 def print_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
-    """The response to a change: as JSON, or `what` was done and its effect."""
+    """Print the response to a change: as JSON, or `what` was done and its effect."""
     if json:
         print_json(answer)
         return
@@ -23,14 +23,14 @@ def print_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
 
 
 def range_counts(effect: Any) -> str:
-    """How many ranges come and go, in a few characters; "" for none."""
+    """Return how many ranges come and go, in a few characters; "" for none."""
     added, removed = effect.ranges_added.count, effect.ranges_removed.count
     counts = [f"+{added}"] * bool(added) + [f"\N{MINUS SIGN}{removed}"] * bool(removed)
     return f"{' '.join(counts)} range{'s' * (added + removed != 1)}" if counts else ""
 
 
 def print_effect(effect: Any, *, dry_run: bool) -> None:
-    """A line for each way in which API keys are affected."""
+    """Print a line for each way in which API keys are affected."""
     become = "would become" if dry_run else "became"
     lose = "would lose" if dry_run else "lost"
     for affected, text in (
@@ -51,7 +51,7 @@ def counted(keys: int) -> str:
 
 
 def listed(names: Sequence[str], count: int) -> str:
-    """The first of `count` names, and how many more there are."""
+    """Return the first of `count` names, and how many more there are."""
     shown = ", ".join(names[:_NAMED])
     more = count - min(len(names), _NAMED)
     return f"{shown} and {more} more" if more else shown

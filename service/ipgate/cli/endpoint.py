@@ -12,8 +12,10 @@ class CliError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the server is, and how to get in. `token` is only ever sent. Raises CliError for a `timeout` (in
-    seconds) that is out of range."""
+    """Where the server is, and how to get in.
+
+    `token` is only ever sent. Raises CliError for a `timeout` (in seconds) that is out of range.
+    """
 
     server: str
     token: str

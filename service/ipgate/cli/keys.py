@@ -188,7 +188,7 @@ def delete(
 
 
 def print_keys(api_keys: Sequence[Any], *, json: bool) -> None:
-    """A table of API keys."""
+    """Print a table of API keys."""
     if json:
         print_json(api_keys)
         return

@@ -243,7 +243,7 @@ def _some(ranges: list[str]) -> list[str]:
 def _show_change(
     context: typer.Context, answer: Any, what: str, *, dry_run: bool, json: bool
 ) -> None:
-    """A created or updated list, and the effect of the change."""
+    """Print a created or updated list, and the effect of the change."""
     if json:
         print_json(answer)
         return

@@ -87,7 +87,7 @@ def connect(
 
 
 def main() -> None:
-    """Runs the command; a failure is one message on standard error and exit code 2."""
+    """Run the command; a failure is one message on standard error and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every script
     try:

@@ -41,8 +41,10 @@ def connection(context: typer.Context) -> Connection:
 
 
 def change(context: typer.Context, method: str, request: Message, *, wait: bool) -> Any:
-    """Makes a change, and waits after the command's output until it is in force everywhere. Raises
-    CliError."""
+    """Make a change, and wait after the command's output until it is in force everywhere.
+
+    Raises: CliError.
+    """
     answer = connection(context).admin(method, request)
     if wait and answer.revision:
         # At the end: a new secret must be seen whatever becomes of the waiting.
@@ -51,8 +53,12 @@ def change(context: typer.Context, method: str, request: Message, *, wait: bool)
 
 
 def instant(text: str) -> Timestamp:
-    """The Timestamp of an ISO 8601 instant with its offset, or of the beginning of a day in UTC. What is
-    not said in the text itself is printed on standard error. Raises CliError."""
+    """Return the Timestamp of an ISO 8601 instant with its offset, or of the beginning of a day in UTC.
+
+    What is not said in the text itself is printed on standard error.
+
+    Raises: CliError.
+    """
     day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip())
     try:
         time = datetime.fromisoformat(text.strip())

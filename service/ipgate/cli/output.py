@@ -45,13 +45,15 @@ def print_json(value: Message | Iterable[Message] | dict[str, Any]) -> None:
 
 
 def visible(text: str) -> str:
-    """`text` with everything escaped, but for line breaks, that would command the terminal or
-    reorder what is shown: the server's word is not trusted with that."""
+    """Return `text` with everything escaped, except line breaks, that would command or reorder the terminal.
+
+    The server is not trusted with that.
+    """
     return readable(text, allowed="\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table as wide as the terminal, or as wide as need be where there is none."""
+    """Print a table as wide as the terminal, or as wide as its content where there is none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -62,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
-    """The fields of one resource, one a line."""
+    """Print the fields of one resource, one a line."""
     grid = Table.grid(padding=(0, 2))
     for name, value in fields:
         grid.add_row(Text(name, style="bold"), Text(visible(value)))
@@ -74,7 +76,7 @@ def time(message: Message, field: str, absent: str = "") -> str:
 
 
 def resource_id(name: str) -> str:
-    """The id at the end of a resource name."""
+    """Return the id at the end of a resource name."""
     return name.rpartition("/")[2]
 
 

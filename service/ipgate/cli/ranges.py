@@ -1,4 +1,4 @@
-"""Ranges from options, files and standard input; every bad entry is reported with its place."""
+"""Ranges from options, files and standard input; every bad entry is reported with its line."""
 
 import re
 import shlex
@@ -50,7 +50,10 @@ def read_options(
     form: str,
     skip_ipv6: bool,
 ) -> list[str]:
-    """The ranges of the options and the file. Raises CliError for the bad ones, all together."""
+    """Return the ranges of the options and the file.
+
+    Raises: CliError for the bad ones, all together.
+    """
     if form not in FORMATS:
         raise CliError(f"--format {form!r}: use {', '.join(FORMATS)}")
     if column is not None and not column.strip():
@@ -82,7 +85,10 @@ def read_options(
 
 
 def _single(files: list[str]) -> str:
-    """The one file. Raises CliError."""
+    """Return the one file.
+
+    Raises: CliError.
+    """
     if len(files) > 1:
         raise CliError(f"--file is given {len(files)} times; put all ranges into one file")
     if not files[0]:
@@ -91,7 +97,10 @@ def _single(files: list[str]) -> str:
 
 
 def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
-    """The texts, which are all ranges. Raises CliError."""
+    """Return the texts, which are all ranges.
+
+    Raises: CliError.
+    """
     bad: list[tuple[Entry, BadRange]] = []
     for entry in _with_progress(entries):
         try:
@@ -118,7 +127,7 @@ def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
 
 
 def _report(name: str, parsed: RangeFile, count: int, skipped: int) -> None:
-    """Says on standard error what was read, where that is not plain."""
+    """Say on standard error what was read, where that is not plain."""
     parts = [parsed.detected] if parsed.detected else []
     parts += [f"left out {skipped} IPv6"] if skipped else []
     if parts:
@@ -127,7 +136,10 @@ def _report(name: str, parsed: RangeFile, count: int, skipped: int) -> None:
 
 
 def _bytes(file: str) -> bytes:
-    """What a file holds. Raises CliError."""
+    """Return what a file holds.
+
+    Raises: CliError.
+    """
     try:
         if file == "-":
             data = sys.stdin.buffer.read(MAX_BYTES + 1)

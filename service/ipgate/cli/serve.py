@@ -64,7 +64,7 @@ def _announce(settings: Settings, serving: Any) -> None:
 
 
 def _command() -> str:
-    """How the user called this program, as short as it works from here."""
+    """Return how the user called this program, as short as it works from here."""
     called = Path(sys.argv[0])
     if called.name != "ipgate":
         return "ipgate"

@@ -20,7 +20,7 @@ from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import Json
 from ipgate.cli.output import print_table
 
-FOUND = 1
+PROBLEMS_FOUND = 1
 
 T = TypeVar("T")
 RedisUrl = Annotated[
@@ -103,7 +103,7 @@ def doctor(
             f"{BYTES_PER_RANGE} bytes x {ranges:,} ranges) = workers x {report.stock.worker_bytes() / 1e6:,.1f} MB"
         )
     if report.remaining:
-        raise typer.Exit(FOUND)
+        raise typer.Exit(PROBLEMS_FOUND)
 
 
 def export_store(
@@ -113,7 +113,9 @@ def export_store(
     data_dir: DataDir = _DATA_DIR,
     store_binary: StoreBinary = "",
 ) -> None:
-    """Write everything in the store to one file, while servers run. It holds digests, no secrets.
+    """Write everything in the store to one file, while servers run.
+
+    It holds digests, no secrets.
 
     Example: ipgate export backup.jsonl
     """
@@ -164,7 +166,9 @@ def reset_root(
     data_dir: DataDir = _DATA_DIR,
     store_binary: StoreBinary = "",
 ) -> None:
-    """Make a new root token; the former one is not valid any more. Works on the store itself.
+    """Make a new root token; the former one is not valid any more.
+
+    Works on the store itself.
 
     The token is kept in the data directory of the embedded store, and printed for any other store.
 
@@ -190,8 +194,10 @@ def reset_root(
 
 @contextmanager
 def _written(file: str) -> Iterator[IO[bytes]]:
-    """A new file that takes its name when it is whole; for "-", what is copied to standard output
-    then. Raises CliError."""
+    """Open a new file that takes its name once it is complete; "-" is standard output.
+
+    Raises: CliError.
+    """
     if file == "-":
         try:
             with tempfile.TemporaryFile() as draft:
@@ -246,7 +252,10 @@ def _on_store(
     *,
     create: bool = False,
 ) -> T:
-    """Runs something on the store. Raises CliError."""
+    """Run something on the store.
+
+    Raises: CliError.
+    """
     # The client commands start faster without these.
     from ipgate.backup.errors import BackupError  # noqa: PLC0415
     from ipgate.domain.errors import IpgateError  # noqa: PLC0415
@@ -274,7 +283,7 @@ def _on_store(
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A display on standard error, where that is a terminal."""
+    """Show progress on standard error, where that is a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=None)

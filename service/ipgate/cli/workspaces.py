@@ -134,7 +134,7 @@ def delete(
 
 
 def default_text(workspace: Any) -> str:
-    """The default allow list in a word."""
+    """Return the default allow list in a word."""
     default = workspace.default_allow_list
     if default.enabled:
         return resource_id(default.allow_list)
@@ -142,7 +142,7 @@ def default_text(workspace: Any) -> str:
 
 
 def show_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
-    """A created or updated workspace, and the effect of the change."""
+    """Print a created or updated workspace, and the effect of the change."""
     if dry_run or json:
         print_change(answer, what, dry_run=dry_run, json=json)
         return

@@ -51,7 +51,10 @@ class Checks:
         }
 
     async def inspect(self, key: str, member: str = "") -> list[Finding]:
-        """What is wrong with a key, or with one member of it. Raises redis's errors."""
+        """Return what is wrong with a key, or with one member of it.
+
+        Raises redis's errors.
+        """
         at = parse_key(key)
         kind = await self._reader.execute("TYPE", key)
         if kind == "none" and (at is None or at.kind != "meta"):
@@ -84,7 +87,7 @@ class Checks:
                     yield wrong
 
     async def _one(self, key: str, kind: str, member: str) -> AsyncIterator[list[str]]:
-        """The member, if it is still there."""
+        """Yield the member, if it is still there."""
         present = await self._reader.execute(_PRESENCE[kind], key, member)
         if present is not None if kind == "zset" else present:
             yield [member]

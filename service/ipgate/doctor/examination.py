@@ -37,8 +37,10 @@ class Report:
 
 
 async def examine(redis: Store, *, fix: bool, progress: Progress) -> Report:
-    """Return what is wrong with the store; with `fix`, after the repair. Raises redis's errors, and
-    Unavailable."""
+    """Return what is wrong with the store; with `fix`, after the repair.
+
+    Raises redis's errors, and Unavailable.
+    """
     reader = BatchReader(redis)
     checks = Checks(reader, await _seconds(reader))
     total = int(await redis.dbsize())
@@ -79,7 +81,7 @@ async def _size(reader: BatchReader, key: str) -> int:
 
 
 async def _confirmed(reader: BatchReader, suspected: list[Finding]) -> list[Finding]:
-    """The findings that a second look finds again."""
+    """Return the findings that a second look finds again."""
     if not suspected:
         return []
     await asyncio.sleep(_PAUSE)
@@ -88,7 +90,7 @@ async def _confirmed(reader: BatchReader, suspected: list[Finding]) -> list[Find
 
 
 async def _again(reader: BatchReader, checks: Checks, finding: Finding) -> bool:
-    """Looks until no change came in between, or the finding is gone."""
+    """Look until no change came in between, or the finding is gone."""
     parsed = parse_key(finding.key)
     meta = key_names.meta(max(parsed.shard, 0) if parsed else 0)
     for _ in range(_ATTEMPTS):
@@ -101,6 +103,6 @@ async def _again(reader: BatchReader, checks: Checks, finding: Finding) -> bool:
 
 
 async def _seconds(reader: BatchReader) -> int:
-    """The store's clock."""
+    """Return the store's clock."""
     answer = await reader.execute("EVAL", "return redis.call('TIME')", 1, key_names.meta(0))
     return int(answer[0])

@@ -56,8 +56,10 @@ class Problem(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with a Redis key, or with one `member` of it. `facts`: what was read; the repair
-    changes nothing if the store says otherwise by then."""
+    """Something wrong with a Redis key, or with one `member` of it.
+
+    `facts`: what was read; the repair changes nothing if the store says otherwise by then.
+    """
 
     key: str
     problem: Problem

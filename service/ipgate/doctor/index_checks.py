@@ -21,7 +21,7 @@ class IndexChecks:
         self._now = now
 
     async def entry(self, at: ParsedKey) -> AsyncIterator[Finding]:
-        """An entry leads to a live key of that digest, or to one that is being created."""
+        """Yield an entry leads to a live key of that digest, or to one that is being created."""
         value = await self._reader.execute("GET", at.key)
         if value is None:
             return
@@ -59,7 +59,7 @@ class IndexChecks:
         return Finding(at.key, Problem.ORPHANED_NAME, detail, member, (member, holder))
 
     async def list_key(self, at: ParsedKey, member: str) -> Finding | None:
-        """A key that the list has as linked."""
+        """Return a key that the list has as linked."""
         if not await self._live(key_names.of("list", at.workspace, at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a list that is missing", member)
         lists = key_names.of("key-lists", at.workspace, member)
@@ -71,7 +71,7 @@ class IndexChecks:
         return Finding(at.key, Problem.ONE_SIDED_LINK, detail, member)
 
     async def key_list(self, at: ParsedKey, member: str) -> Finding | None:
-        """A list that the key has as linked, which is what decisions go by."""
+        """Return a list that the key has as linked, which is what decisions go by."""
         if not await self._live(key_names.of("key", at.workspace, at.id)):
             return Finding(at.key, Problem.DANGLING, "belongs to a key that is missing", member)
         if not await self._live(key_names.of("list", at.workspace, member)):

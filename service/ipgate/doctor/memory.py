@@ -14,6 +14,8 @@ class Stock(NamedTuple):
     ranges: int
 
     def worker_bytes(self) -> int:
-        """The most memory that a worker takes for all of them, beside what it takes without any. It is
-        bounded by `cache-bytes`."""
+        """Return the most memory that a worker takes for all of them, beside what it takes without any.
+
+        It is bounded by `cache-bytes`.
+        """
         return self.keys * BYTES_PER_KEY + self.ranges * BYTES_PER_RANGE

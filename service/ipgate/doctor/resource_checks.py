@@ -1,4 +1,4 @@
-"""Checks of the resources: their fields, their places in the indexes, what they refer to."""
+"""Checks of the resources: their fields, their index entries, what they refer to."""
 
 import asyncio
 import re
@@ -112,7 +112,7 @@ class ResourceChecks:
             yield Finding(at.key, Problem.NO_ENTRY, detail, facts=(digest, indexed))
 
     async def _holder(self, entry: str, digest: str) -> str | None:
-        """The API key that an index entry names, if that is live and has the digest."""
+        """Return the API key that an index entry names, if that is live and has the digest."""
         workspace, _, rest = entry.partition("/")
         key, _, indexed = rest.partition("/")
         name = key_names.of("key", workspace, key)

@@ -40,7 +40,7 @@ class ShardChecks:
                 yield Finding(at.key, Problem.BAD_META, f"{field} is not one", field)
 
     async def changes(self, at: ParsedKey) -> AsyncIterator[Finding]:
-        """The chain of the entries that are there, and whether it ends where the meta says."""
+        """Yield the chain of the entries that are there, and whether it ends where the meta says."""
         meta = key_names.meta(at.shard)
         rev, tip, last = await self._reader.execute("EVAL", _END, 2, meta, at.key)
         if last is not None:

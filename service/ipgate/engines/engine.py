@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines.health import Health
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
@@ -21,18 +21,23 @@ class Engine(Protocol):
     def health(self) -> Health: ...
 
     async def start(self) -> None:
-        """Returns when callers can reach it."""
+        """Return when callers can reach it."""
 
     def replace_tls(self, files: TlsFiles) -> None:
-        """Serves new connections with these. Raises OSError."""
+        """Serve new connections with these.
+
+        Raises: OSError.
+        """
 
     async def stop(self, grace: float) -> None:
-        """Takes no more calls; those in flight get `grace` seconds."""
+        """Take no more calls; those in flight get `grace` seconds."""
 
     async def ended(self) -> None:
-        """Returns when the server has ended, by `stop` or unexpectedly."""
+        """Return when the server has ended, by `stop` or unexpectedly."""
 
 
-Build = Callable[[Settings, Place, Mapping[str, Method], Authenticator, TlsFiles | None], Engine]
-"""Builds an engine for settings, a place to listen, the methods by their paths, who calls, and TLS. Raises
+Build = Callable[
+    [Settings, ListenAddress, Mapping[str, Method], Authenticator, TlsFiles | None], Engine
+]
+"""Builds an engine for settings, where to listen, the methods by their paths, who calls, and TLS. Raises
 RuntimeError if it cannot listen there."""

@@ -20,9 +20,9 @@ MAX_BYTES = 1024
 """Of a request."""
 
 MAX_CHECKS = 64
-"""Checks that may be in flight at a time, and seconds for the request of each, so that strangers cannot
+"""Checks that may be in flight at a time, and seconds for the request of each, so that unauthenticated callers cannot
 make a worker hold more. They do not count as calls: a worker that is full is healthy."""
-LONGEST_READ = 2.0
+READ_TIMEOUT = 2.0
 
 MAX_WATCHERS = 256
 
@@ -39,7 +39,7 @@ class Health:
         self._watchers = asyncio.Semaphore(MAX_WATCHERS)
 
     def report(self, service: str, *, serving: bool) -> None:
-        """Sets the status of a service, unless all is stopping."""
+        """Set the status of a service, unless all is stopping."""
         if not self._stopped:
             self._set(service, serving=serving)
 
@@ -50,12 +50,15 @@ class Health:
             self._set(service, serving=False)
 
     def end(self) -> None:
-        """Ends the calls of all watchers that read their answers."""
+        """End the calls of all watchers that read their answers."""
         self._ended = True
         self._wake()
 
     def answer(self, path: str, raw: bytes) -> bytes:
-        """The response to a Check or List. Raises InvalidArgument and NotFound."""
+        """Return the response to a Check or List.
+
+        Raises: InvalidArgument and NotFound.
+        """
         service = _service(raw)
         if path == LIST:
             statuses = {name: _Status.FromString(raw) for name, raw in self._statuses.items()}
@@ -66,8 +69,10 @@ class Health:
         return status
 
     async def watch(self, raw: bytes, write: Callable[[bytes], Awaitable[None]]) -> None:
-        """Writes the status of a service, and again whenever it changes. Raises InvalidArgument and
-        LimitExceeded."""
+        """Write the status of a service, and again whenever it changes.
+
+        Raises: InvalidArgument and LimitExceeded.
+        """
         service = _service(raw)
         if self._watchers.locked():
             raise LimitExceeded(f"{MAX_WATCHERS} watch already; ask with Check")
@@ -96,7 +101,10 @@ class Health:
 
 
 def _service(raw: bytes) -> str:
-    """The service that a request asks about. Raises InvalidArgument."""
+    """Return the service that a request asks about.
+
+    Raises: InvalidArgument.
+    """
     try:
         return str(health_pb2.HealthCheckRequest.FromString(raw).service)
     except DecodeError:
@@ -104,7 +112,7 @@ def _service(raw: bytes) -> str:
 
 
 def too_many_checks() -> LimitExceeded:
-    """The error beyond MAX_CHECKS."""
+    """Return the error beyond MAX_CHECKS."""
     return LimitExceeded("too many health checks are in flight; try again")
 
 

@@ -13,14 +13,14 @@ from ipgate.rpc.pipeline import Method, RequestSizes
 MAX_STREAMS = 64
 """Streams that may be open at a time, of each version."""
 
-LONGEST_STREAM = 60.0
+STREAM_TIMEOUT = 60.0
 """Seconds that such a stream may be open."""
 
 SERVICES = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
 
 
 def reflecting(services: Sequence[str], authenticator: Authenticator) -> dict[str, Method]:
-    """The methods by their paths, telling about `services`."""
+    """Return the methods by their paths, which describe `services`."""
     _add_version_1()
     servicer = _Servicer((*services, *SERVICES))
     methods = {}
@@ -31,9 +31,9 @@ def reflecting(services: Sequence[str], authenticator: Authenticator) -> dict[st
             reflection_pb2.ServerReflectionRequest,
             servicer.answer,
             sizes=RequestSizes(),
-            conversing=True,
-            most_open=MAX_STREAMS,
-            longest=LONGEST_STREAM,
+            is_stream=True,
+            max_open=MAX_STREAMS,
+            max_duration=STREAM_TIMEOUT,
         )
         methods[f"/{method.name}"] = method
     return methods
@@ -56,7 +56,7 @@ class _Servicer:
 
 
 def _service_of(symbol: str) -> str:
-    """The service if a symbol is the name of a method, which the pool of Python does not find."""
+    """Return the service if a symbol is the name of a method, which the pool of Python does not find."""
     service, _, method = symbol.rpartition(".")
     try:
         known = descriptor_pool.Default().FindServiceByName(service)
@@ -66,7 +66,7 @@ def _service_of(symbol: str) -> str:
 
 
 def _add_version_1() -> None:
-    """Adds the description of version 1 to the pool; no package has it, and it differs in the name alone."""
+    """Add the description of version 1 to the pool; no package has it, and it differs in the name alone."""
     file = descriptor_pb2.FileDescriptorProto()
     reflection_pb2.DESCRIPTOR.CopyToProto(file)
     text = text_format.MessageToString(file).replace("v1alpha", "v1")

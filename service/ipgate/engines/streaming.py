@@ -12,37 +12,39 @@ MAX_CONCURRENT = 16
 Write = Callable[[bytes], Awaitable[None]]
 
 
-async def converse(
+async def serve_stream(
     method: Method, info: CallInfo, messages: AsyncIterator[bytes], write: Write
 ) -> None:
-    """Answers all messages; those that are answered from memory overtake the others. Raises Refusal, and
-    what `write` raises when the caller is gone."""
+    """Answer all messages; those that are answered from memory overtake the others.
+
+    Raises: Refusal, and what `write` raises when the caller is gone.
+    """
     try:
-        await _converse(method, info, messages, write)
+        await _serve_stream(method, info, messages, write)
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
 
 
-async def _converse(
+async def _serve_stream(
     method: Method, info: CallInfo, messages: AsyncIterator[bytes], write: Write
 ) -> None:
-    writing, places = asyncio.Lock(), asyncio.Semaphore(MAX_CONCURRENT)
+    writing, slots = asyncio.Lock(), asyncio.Semaphore(MAX_CONCURRENT)
 
-    async def tell(answer: bytes) -> None:
+    async def send(answer: bytes) -> None:
         async with writing:
             await write(answer)
 
     async def finish(answer: Awaitable[bytes]) -> None:
         try:
-            await tell(await answer)
+            await send(await answer)
         finally:
-            places.release()
+            slots.release()
 
     async with asyncio.TaskGroup() as group:
         async for raw in messages:
             answer = method.start(info, raw)
             if isinstance(answer, bytes):
-                await tell(answer)
+                await send(answer)
             else:
-                await places.acquire()
+                await slots.acquire()
                 group.create_task(finish(answer))

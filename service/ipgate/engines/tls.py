@@ -1,5 +1,7 @@
-"""The certificate, key and client authorities that TLS is served with: read once, checked, and passed on
-as they are, so that all workers serve the same."""
+"""The certificate, key and client authorities of TLS.
+
+They are read and checked once, and passed on as they are, so that all workers serve the same.
+"""
 
 import os
 import ssl
@@ -13,19 +15,25 @@ from ipgate.settings import BadSetting, Settings
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """As PEM. The key is secret."""
+    """As PEM.
+
+    The key is secret.
+    """
 
     chain: str
     key: str = field(repr=False)
     client_ca: str = ""
 
     def context(self) -> ssl.SSLContext:
-        """For the server's side of HTTP/2. Raises OSError, of which ssl.SSLError is one."""
+        """For the server's side of HTTP/2.
+
+        Raises: OSError, of which ssl.SSLError is one.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["h2"])
         with ExitStack() as stack:
             chain, key = _as_file(stack, self.chain), _as_file(stack, self.key)
-            # A key under a password is refused here, where OpenSSL would ask for it at the terminal.
+            # A key with a password is rejected here, where OpenSSL would ask for it at the terminal.
             context.load_cert_chain(chain, key, password=lambda: b"")
             if self.client_ca:
                 context.load_verify_locations(_as_file(stack, self.client_ca))
@@ -38,7 +46,10 @@ class TlsFiles:
 
 
 def read(settings: Settings) -> TlsFiles | None:
-    """The files of the settings, None without TLS. Raises BadSetting for files that cannot be served with."""
+    """Return the files of the settings, None without TLS.
+
+    Raises: BadSetting for files that cannot be served with.
+    """
     if not settings.tls_cert:
         return None
     cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
@@ -68,8 +79,10 @@ def _text(path: str) -> str:
 
 
 def _as_file(stack: ExitStack, text: str) -> str:
-    """The path of a file in memory: OpenSSL takes certificates from files only, and what was checked must be
-    what is served."""
+    """Return the path of a file in memory that has this content.
+
+    OpenSSL takes certificates from files only, and what was checked must be what is served.
+    """
     descriptor = os.memfd_create("tls")
     stack.callback(os.close, descriptor)
     os.write(descriptor, text.encode())

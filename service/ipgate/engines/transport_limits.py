@@ -1,4 +1,7 @@
-"""What callers may take of a worker, whichever engine serves it. Times are in seconds."""
+"""What callers may take of a worker, whichever engine serves it.
+
+Times are in seconds.
+"""
 
 import resource
 
@@ -11,51 +14,51 @@ MAX_HEADERS = 128
 MAX_STREAMS = 256
 """Concurrent calls on one connection."""
 
-HANDSHAKE = 10
+HANDSHAKE_TIMEOUT = 10
 """For a connection to get as far as HTTP/2."""
 
-PING_AFTER = 60
-PING_TIMEOUT = 20
+KEEPALIVE_TIME = 60
+KEEPALIVE_TIMEOUT = 20
 """Pings find peers that have vanished. A connection whose peer does not answer is closed."""
 
-IDLE = 600
+IDLE_TIMEOUT = 600
 """For a connection without calls."""
 
-AGE = 3600
-AGE_GRACE = 60
+MAX_AGE = 3600
+MAX_AGE_GRACE = 60
 """For any connection, and for its calls after that: it ends those that never would."""
 
-OTHER_FILES = 200
+RESERVED_FILES = 200
 """Files that a worker needs open aside from its connections; those to the store are most of them."""
 
 
-def most_connections(wanted: int) -> int:
-    """How many connections there may be, so that there are always files left for the store."""
+def usable_connections(wanted: int) -> int:
+    """Return how many connections a worker may have, so that files are left for the store."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OTHER_FILES))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - RESERVED_FILES))
 
 
 MAX_BACKLOG = 16 << 20
 """Bytes of answers that one connection may leave unread; further calls on it fail."""
 
-STRANGER = 30
+AUTHENTICATION_TIMEOUT = 30
 """For a connection to carry a call with a good token, or a health call."""
 
-STRANGER_GRACE = 5
+AUTHENTICATION_GRACE = 5
 """For its last calls after that."""
 
-STRANGERS_OF_A_HOST, STRANGER_HASTE = 64, 1.0
+MAX_UNAUTHENTICATED_PER_HOST, CROWDED_TIMEOUT = 64, 1.0
 """Connections of one peer address that have not, and seconds for those beyond: many callers behind one
 address may connect at the same time, and need a moment for their first call."""
 
 SPARE_CONNECTIONS = 8
 """Beyond `max-connections`, for health calls alone."""
 
-GOAWAY_AFTER = 0.1
+GOAWAY_DELAY = 0.1
 """Between asking the peer to begin no more calls and saying which were taken up: a round trip."""
 
-LINGER, LINGER_BYTES = 0.5, 8 << 20
+LINGER_TIMEOUT, MAX_LINGER_BYTES = 0.5, 8 << 20
 """For a peer that broke the protocol to read why its connection ends, and bytes that it may send in that time."""
 
-DISCARD = 5.0
+DISCARD_TIMEOUT = 5.0
 """For a peer to stop sending on a stream that was answered with an error."""

@@ -1,4 +1,7 @@
-"""Compiled allow lists and unions of them. Each lives as long as a cached key refers to it."""
+"""Compiled allow lists and unions of them.
+
+Each lives as long as a cached key refers to it.
+"""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,7 +23,7 @@ MAX_UNION = 1 << 16
 """Intervals of the lists of one union, so that compiling it is short."""
 
 LIST_BYTES = 360
-"""Approximate memory of a list or union with its place in the tables, its intervals not counted."""
+"""Approximate memory of a list or union with its entries in dictionaries, its intervals not counted."""
 
 
 class MemoryAccount:
@@ -33,7 +36,10 @@ class MemoryAccount:
 
 
 class ListPool:
-    """Finds the lists and unions in memory. `retired`: the cache was cleared, so all of them are stale."""
+    """Finds the lists and unions in memory.
+
+    `retired`: the cache was cleared, so all of them are stale.
+    """
 
     __slots__ = ("account", "lists", "retired", "unions")
 
@@ -66,7 +72,10 @@ class ListPool:
 
 
 class CompiledRanges:
-    """What is searched for an address. `intervals` is None until it is compiled."""
+    """What is searched for an address.
+
+    `intervals` is None until it is compiled.
+    """
 
     __slots__ = ("__weakref__", "_pool", "intervals")
 
@@ -104,7 +113,10 @@ class CompiledRanges:
 
 
 class CompiledList(CompiledRanges):
-    """One allow list. `shared`: several API keys are linked to it."""
+    """One allow list.
+
+    `shared`: several API keys are linked to it.
+    """
 
     __slots__ = ("_deleted", "_unions", "id", "name", "shared")
 

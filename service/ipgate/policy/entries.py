@@ -21,7 +21,7 @@ from ipgate.policy.compiled import (
 from ipgate.policy.partitioned_dict import WeakPartitionedDict
 
 KEY_BYTES = 320
-"""Approximate memory of a key with its places in the tables, without its name, its links to several lists,
+"""Approximate memory of a key with its entries in dictionaries, without its name, its links to several lists,
 and its lists. `make bench ARGS=scale` measures it."""
 
 TUPLE_BYTES, LINK_BYTES = 48, 8
@@ -30,7 +30,10 @@ WORKSPACE_BYTES = 400
 
 
 class CachedWorkspace:
-    """What the keys of a workspace share. `loaded`: `require_allow_list` and `default` are valid."""
+    """What the keys of a workspace share.
+
+    `loaded`: `require_allow_list` and `default` are valid.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -67,7 +70,10 @@ class CachedWorkspace:
 
 
 class CachedKey:
-    """An API key. `used`: asked for since the last eviction that looked at it."""
+    """An API key.
+
+    `used`: asked for since the last eviction that looked at it.
+    """
 
     __slots__ = ("digest", "disabled", "expire_time", "lists", "name", "used", "workspace")
 

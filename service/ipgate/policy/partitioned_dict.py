@@ -70,7 +70,10 @@ class PartitionedDict(Generic[K, V]):
 
 
 class WeakPartitionedDict(Generic[K, V]):
-    """A partitioned dictionary that keeps no value alive. A value must `remove` its entry when it ends."""
+    """A partitioned dictionary that keeps no value alive.
+
+    A value must `remove` its entry when it ends.
+    """
 
     __slots__ = ("_partitions",)
 

@@ -1,5 +1,7 @@
-"""Who may call what: one rule for each method. A method without a rule keeps the server from
-starting."""
+"""Who may call what: one rule for each method.
+
+A method without a rule keeps the server from starting.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -28,10 +30,12 @@ class Size(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """`roles` may call the method. `resource`: path of the request's field that names what the
-    call is about; a caller confined to a workspace gets NotFound for one outside of it. Methods
-    without it look to the workspace themselves. `changes`: the method makes a change, so it gets
-    WriteOptions and is logged."""
+    """`roles` may call the method.
+
+    `resource`: path of the request's field that names what the call is about; a caller confined to a
+    workspace gets NotFound for one outside of it. Methods without it look to the workspace themselves.
+    `changes`: the method makes a change, so it gets WriteOptions and is logged.
+    """
 
     roles: frozenset[Role]
     resource: str = ""
@@ -87,7 +91,10 @@ RULES: dict[str, AccessRule] = {
 
 
 def check_role(rule: AccessRule, caller: Caller, method: str) -> None:
-    """Raises PermissionDenied if the caller's role may not call the method."""
+    """Check that the caller's role may call the method.
+
+    Raises: PermissionDenied.
+    """
     if caller.role not in rule.roles:
         name = method.rpartition("/")[2]
         raise PermissionDenied(
@@ -96,7 +103,7 @@ def check_role(rule: AccessRule, caller: Caller, method: str) -> None:
 
 
 def resource_name(rule: AccessRule, request: Message) -> str:
-    """The resource name that a request is about, "" if its rule names none."""
+    """Return the resource name that a request is about, "" if its rule names none."""
     value: object = request
     for part in rule.resource.split("."):
         value = getattr(value, part) if part else ""
@@ -104,8 +111,12 @@ def resource_name(rule: AccessRule, request: Message) -> str:
 
 
 def check_tenant(rule: AccessRule, caller: Caller, request: Message) -> None:
-    """Raises NotFound if a confined caller names a resource of another workspace, existing or
-    not. A malformed name is left to the method, which refuses it."""
+    """Check that a caller who is confined to a workspace names no resource of another, existing or not.
+
+    A malformed name is left to the method, which rejects it.
+
+    Raises: NotFound.
+    """
     if caller.workspace and rule.resource:
         name = resource_name(rule, request)
         match name.split("/"):

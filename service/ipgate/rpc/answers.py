@@ -37,8 +37,12 @@ _REASONS: dict[Reason, Any] = {
 
 
 def question_in(request: authorize.AuthorizeRequest) -> Question:
-    """Raises InvalidArgument for the first field that is wrong; a malformed name of an API key is left to
-    the authorizer, which need not look at those that it holds."""
+    """Return the question that a message asks.
+
+    A malformed name of an API key is left to the authorizer, which need not parse the names that it holds.
+
+    Raises: InvalidArgument for the first field that is wrong.
+    """
     credential = request.key
     subject: Subject = presented_digest(credential) if credential else _named(request)
     ip = request.ip
@@ -64,8 +68,11 @@ def _named(request: authorize.AuthorizeRequest) -> Subject:
 
 
 def verdict_out(verdict: Verdict) -> bytes:
-    """An encoded AuthorizeResponse. Making the message takes longer than deciding, so its parts are
-    remembered in their encoded form: one after the other they are the encoding of the whole."""
+    """Return an encoded AuthorizeResponse.
+
+    Making the message takes longer than deciding, so its parts are remembered in their encoded form: one
+    after the other they are the encoding of the whole.
+    """
     decision, api_key, revision = verdict
     # Keys are too many to be remembered.
     name = api_key.encode()
@@ -75,7 +82,7 @@ def verdict_out(verdict: Verdict) -> bytes:
 
 
 def batch_out(results: Iterable[Verdict | authorize.Error]) -> bytes:
-    """An encoded BatchAuthorizeResponse: what it holds is framed as bytes, too."""
+    """Return an encoded BatchAuthorizeResponse: what it holds is framed as bytes, too."""
     parts: list[bytes] = []
     for result in results:
         if isinstance(result, Verdict):
@@ -88,7 +95,7 @@ def batch_out(results: Iterable[Verdict | authorize.Error]) -> bytes:
 
 
 def stream_out(request_id: str, result: Verdict | authorize.Error) -> bytes:
-    """An encoded StreamAuthorizeResponse."""
+    """Return an encoded StreamAuthorizeResponse."""
     name = request_id.encode()
     if isinstance(result, Verdict):
         body, field = verdict_out(result), _STREAM_RESPONSE
@@ -100,7 +107,7 @@ def stream_out(request_id: str, result: Verdict | authorize.Error) -> bytes:
 
 @lru_cache(_REMEMBERED)
 def _prefix(field: int, length: int) -> bytes:
-    """What stands before an embedded message or a string: field number and type, and length as a varint."""
+    """Return the bytes before an embedded message or a string: field number and type, and length as a varint."""
     prefix = bytearray((field << 3 | _EMBEDDED,))
     while length > 0x7F:
         prefix.append(length & 0x7F | 0x80)
@@ -111,7 +118,7 @@ def _prefix(field: int, length: int) -> bytes:
 
 @lru_cache(_REMEMBERED)
 def _result_prefix(field: int, length: int) -> bytes:
-    """What stands before the body of a result of a batch."""
+    """Return what stands before the body of a result of a batch."""
     prefix = _prefix(field, length)
     return _prefix(_RESULT, len(prefix) + length) + prefix
 

@@ -1,4 +1,7 @@
-"""AuthorizeService. A method answers synchronously if all that it needs is in memory."""
+"""AuthorizeService.
+
+A method answers synchronously if all that it needs is in memory.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -70,8 +73,10 @@ class AuthorizeServicer:
         caller: Caller,
         results: list[_Result | Question],
     ) -> bool:
-        """Goes on with a batch until it is over, or has more errors than may be made in a row. True if all
-        results are there."""
+        """Go on with a batch until it is over, or has more errors than may be made in a row.
+
+        True if all results are there.
+        """
         errors, complete, attempt = 0, True, self._try
         for request in requests[len(results) :]:
             result = attempt(request, caller)
@@ -103,7 +108,7 @@ class AuthorizeServicer:
         return batch_out(cast("list[_Result]", results))
 
     async def _resolve_all(self, questions: list[Question], info: CallInfo) -> list[_Result]:
-        """The results of those questions of a batch for which something must be loaded, in order."""
+        """Return the results of those questions of a batch for which something must be loaded, in order."""
         time = asyncio.get_running_loop().time
         timeout = info.time_remaining()
         deadline = time() + (DEFAULT_WAIT if timeout is None else timeout)
@@ -123,7 +128,7 @@ class AuthorizeServicer:
         return results
 
     def _try(self, request: authorize.AuthorizeRequest, caller: Caller) -> _Result | Question:
-        """The result if nothing must be waited for, else the question."""
+        """Return the result if nothing must be waited for, else the question."""
         try:
             question = question_in(request)
             return self.authorizer.try_decide(caller, question) or question

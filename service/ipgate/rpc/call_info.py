@@ -21,20 +21,20 @@ class CallInfo:
 
     @abstractmethod
     def metadata(self, name: str) -> str:
-        """The first value of a metadata entry; "" if there is none."""
+        """Return the first value of a metadata entry; "" if there is none."""
 
     @abstractmethod
     def peer(self) -> str:
-        """The address and port of the connection's other end, or `unix`."""
+        """Return the address and port of the connection's other end, or `unix`."""
 
     @abstractmethod
     def client_certificate(self) -> str:
-        """The certificate of the client as PEM; "" without mutual TLS."""
+        """Return the certificate of the client as PEM; "" without mutual TLS."""
 
     @abstractmethod
     def time_remaining(self) -> float | None:
         """Seconds until the caller's deadline; None if there is none."""
 
     def request_id(self) -> str:
-        """The `x-request-id` of the call; "" if there is none."""
+        """Return the `x-request-id` of the call; "" if there is none."""
         return self.metadata("x-request-id")

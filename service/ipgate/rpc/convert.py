@@ -73,7 +73,10 @@ def list_in(message: resources.AllowList, workspace: str, identifier: str) -> Al
 
 
 def key_in(message: resources.ApiKey, workspace: str, identifier: str) -> ApiKey:
-    """Return the API key of a request to create it. Raises InvalidArgument."""
+    """Return the API key of a request to create it.
+
+    Raises: InvalidArgument.
+    """
     return ApiKey(
         workspace=workspace,
         id=identifier,
@@ -86,7 +89,10 @@ def key_in(message: resources.ApiKey, workspace: str, identifier: str) -> ApiKey
 def token_in(
     message: resources.AccessToken, role: Role, workspace: str, identifier: str
 ) -> AccessToken:
-    """Return the access token of a request to create it. Raises InvalidArgument."""
+    """Return the access token of a request to create it.
+
+    Raises: InvalidArgument.
+    """
     return AccessToken(
         id=identifier,
         role=role,
@@ -98,7 +104,7 @@ def token_in(
 
 def workspace_out(workspace: Workspace) -> resources.Workspace:
     default = workspace.default_list
-    stamps = workspace.stamps
+    meta = workspace.meta
     return resources.Workspace(
         name=workspace_name(workspace.id),
         display_name=workspace.display_name,
@@ -107,15 +113,15 @@ def workspace_out(workspace: Workspace) -> resources.Workspace:
             enabled=workspace.default_enabled,
             allow_list=list_name(workspace.id, default) if default else "",
         ),
-        create_time=_time_out(stamps.create_time),
-        update_time=_time_out(stamps.update_time),
-        etag=stamps.etag,
-        revision=stamps.revision,
+        create_time=_time_out(meta.create_time),
+        update_time=_time_out(meta.update_time),
+        etag=meta.etag,
+        revision=meta.revision,
     )
 
 
 def list_out(allow_list: AllowList) -> resources.AllowList:
-    stamps = allow_list.stamps
+    meta = allow_list.meta
     return resources.AllowList(
         name=list_name(allow_list.workspace, allow_list.id),
         display_name=allow_list.display_name,
@@ -123,15 +129,15 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
         ranges=allow_list.ranges,
         range_count=allow_list.range_count,
         linked_api_key_count=allow_list.linked_api_key_count,
-        create_time=_time_out(stamps.create_time),
-        update_time=_time_out(stamps.update_time),
-        etag=stamps.etag,
-        revision=stamps.revision,
+        create_time=_time_out(meta.create_time),
+        update_time=_time_out(meta.update_time),
+        etag=meta.etag,
+        revision=meta.revision,
     )
 
 
 def list_in_steps(allow_list: AllowList) -> Steps[resources.AllowList]:
-    """The same for a list with many ranges, of which a message takes a part at a time."""
+    """Return the same for a list with many ranges, of which a message takes a part at a time."""
     message = list_out(replace(allow_list, ranges=()))
     for first in range(0, len(allow_list.ranges), STEP):
         message.ranges.extend(allow_list.ranges[first : first + STEP])
@@ -140,7 +146,7 @@ def list_in_steps(allow_list: AllowList) -> Steps[resources.AllowList]:
 
 
 def all_in_steps(items: Sequence[T], convert: Callable[[T], Any]) -> Steps[list[Any]]:
-    """The messages of a page's resources, of which an API key may have many links."""
+    """Return the messages of a page's resources, of which an API key may have many links."""
     messages = []
     for count, item in enumerate(items):
         if not count % _CONVERTED or len(getattr(item, "lists", ())) > _CONVERTED:
@@ -154,7 +160,7 @@ def access_out(access: Access | None) -> Any:
 
 
 def key_out(key: ApiKey) -> resources.ApiKey:
-    stamps = key.stamps
+    meta = key.meta
     return resources.ApiKey(
         name=key_name(key.workspace, key.id),
         display_name=key.display_name,
@@ -162,10 +168,10 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         expire_time=_time_out(key.expire_time),
         allow_lists=[list_name(key.workspace, allow_list) for allow_list in key.lists],
         access=access_out(key.access),
-        create_time=_time_out(stamps.create_time),
-        update_time=_time_out(stamps.update_time),
-        etag=stamps.etag,
-        revision=stamps.revision,
+        create_time=_time_out(meta.create_time),
+        update_time=_time_out(meta.update_time),
+        etag=meta.etag,
+        revision=meta.revision,
     )
 
 
@@ -182,12 +188,15 @@ def token_out(token: AccessToken) -> resources.AccessToken:
 
 
 def role_in(value: int) -> Role | None:
-    """The role, None if none that ipgate knows was given."""
+    """Return the role, None if none that ipgate knows was given."""
     return _ROLES_BACK.get(value)
 
 
 def time_in(field: str, message: Message, name: str) -> int | None:
-    """The instant in the Timestamp field `name` of a message. Raises InvalidArgument."""
+    """Return the instant in the Timestamp field `name` of a message.
+
+    Raises: InvalidArgument.
+    """
     if not message.HasField(name):
         return None
     time: Timestamp = getattr(message, name)

@@ -134,7 +134,7 @@ class ListServicer:
         *,
         link: bool,
     ) -> dict[str, Any]:
-        """The fields of the response."""
+        """Return the fields of the response."""
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
         if not request.api_keys:
             raise InvalidArgument.of("api_keys", "is required; name at least one API key")

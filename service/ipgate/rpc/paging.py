@@ -9,19 +9,25 @@ MAX_SIZE = 1000
 
 
 def page_size(requested: int) -> int:
-    """The size to use; too large a wish is cut down. Raises InvalidArgument for a negative one."""
+    """Return the size to use; too large a wish is cut down.
+
+    Raises: InvalidArgument for a negative one.
+    """
     if requested < 0:
         raise InvalidArgument.of("page_size", f"{requested} is negative; use 1 to {MAX_SIZE}")
     return min(requested or DEFAULT_SIZE, MAX_SIZE)
 
 
 def page_token(listing: str, after: str) -> str:
-    """The token to go on with a listing after an id; "" at its end."""
+    """Return the token to go on with a listing after an id; "" at its end."""
     return seal(f"p1 {listing} {after}") if after else ""
 
 
 def parse_page_token(listing: str, token: str) -> str:
-    """The id to go on after. Raises InvalidArgument for a token of anything but this listing."""
+    """Return the id to go on after.
+
+    Raises: InvalidArgument for a token of anything but this listing.
+    """
     if not token:
         return ""
     match (unseal(token) or "").split(" "):

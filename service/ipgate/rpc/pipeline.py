@@ -1,8 +1,7 @@
-"""What stands before every method, whatever engine its calls come through: authentication, access,
-decoding, and the mapping of errors.
+"""The steps before every method on every engine: authentication, access, decoding, mapping of errors.
 
-Nothing here knows gRPC's objects. An engine hands in a CallInfo and an encoded message, and gets the
-encoded response: as bytes if nothing must be waited for, else as an awaitable of them.
+Nothing here knows gRPC's objects. An engine passes a CallInfo and an encoded message, and gets the encoded
+response: as bytes if nothing must be waited for, else as an awaitable of them.
 """
 
 import logging
@@ -42,13 +41,16 @@ _UNCOUNTED = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSizes:
-    """How large requests may be. `message_bytes`: any of them; `ranges`: of a list."""
+    """How large requests may be.
+
+    `message_bytes`: any of them; `ranges`: of a list.
+    """
 
     message_bytes: int = 4 << 20
     ranges: int = 100_000
 
     def of(self, size: Size) -> tuple[int, int]:
-        """The most bytes, and the most fields and entries."""
+        """Return the most bytes, and the most fields and entries."""
         most_bytes, most_fields = {
             Size.QUESTION: (8 << 10, _UNCOUNTED),
             Size.RESOURCE: (64 << 10, _UNCOUNTED),
@@ -70,8 +72,8 @@ class CallAborted(Exception):
 class Method:
     """One method behind the pipeline.
 
-    `conversing`: its caller sends messages without end, and each has an answer of its own. `most_open`
-    and `longest` bound such calls: how many there may be at a time, and the seconds of each.
+    `is_stream`: its caller sends messages without end, and each has an answer of its own. `max_open`
+    and `max_duration` bound such calls: how many there may be at a time, and the seconds of each.
     """
 
     def __init__(
@@ -82,14 +84,14 @@ class Method:
         implementation: Implementation,
         *,
         sizes: RequestSizes,
-        conversing: bool = False,
-        most_open: int | None = None,
-        longest: float | None = None,
+        is_stream: bool = False,
+        max_open: int | None = None,
+        max_duration: float | None = None,
     ) -> None:
         self.name = name
-        self.conversing = conversing
-        self.most_open = most_open
-        self.longest = longest
+        self.is_stream = is_stream
+        self.max_open = max_open
+        self.max_duration = max_duration
         self._rule = RULES[name]
         self.max_bytes, self._max_fields = sizes.of(self._rule.size)
         self._authenticator = authenticator
@@ -102,19 +104,25 @@ class Method:
         self._respond = self._change if self._rule.changes else implementation
 
     def is_admitted(self, info: CallInfo) -> bool:
-        """Whether the caller is known to be permitted, so that its message may be received."""
+        """Return whether the caller is known to be permitted, so that its message may be received."""
         caller = self._known(info.authorization)
         return caller is not None and caller.role in self._roles
 
     async def admit(self, info: CallInfo) -> None:
-        """Checks the caller before its message is received. Raises CallAborted."""
+        """Check the caller before its message is received.
+
+        Raises: CallAborted.
+        """
         try:
             await self._authenticate(info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._refusal(error) from None
+            raise self._aborted(error) from None
 
     def start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
-        """Answers an encoded request. Raises CallAborted, and so does the awaitable."""
+        """Answer an encoded request.
+
+        Raises: CallAborted, and so does the awaitable.
+        """
         try:
             caller = self._known(info.authorization)
             if caller is None or caller.role not in self._roles:
@@ -127,7 +135,7 @@ class Method:
                 check_tenant(self._rule, caller, request)
             answer = self._respond(request, info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._refusal(error) from None
+            raise self._aborted(error) from None
         return answer if isinstance(answer, bytes) else self._finish(answer)
 
     async def _finish(self, answer: Response | Awaitable[Response]) -> bytes:
@@ -136,7 +144,7 @@ class Method:
                 answer = await answer
             return answer if isinstance(answer, bytes) else answer.SerializeToString()
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._refusal(error) from None
+            raise self._aborted(error) from None
 
     async def _authenticate(self, info: CallInfo) -> None:
         info.caller = await self._authenticator.authenticate(info.authorization)
@@ -147,7 +155,7 @@ class Method:
         return await self._counted(info, raw)
 
     async def _counted(self, info: CallInfo, raw: bytes) -> Response:
-        """The response to a request whose fields are counted before it is decoded."""
+        """Return the response to a request whose fields are counted before it is decoded."""
         check_bytes(raw, self.max_bytes)
         if len(raw) > UNCOUNTED_BYTES:
             await cooperative.run(
@@ -173,7 +181,7 @@ class Method:
         )
         return response
 
-    def _refusal(self, error: BaseException) -> CallAborted:
+    def _aborted(self, error: BaseException) -> CallAborted:
         if isinstance(error, CallAborted):
             return error
         if isinstance(error, IpgateError):
@@ -191,10 +199,11 @@ def all_methods(
     authenticator: Authenticator,
     sizes: RequestSizes,
 ) -> dict[str, Method]:
-    """All methods of ipgate's services by their paths, each found by its name on one of the
-    servicers of its service.
+    """Return all methods of ipgate's services by their paths.
 
-    Raises LookupError if a method has no implementation or no access rule.
+    A method is found by its name on one of the servicers of its service.
+
+    Raises: LookupError if a method has no implementation or no access rule.
     """
     methods = {}
     for file, service, servicers in (
@@ -223,11 +232,11 @@ def _method(
         GetMessageClass(method.input_type),
         getattr(servicer, method.name),
         sizes=sizes,
-        conversing=method.client_streaming,
+        is_stream=method.client_streaming,
     )
 
 
 def _name(response: Any) -> str:
-    """The name of the resource of a change, which is the first field of its response."""
+    """Return the name of the resource of a change, which is the first field of its response."""
     resource = response.DESCRIPTOR.fields[0].name
     return str(getattr(response, resource).name)

@@ -1,5 +1,8 @@
-"""The one table from errors to gRPC codes: as a status of a failed call with its `google.rpc` details, and as
-the `Error` of one request among several."""
+"""The one table from errors to gRPC codes.
+
+An error becomes the status of a failed call with its `google.rpc` details, or the `Error` of one request
+among several.
+"""
 
 import logging
 
@@ -33,11 +36,11 @@ _CODES: dict[type[errors.IpgateError], "code_pb2.Code"] = {
 _INTERNAL_TEXT = "internal error; see the server's log"
 
 _MAX_BYTES = 5600
-"""Of a status: it travels in the trailers, in base 64, and clients refuse more than 8 KB of them."""
+"""Of a status: it travels in the trailers, in base 64, and clients reject more than 8 KB of them."""
 
 
 def to_status(error: errors.IpgateError) -> Status:
-    """The status that a caller gets for an error, with as many violations as fit."""
+    """Return the status that a caller gets for an error, with as many violations as fit."""
     status = _to_status(error)
     while status.ByteSize() > _MAX_BYTES:
         assert isinstance(error, (errors.InvalidArgument, errors.FailedPrecondition))
@@ -79,7 +82,7 @@ def internal(what: str, error: BaseException) -> Status:
 
 
 def to_error(error: errors.IpgateError) -> authorize.Error:
-    """The same as `to_status`, for one request of a batch or a stream."""
+    """Return the same as `to_status`, for one request of a batch or a stream."""
     message = authorize.Error(code=_CODES[type(error)], message=error.message, reason=error.reason)
     if isinstance(error, errors.InvalidArgument):
         for violation in error.violations:
@@ -88,7 +91,7 @@ def to_error(error: errors.IpgateError) -> authorize.Error:
 
 
 def internal_error(what: str, error: BaseException) -> authorize.Error:
-    """The same as `internal`, for one request of a batch or a stream."""
+    """Return the same as `internal`, for one request of a batch or a stream."""
     log.error("unexpected error in %s", what, exc_info=error)
     return authorize.Error(code=code_pb2.INTERNAL, message=_INTERNAL_TEXT, reason="INTERNAL")
 

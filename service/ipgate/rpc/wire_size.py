@@ -18,15 +18,22 @@ _FIXED = {1: 8, 3: 0, 4: 0, 5: 4}
 
 
 def check_bytes(raw: bytes, limit: int) -> None:
-    """Raises LimitExceeded."""
+    """Check the size of an encoded message.
+
+    Raises: LimitExceeded.
+    """
     if len(raw) > limit:
         text = f"the request has {len(raw):,} bytes; this method takes at most {limit:,}"
         raise LimitExceeded(text)
 
 
 def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[None]:
-    """Raises LimitExceeded if an encoded message of the type `descriptor` and the messages in it have
-    more fields and entries than `limit`. What is malformed is left to the decoder, which stops there."""
+    """Count the fields and entries of an encoded message of the type `descriptor` and of the messages in it.
+
+    Malformed parts are left to the decoder, which stops there.
+
+    Raises: LimitExceeded if there are more than `limit`.
+    """
     at = count = 0
     inside: list[tuple[int, Any]] = [(len(raw), _messages(descriptor))]
     while inside:
@@ -58,7 +65,7 @@ def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[None]:
 
 
 def _messages(descriptor: Any) -> dict[int, Any]:
-    """The fields that are messages, by their numbers."""
+    """Return the fields that are messages, by their numbers."""
     return {
         field.number: field.message_type
         for field in descriptor.fields
@@ -67,8 +74,7 @@ def _messages(descriptor: Any) -> dict[int, Any]:
 
 
 def _field(raw: bytes, at: int, messages: dict[int, Any]) -> tuple[int, int, dict[int, Any] | None]:
-    """Where a field goes on that begins at an index; for a message, where it begins and ends, and the
-    messages in it."""
+    """Return the index after a field, and for a message its begin, its end and the messages in it."""
     tag, at = _varint(raw, at)
     wire = tag & 7
     if wire == _VARINT:
@@ -82,7 +88,7 @@ def _field(raw: bytes, at: int, messages: dict[int, Any]) -> tuple[int, int, dic
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    """The number that begins at an index, and the index after it; 0 beyond the end."""
+    """Return the number that begins at an index, and the index after it; 0 beyond the end."""
     value = shift = 0
     while at < len(raw) and shift < 70:
         byte = raw[at]

@@ -82,12 +82,15 @@ class WorkspaceServicer:
 
 
 def _changed(result: WriteResult[Workspace]) -> dict[str, Any]:
-    """The fields of the response to a change of a workspace."""
+    """Return the fields of the response to a change of a workspace."""
     return {"workspace": workspace_out(result.resource), **change_out(result, result.resource.id)}
 
 
 def _list_of(workspace: str, name: str) -> str:
-    """The id of a list of that workspace, "" for none. Raises InvalidArgument for another's."""
+    """Return the id of a list of that workspace, "" for none.
+
+    Raises: InvalidArgument for another's.
+    """
     if not name:
         return ""
     field = "default_allow_list.allow_list"

@@ -16,8 +16,11 @@ _REQUEST_ID = re.compile("[!-~]{1,128}")
 
 
 def write_options(rule: AccessRule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
-    """The options of a call that makes a change. `request_id`: the `x-request-id` of the call; one is
-    made where it is missing, or does not read as one word in a log."""
+    """Return the options of a call that makes a change.
+
+    `request_id`: the `x-request-id` of the call; one is made where it is missing, or does not read as one
+    word in a log.
+    """
     # The resource that an update changes carries its etag.
     holder, _, field = rule.resource.rpartition(".")
     carrier = getattr(request, holder) if holder and field == "name" else request
@@ -37,8 +40,10 @@ def write_options(rule: AccessRule, request: Any, caller: Caller, request_id: st
 
 
 def change_out(result: WriteResult[Any], workspace: str = "") -> dict[str, Any]:
-    """The fields that every response to a change has. `workspace`: the id of the one that the affected
-    API keys belong to."""
+    """Return the fields that every response to a change has.
+
+    `workspace`: the id of the one that the affected API keys belong to.
+    """
     effect = result.effect
 
     def keys(affected: Affected) -> admin.AffectedApiKeys | None:

@@ -43,7 +43,10 @@ class ApiKeyStore:
     async def create(
         self, key: ApiKey, digest: str, options: WriteOptions, *, limit: int
     ) -> WriteResult[ApiKey]:
-        """Raises NotFound for the workspace, AlreadyExists, Conflict, LimitExceeded."""
+        """Store a new key by the digest of its credential.
+
+        Raises: NotFound for the workspace, AlreadyExists, Conflict, LimitExceeded.
+        """
         reservation: dict[str, Any] = {
             "tip": secrets.token_hex(8),
             "parent": workspace_name(key.workspace),
@@ -73,7 +76,10 @@ class ApiKeyStore:
         return outcome.result(read_key(outcome, key.workspace, outcome.view), options)
 
     async def get(self, workspace: str, key: str) -> ApiKey:
-        """Raises NotFound."""
+        """Return a key.
+
+        Raises: NotFound.
+        """
         outcome = await self.scripts.read(
             "get",
             shard_of(workspace),
@@ -86,7 +92,10 @@ class ApiKeyStore:
         return read_key(outcome, workspace, outcome.view)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
-        """Raises NotFound for the workspace."""
+        """Return a page of the keys of a workspace.
+
+        Raises: NotFound for the workspace.
+        """
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
@@ -102,7 +111,10 @@ class ApiKeyStore:
     async def update(
         self, workspace: str, key: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """Changes attributes. Raises NotFound, Conflict."""
+        """Change attributes.
+
+        Raises: NotFound, Conflict.
+        """
         stored = API_KEY.encode(changes)
         outcome = await self._change("key_update", workspace, key, options, set=stored)
         return outcome.result(read_key(outcome, workspace, outcome.view), options)
@@ -110,7 +122,10 @@ class ApiKeyStore:
     async def set_lists(
         self, workspace: str, key: str, lists: Sequence[str], options: WriteOptions
     ) -> WriteResult[ApiKey]:
-        """Replaces the links of a key by the ids `lists`. Raises NotFound, Conflict, FailedPrecondition."""
+        """Replace the links of a key by the ids `lists`.
+
+        Raises: NotFound, Conflict, FailedPrecondition.
+        """
         outcome = await self._change(
             "key_set_lists",
             workspace,
@@ -122,7 +137,10 @@ class ApiKeyStore:
         return outcome.result(read_key(outcome, workspace, outcome.view), options)
 
     async def delete(self, workspace: str, key: str, options: WriteOptions) -> WriteResult[ApiKey]:
-        """Raises NotFound, Conflict."""
+        """Delete a key and its links.
+
+        Raises: NotFound, Conflict.
+        """
         tip = secrets.token_hex(8)
         outcome = await self._change("key_delete", workspace, key, options, tip=tip)
         if not options.validate_only:
@@ -136,13 +154,18 @@ class ApiKeyStore:
         return outcome.result(read_key(outcome, workspace, outcome.view), options)
 
     async def drop_entry(self, digest: str, entry: str) -> None:
-        """Removes an index entry that leads to no key. Raises AlreadyExists if one stands behind it."""
+        """Remove an index entry that leads to no key.
+
+        Raises: AlreadyExists if one stands behind it.
+        """
         if entry.count("/") != 2 or await self._check_free(digest) == entry:
             await self._replace(digest, entry, "")
 
     async def restore_entry(self, key: ApiKey, digest: str, indexed: str) -> None:
-        """Puts the index entry of a live key back, the creation `indexed` of which is given. Raises
-        AlreadyExists if another key has the digest."""
+        """Put the index entry of a live key back, the creation `indexed` of which is given.
+
+        Raises: AlreadyExists if another key has the digest.
+        """
         entry = f"{key.workspace}/{key.id}/{indexed}"
         await self._claim(digest, entry)
         outcome = await self._change(
@@ -154,13 +177,15 @@ class ApiKeyStore:
     async def abandon(
         self, workspace: str, key: str, *, digest: str, reserved: str, mine: bool = False
     ) -> None:
-        """Cleans up after an interrupted or rejected creation. `mine`: it is the caller's own,
-        and need not be old."""
+        """Undo an interrupted or rejected creation.
+
+        `mine`: it is the caller's own, and need not be old.
+        """
         await self._replace(digest, f"{workspace}/{key}/{reserved}", "")
         await self._change("key_abandon", workspace, key, reserved=reserved, mine=mine)
 
     async def forget(self, workspace: str, key: str, *, digest: str, deleted: str) -> None:
-        """Cleans up after an interrupted deletion."""
+        """Complete an interrupted deletion."""
         try:
             former = await self._check_free(digest)
         except AlreadyExists:
@@ -170,7 +195,10 @@ class ApiKeyStore:
         await self._change("key_forget", workspace, key, deleted=deleted)
 
     async def _claim(self, digest: str, entry: str) -> None:
-        """Makes `entry` the index entry of `digest`. Raises AlreadyExists."""
+        """Make `entry` the index entry of `digest`.
+
+        Raises: AlreadyExists.
+        """
         while True:
             if await self._replace(digest, "", entry):
                 return
@@ -179,8 +207,10 @@ class ApiKeyStore:
                 return
 
     async def _check_free(self, digest: str) -> str | None:
-        """The entry of `digest` that no key stands behind, None if it has no entry. Raises
-        AlreadyExists if it belongs to a key, or to one that is being created."""
+        """Return the entry of `digest` that no key stands behind, None if it has no entry.
+
+        Raises: AlreadyExists if it belongs to a key, or to one that is being created.
+        """
         try:
             former = await self.scripts.store.get(key_names.digest(digest))
         except FAULTS as error:
@@ -205,7 +235,7 @@ class ApiKeyStore:
         return str(former)
 
     async def _replace(self, digest: str, former: str, entry: str) -> bool:
-        """Replaces the index entry `former` by `entry`, "" for none; False if another one is there."""
+        """Replace the index entry `former` by `entry`, "" for none; False if another one is there."""
         return bool(await self.scripts.write(key_names.digest(digest), _REPLACE, former, entry))
 
     async def _change(
@@ -236,7 +266,7 @@ def read_key(outcome: Outcome, workspace: str, view: Any) -> ApiKey:
             id=view["id"],
             lists=lists,
             access=_access(lists, WORKSPACE.decode(view["workspace"])),
-            stamps=outcome.stamps(fields),
+            meta=outcome.meta(fields),
             **API_KEY.decode(fields),
         )
 

@@ -10,14 +10,17 @@ log = logging.getLogger(__name__)
 
 
 def broken(what: str) -> Unavailable:
-    """The error of a call that met damage, which goes to the log."""
+    """Return the error of a call that met damage, which goes to the log."""
     log.error("the store is not consistent: %s; run ipgate doctor", what)
     return Unavailable("the store is not consistent; see the server's log", reason="STORE_BROKEN")
 
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Raises Unavailable where a stored record cannot be read."""
+    """Report a stored record that cannot be read.
+
+    Raises: Unavailable.
+    """
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:

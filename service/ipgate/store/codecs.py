@@ -21,7 +21,10 @@ class Codec(ABC):
         return str(value)
 
     def decode(self, text: str) -> Any:
-        """Return the value of a stored text. Raises ValueError for damage."""
+        """Return the value of a stored text.
+
+        Raises: ValueError for damage.
+        """
         return text
 
     def to_json(self, value: Any) -> Any:
@@ -67,7 +70,10 @@ class Pattern(Codec):
 
 
 class Identifier(Codec):
-    """The id of a resource. `optional`: "" stands for none."""
+    """The id of a resource.
+
+    `optional`: "" stands for none.
+    """
 
     def __init__(self, *, optional: bool = False) -> None:
         self._optional = optional

@@ -73,11 +73,12 @@ def connect(
     socket_timeout: float = SOCKET_TIMEOUT,
     password_file: str = "",
 ) -> Store:
-    """A client for the store of a URL with at most so many connections to a server; a command waits
-    for one. Nothing is retried: a change that was sent once may have been made. With a `password_file`
-    each new connection takes its password from there.
+    """Return a client for the store of a URL, with a maximum of connections to each server.
 
-    Raises UnusableStore if the URL is not one.
+    A command waits for a connection. Nothing is retried, because a change that was sent may have been made. With
+    a `password_file` each new connection reads its password from there.
+
+    Raises: UnusableStore if the URL is not one.
     """
     try:
         return open_store(
@@ -106,8 +107,10 @@ def connect(
 
 
 async def check_server(store: Store, *, allow_eviction: bool) -> None:
-    """Rejects servers that are too old or may evict keys. Raises StoreNotReady for a state that may
-    pass, and UnusableStore."""
+    """Reject servers that are too old or may evict keys.
+
+    Raises: StoreNotReady for a state that may pass, and UnusableStore.
+    """
     try:
         infos = await _infos(store)
     except FAULTS as error:
@@ -120,7 +123,10 @@ async def check_server(store: Store, *, allow_eviction: bool) -> None:
 
 
 async def evicting_policies(store: Store) -> list[str]:
-    """The policies of servers that may evict keys of ipgate. Raises redis's errors."""
+    """Return the policies of servers that may evict keys of ipgate.
+
+    Raises redis's errors.
+    """
     return sorted({policy for info in await _infos(store) if _evicts(policy := _policy(info))})
 
 
@@ -134,7 +140,7 @@ def _evicts(policy: str) -> bool:
 
 
 def unusable(error: Exception) -> UnusableStore:
-    """What a failed command at the start means for the operator."""
+    """Return what a failed command at the start means for the operator."""
     if isinstance(error, errors.AuthenticationError):
         return UnusableStore("the store rejects the user or password of its URL")
     if isinstance(error, errors.NoPermissionError):
@@ -151,7 +157,7 @@ def unusable(error: Exception) -> UnusableStore:
         )
     if isinstance(error, _PASSING) or str(error).startswith(_NOT_NOW):
         return StoreNotReady(f"the store cannot be used now: {cause(error)}")
-    return UnusableStore(f"the store refuses what ipgate needs: {cause(error)}")
+    return UnusableStore(f"the store rejects what ipgate needs: {cause(error)}")
 
 
 def misconfigured(error: Exception) -> UnusableStore | None:
@@ -186,8 +192,11 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
 def unavailable(
     error: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
 ) -> Unavailable:
-    """The error that a caller gets for a failed command. `settled_after`: seconds after which a change that was
-    sent cannot be made any more. Raises `error` if it is not the store's state."""
+    """Return the error that a caller gets for a failed command.
+
+    `settled_after`: seconds after which a change that was sent cannot be made any more. Raises `error` if it
+    is not the store's state.
+    """
     if str(error).startswith(TOO_LATE):
         return Unavailable("the change reached the store too late and was not made; try again")
     refused = (

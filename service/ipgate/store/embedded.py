@@ -45,7 +45,10 @@ class EmbeddedStore:
         return f"unix://{self._socket}"
 
     async def start(self) -> None:
-        """Starts the server and waits until it answers. Raises UnusableStore."""
+        """Start the server and wait until it answers.
+
+        Raises: UnusableStore.
+        """
         if len(str(self._socket)) > _LONGEST_SOCKET_PATH:
             text = f"the path {self._socket} is too long for a socket; choose a shorter --data-dir"
             raise UnusableStore(text)
@@ -79,7 +82,7 @@ class EmbeddedStore:
         binary.record(self._directory)
 
     async def _keep_log(self, lines: asyncio.StreamReader) -> None:
-        """Writes the server's log to a file, and remembers its end: the disk may be full."""
+        """Write the server's log to a file, and remember its end: the disk may be full."""
         with suppress(ValueError):  # a line longer than any that the server writes
             while line := await lines.readline():
                 self._last_words.append(line.decode(errors="replace").strip())
@@ -89,26 +92,26 @@ class EmbeddedStore:
             pass  # the server must not wait for somebody to read
 
     def has_socket(self) -> bool:
-        """Whether the socket is there under its name, so that somebody can connect."""
+        """Return whether the socket is there under its name, so that somebody can connect."""
         return self._socket.is_socket()
 
     async def last_words(self) -> list[str]:
-        """The end of the log of a server that has ended."""
+        """Return the end of the log of a server that has ended."""
         if self._logging is not None:
             await self._logging
         return list(self._last_words)
 
     def ended(self) -> bool:
-        """Whether the server was started and has ended."""
+        """Return whether the server was started and has ended."""
         return self._process is not None and self._process.returncode is not None
 
     async def wait(self) -> int:
-        """Waits until the server ends, and returns its exit code."""
+        """Wait until the server ends, and return its exit code."""
         assert self._process is not None
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """Ends the server; it writes out what it has first."""
+        """End the server; it writes out what it has first."""
         if self._process is not None:
             # By force, too: every acknowledged write is on disk already.
             await processes.end(self._process, within=_STOP_TIMEOUT)
@@ -127,7 +130,7 @@ class EmbeddedStore:
                 await asyncio.sleep(0.05)
 
     async def _answers(self) -> None:
-        """Waits until the server has loaded its data."""
+        """Wait until the server has loaded its data."""
         assert self._process is not None
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
         redis = connect(self.url, connections=1)

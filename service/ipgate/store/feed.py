@@ -46,8 +46,10 @@ a revision of a lost change must not pass for the change that has its sequence n
 
 
 class Feed:
-    """The changes of `shards`, which must be on one server. Each read takes a reading of the store's
-    clock, too. Raises what redis-py raises."""
+    """The changes of `shards`, which must be on one server.
+
+    Each read takes a reading of the store's clock, too. Raises what redis-py raises.
+    """
 
     def __init__(self, store: Store, shards: Sequence[int], store_clock: StoreClock) -> None:
         self.shards = tuple(shards)
@@ -115,7 +117,7 @@ class Feed:
 
 
 def open_feeds(store: Store, store_clock: StoreClock) -> list[Feed]:
-    """Feeds of all shards: one for all of them, or one for each where they may be apart."""
+    """Feed of all shards: one for all of them, or one for each where they may be apart."""
     if isinstance(store, RedisCluster):
         return [Feed(store, [shard], store_clock) for shard in range(SHARDS)]
     return [Feed(store, range(SHARDS), store_clock)]
@@ -133,7 +135,10 @@ def _sequence(identifier: str) -> int:
 
 
 def parse_change(identifier: str, fields: dict[str, str]) -> Change:
-    """Return the change of an entry of a stream. Raises KeyError and ValueError for a damaged one."""
+    """Return the change of an entry of a stream.
+
+    Raises: KeyError and ValueError for a damaged one.
+    """
     return Change(
         sequence=_sequence(identifier),
         previous_id=fields["prev"],

@@ -9,7 +9,10 @@ from ipgate.domain.shards import TOKEN_SHARD, shard_of
 
 
 class KeyKind(NamedTuple):
-    """`form`: the name below the prefix of a shard, of `{workspace}` and `{id}`. `type`: of Redis."""
+    """`form`: the name below the prefix of a shard, of `{workspace}` and `{id}`.
+
+    `type`: of Redis.
+    """
 
     form: str
     type: str

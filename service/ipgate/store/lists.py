@@ -29,7 +29,7 @@ class NewRanges:
 
 
 @dataclass(frozen=True, slots=True)
-class ExactSpan:
+class ExactCoverage:
     """The exact coverage that a list will have, computed from its ranges as of `etag`."""
 
     span: int
@@ -45,7 +45,10 @@ class ListStore:
     async def create(
         self, allow_list: AllowList, new: NewRanges, options: WriteOptions, *, limit: int
     ) -> WriteResult[AllowList]:
-        """`limit`: lists of a workspace. Raises NotFound for the workspace, AlreadyExists, LimitExceeded."""
+        """`limit`: lists of a workspace.
+
+        Raises: NotFound for the workspace, AlreadyExists, LimitExceeded.
+        """
         outcome = await self._change(
             "list_create",
             allow_list.workspace,
@@ -62,7 +65,10 @@ class ListStore:
         return outcome.result(allow_list, options)
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
-        """Without its ranges. Raises NotFound."""
+        """Without its ranges.
+
+        Raises: NotFound.
+        """
         outcome = await self.scripts.read(
             "get",
             shard_of(workspace),
@@ -75,7 +81,10 @@ class ListStore:
         return read_list(outcome, workspace, outcome.view)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
-        """Without their ranges. Raises NotFound for the workspace."""
+        """Without their ranges.
+
+        Raises: NotFound for the workspace.
+        """
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_list(outcome, workspace, view),
@@ -97,7 +106,10 @@ class ListStore:
         changes: dict[str, Any],
         new: NewRanges | None = None,
     ) -> WriteResult[AllowList]:
-        """Changes attributes, and the ranges if there are `new` ones. Raises NotFound, Conflict, AlreadyExists."""
+        """Change attributes, and the ranges if there are `new` ones.
+
+        Raises: NotFound, Conflict, AlreadyExists.
+        """
         stored = ALLOW_LIST.encode(changes)
         if "display_name" in changes:
             stored["folded"] = casefold_name(changes["display_name"])
@@ -115,7 +127,10 @@ class ListStore:
     async def delete(
         self, workspace: str, allow_list: str, options: WriteOptions
     ) -> WriteResult[AllowList]:
-        """Raises NotFound, Conflict, FailedPrecondition."""
+        """Delete a list and its links.
+
+        Raises: NotFound, Conflict, FailedPrecondition.
+        """
         outcome = await self._change(
             "list_delete", workspace, allow_list, options, most=MAX_UNLINKED
         )
@@ -130,10 +145,13 @@ class ListStore:
         *,
         span_limit: int,
         limit: int,
-        exact: ExactSpan | None = None,
+        exact: ExactCoverage | None = None,
     ) -> WriteResult[AllowList]:
-        """Raises NotFound, Conflict, LimitExceeded; SpanUnknown if the coverage may pass
-        `span_limit` addresses and `exact` was not given; Moved if the list changed since."""
+        """Add ranges to a list.
+
+        Raises: NotFound, Conflict, LimitExceeded; CoverageUnknown if the coverage may exceed `span_limit` addresses
+        and `exact` is not given; ListChanged if the list changed since `exact` was computed.
+        """
         outcome = await self._change(
             "ranges_add",
             workspace,
@@ -150,7 +168,10 @@ class ListStore:
     async def remove_ranges(
         self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
     ) -> WriteResult[AllowList]:
-        """Raises NotFound, Conflict, FailedPrecondition."""
+        """Remove ranges from a list.
+
+        Raises: NotFound, Conflict, FailedPrecondition.
+        """
         outcome = await self._change(
             "ranges_remove", workspace, allow_list, options, " ".join(ranges)
         )
@@ -166,7 +187,10 @@ class ListStore:
         link: bool,
         limit: int,
     ) -> WriteResult[AllowList]:
-        """Links or unlinks keys by their ids. Raises NotFound, LimitExceeded, FailedPrecondition."""
+        """Link or unlink keys by their ids.
+
+        Raises: NotFound, LimitExceeded, FailedPrecondition.
+        """
         outcome = await self._change(
             "link",
             workspace,
@@ -180,7 +204,10 @@ class ListStore:
         return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
     async def linked(self, workspace: str, allow_list: str, after: str, size: int) -> Page[ApiKey]:
-        """Raises NotFound for the list."""
+        """Return a page of the keys that are linked to a list.
+
+        Raises: NotFound for the list.
+        """
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
@@ -222,6 +249,6 @@ def read_list(outcome: Outcome, workspace: str, view: Any) -> AllowList:
             id=view["id"],
             range_count=view["range_count"],
             linked_api_key_count=view["linked"],
-            stamps=outcome.stamps(fields),
+            meta=outcome.meta(fields),
             **ALLOW_LIST.decode(fields),
         )

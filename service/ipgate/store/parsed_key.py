@@ -29,7 +29,10 @@ _PATTERNS = {kind: _pattern(kind) for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class ParsedKey:
-    """`kind`: one of TYPES. `id`: of the list or key, or the digest. `shard`: -1 outside the shards."""
+    """`kind`: one of TYPES.
+
+    `id`: of the list or key, or the digest. `shard`: -1 outside the shards.
+    """
 
     key: str
     kind: str
@@ -38,7 +41,7 @@ class ParsedKey:
     id: str = ""
 
     def in_right_shard(self) -> bool:
-        """Whether the key is in the shard in which readers look for it."""
+        """Return whether the key is in the shard in which readers look for it."""
         if self.kind in TOKEN_KINDS:
             return self.shard == TOKEN_SHARD
         return not self.workspace or self.shard == shard_of(self.workspace)

@@ -41,16 +41,19 @@ _PORTION = 30_000
 
 
 class PolicyReader:
-    """Reads for the authorizer. Every method raises Unavailable; None stands for "not there"."""
+    """Reads for the authorizer.
+
+    Every method raises Unavailable; None stands for "not there".
+    """
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
     async def credential(self, digest: str) -> tuple[str, str] | None:
-        """The ids of the workspace and API key to which the digest index points.
+        """Return the ids of the workspace and API key to which the digest index points.
 
-        An unknown credential costs as many commands as one of a foreign workspace, whose key is read
-        next: else the time of the first answer would show a caller which of the two it is.
+        An unknown credential costs as many commands as one of a foreign workspace, whose key is read next:
+        else the time of the first answer would show a caller which of the two it is.
         """
         try:
             entry = await self._scripts.store.get(key_names.digest(digest))
@@ -103,8 +106,10 @@ class PolicyReader:
     async def allow_list(
         self, workspace: str, allow_list: str
     ) -> tuple[Position, ListFacts | None]:
-        """A large list is scanned, and scanned again if it changed in that time. A list that never
-        rests is read by one command in the end."""
+        """Return a large list is scanned, and scanned again if it changed in that time.
+
+        A list that never rests is read by one command in the end.
+        """
         for attempt in range(_SCANS + 1):
             few = FEW if attempt < _SCANS else 1 << 31
             head, tip, etag, linked, text = await self._list_head(workspace, allow_list, few)
@@ -174,7 +179,7 @@ def _parse(members: Sequence[Any]) -> Steps[list[int]]:
 
 
 def _parse_text(text: str) -> Steps[list[int]]:
-    """The same for members with spaces in between."""
+    """Return the same for members with spaces in between."""
     ranges: list[int] = []
     at = 0
     while at < len(text):

@@ -14,16 +14,16 @@ class RootStore:
     scripts: Scripts
 
     async def get(self) -> str | None:
-        """The digest in hexadecimal, None if there is none."""
+        """Return the digest in hexadecimal, None if there is none."""
         _, digest = await self.scripts.rules(TOKEN_SHARD, kind="root")
         return digest or None
 
     async def set_if_absent(self, sha256: str) -> str:
-        """The digest that the store has then: `sha256`, or the one that was there."""
+        """Return the digest that the store has then: `sha256`, or the one that was there."""
         return await self._set(sha256, replace=False)
 
     async def replace(self, sha256: str) -> None:
-        """Sets the digest; the former root token is not valid any more."""
+        """Set the digest; the former root token is not valid any more."""
         await self._set(sha256, replace=True)
 
     async def _set(self, sha256: str, *, replace: bool) -> str:

@@ -39,7 +39,10 @@ class Field:
     absent: str | None = None
 
     def read(self, stored: Mapping[str, str]) -> Any:
-        """Return the value. Raises KeyError and ValueError for damage."""
+        """Return the value.
+
+        Raises: KeyError and ValueError for damage.
+        """
         text = stored[self.name] if self.absent is None else stored.get(self.name, self.absent)
         return self.codec.decode(text)
 
@@ -84,14 +87,20 @@ class Schema:
         ]
 
     def decode(self, stored: Mapping[str, str]) -> dict[str, Any]:
-        """Return the attributes of a resource. Raises KeyError and ValueError for damage."""
+        """Return the attributes of a resource.
+
+        Raises: KeyError and ValueError for damage.
+        """
         return {field.attribute: field.read(stored) for field in self.fields if field.attribute}
 
     def to_record(self, stored: Mapping[str, str]) -> dict[str, Any]:
-        """Return the fields of an export's line. Raises KeyError and ValueError for damage."""
+        """Return the fields of an export's line.
+
+        Raises: KeyError and ValueError for damage.
+        """
         return {
             field.exported: field.codec.to_json(field.read(stored))
-            for field in (*self.fields, *STAMPS)
+            for field in (*self.fields, *META_FIELDS)
             if field.exported
         }
 
@@ -99,13 +108,15 @@ class Schema:
         """Return the stored form of an export's line, as far as it is in there."""
         return {
             field.name: field.codec.encode(field.codec.from_json(record[field.exported]))
-            for field in (*self.fields, *STAMPS)
+            for field in (*self.fields, *META_FIELDS)
             if field.exported in record
         }
 
     def record_codecs(self) -> dict[str, Codec]:
         """Return the codec of each field of an export's line."""
-        return {field.exported: field.codec for field in (*self.fields, *STAMPS) if field.exported}
+        return {
+            field.exported: field.codec for field in (*self.fields, *META_FIELDS) if field.exported
+        }
 
     def optional_in_records(self) -> frozenset[str]:
         """Return the fields that an older export may lack."""
@@ -114,7 +125,7 @@ class Schema:
     def damage(self, stored: Mapping[str, str]) -> list[Violation]:
         """Return what is wrong with the fields of a stored resource."""
         violations = []
-        for field in (*self.fields, *STAMPS):
+        for field in (*self.fields, *META_FIELDS):
             try:
                 value = field.codec.to_json(field.read(stored))
             except (KeyError, ValueError):
@@ -124,7 +135,7 @@ class Schema:
         return violations
 
 
-STAMPS = (
+META_FIELDS = (
     Field("created", _TIME, exported="created"),
     Field("updated", _TIME, exported="updated"),
     Field("etag", _CHANGE_ID, exported="etag"),

@@ -25,7 +25,7 @@ class CoverageUnknown(Exception):
 
 
 def script_error(code: str, detail: Any) -> Exception:
-    """The error for a refusal `code` of a script, with its `detail`."""
+    """Return the error for a refusal `code` of a script, with its `detail`."""
     return _REFUSALS[code](detail)
 
 

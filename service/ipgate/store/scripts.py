@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
-from ipgate.domain.resources import Access, Page, Stamps
+from ipgate.domain.resources import Access, Page, ResourceMeta
 from ipgate.domain.revision import Revision
 from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
@@ -55,21 +55,20 @@ HISTORY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an admin script answers: the shard's revision after it, what it shows, and what the change
-    does."""
+    """What an admin script answers: the shard's revision after it, what it shows, and what the change does."""
 
     revision: Revision
     view: Any
     effect: Effect
 
     def result(self, resource: T, options: WriteOptions) -> WriteResult[T]:
-        """What the caller of a change gets."""
+        """Return what the caller of a change gets."""
         revision = "" if options.validate_only else self.revision.token()
         return WriteResult(resource, self.effect, revision)
 
-    def stamps(self, fields: dict[str, str]) -> Stamps:
-        """The stamps of a resource of this shard, from its stored fields."""
-        return Stamps(
+    def meta(self, fields: dict[str, str]) -> ResourceMeta:
+        """Return the stamps of a resource of this shard, from its stored fields."""
+        return ResourceMeta(
             create_time=int(fields["created"]),
             update_time=int(fields["updated"]),
             etag=fields["etag"],
@@ -106,19 +105,29 @@ class Scripts:
     async def change(
         self, script: str, shard: int, options: WriteOptions, words: str = "", **args: Any
     ) -> Outcome:
-        """Makes a change. Raises what `refusals` says, or Unavailable."""
+        """Make a change.
+
+        Raises what `refusals` says, or Unavailable.
+        """
         return await self._admin(script, shard, words, args | options.arguments(), writing=True)
 
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
-        """Reads resources. Raises NotFound or Unavailable."""
+        """Read resources.
+
+        Raises: NotFound or Unavailable.
+        """
         return await self._admin(script, shard, "", args, writing=False)
 
     async def page(
         self, shard: int, build: Callable[[Outcome, Any], R], *, after: str, size: int, **args: Any
     ) -> Page[R]:
-        """The resources of an index after an id, built from their views, part by part: neither the store
-        nor the event loop stands still for a long page. It ends early where its resources have many
-        links. Raises NotFound or Unavailable."""
+        """Return a page of the resources of an index after an id.
+
+        It is read in parts, so that neither the store nor the event loop is held by a long page, and it ends early
+        where its resources have many links.
+
+        Raises: NotFound or Unavailable.
+        """
         items: list[R] = []
         links = 0
         while True:
@@ -134,35 +143,48 @@ class Scripts:
                 return Page(tuple(items), after)
 
     async def rules(self, shard: int, **args: Any) -> Any:
-        """Reads what a decision needs; `rules.lua` tells the shape. Raises Unavailable."""
+        """Read what a decision needs; `rules.lua` has the shape.
+
+        Raises: Unavailable.
+        """
         arguments = json.dumps(
             _present(args) | {"prefix": key_names.shard_prefix(shard), "initial": True}
         )
         return await self._run("rules", shard, arguments, "")
 
     async def write(self, key: str, script: str, *arguments: str, shard: int | None = None) -> Any:
-        """Runs a script of one key that writes, without the prelude; `ARGV[1]` is its deadline, and the
-        others come after it. `shard`: that of the key, if it is in one. Raises Unavailable."""
+        """Run a script of one key that writes, without the prelude.
+
+        `ARGV[1]` is its deadline; the other arguments follow. `shard`: that of the key, if it is in one.
+
+        Raises: Unavailable.
+        """
         deadline, command = await self.command(key, script, *arguments, shard=shard)
         return await self._writer.write(key, deadline, *command)
 
     async def command(
         self, key: str, script: str, *arguments: str, shard: int | None = None
     ) -> tuple[Deadline, list[str | int]]:
-        """The command that `write` sends, for who sends many together. Raises Unavailable."""
+        """Return the command that `write` sends, for who sends many together.
+
+        Raises: Unavailable.
+        """
         deadline = await self._deadline(shard)
         not_after = repr(deadline.not_after)
         return deadline, ["EVAL", _IN_TIME + script, 1, key, not_after, *arguments]
 
     async def lease_end(self, seconds: float) -> float:
-        """The end of a lease of so many seconds, by the store's clock. Raises Unavailable."""
+        """Return the end of a lease of so many seconds, by the store's clock.
+
+        Raises: Unavailable.
+        """
         await self._deadline(None)
         end = self.store_clock.lease_end(seconds)
         assert end is not None
         return end
 
     async def _deadline(self, shard: int | None) -> Deadline:
-        """The deadline of a change that is sent now."""
+        """Return the deadline of a change that is sent now."""
         deadline = self.store_clock.deadline(shard)
         if deadline is None:
             read = shard or 0
@@ -177,7 +199,10 @@ class Scripts:
         return deadline
 
     async def initialize(self) -> None:
-        """Sets up the shards that are new. Raises UnusableStore for another version's data."""
+        """Set up the shards that are new.
+
+        Raises: UnusableStore for another version's data.
+        """
         for shard in range(SHARDS):
             arguments = json.dumps(
                 {
@@ -217,7 +242,7 @@ class Scripts:
     async def _run(
         self, script: str, shard: int, arguments: str, words: str, deadline: Deadline | None = None
     ) -> Any:
-        """What a script answers, which changes something if it has a deadline."""
+        """Return what a script answers, which changes something if it has a deadline."""
         where = [key_names.meta(shard), key_names.changes(shard)]
         registered = self._scripts[script]
         if deadline:

@@ -27,7 +27,7 @@ class Version(NamedTuple):
         return f"{self.kind} {self.number[0]}.{self.number[1]}"
 
     def reads(self, written: "Version") -> bool:
-        """Whether a server of this version reads the files of another one."""
+        """Return whether a server of this version reads the files of another one."""
         if self.kind == written.kind:
             return self.number >= written.number
         return self.kind == "valkey" and written.number <= _LAST_COMMON_REDIS
@@ -41,7 +41,10 @@ class StoreBinary:
     version: Version
 
     def check_data(self, directory: Path) -> None:
-        """Raises UnusableStore if the data in `directory` were written by a server that this one cannot replace."""
+        """Check that this server can read the data in `directory`.
+
+        Raises: UnusableStore if they were written by a server that this one cannot replace.
+        """
         record = _RECORD.fullmatch(_content(directory / _RECORD_FILE))
         if record is None:
             return
@@ -53,7 +56,10 @@ class StoreBinary:
             )
 
     def record(self, directory: Path) -> None:
-        """Note in `directory` which server wrote its data. Raises UnusableStore."""
+        """Note in `directory` which server wrote its data.
+
+        Raises: UnusableStore.
+        """
         try:
             (directory / _RECORD_FILE).write_text(f"{self.version}\n")
         except OSError as error:

@@ -19,8 +19,10 @@ MAX_READING_AGE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`not_after`: the last instant at which a script may make its change, in seconds of the store's
-    clock. `settled_at`: the steady time at which that instant has passed for certain."""
+    """`not_after`: the last instant at which a script may make its change, in seconds of the store's clock.
+
+    `settled_at`: the steady time at which that instant has passed for certain.
+    """
 
     not_after: float
     settled_at: float
@@ -43,14 +45,16 @@ class StoreClock:
         self._readings: dict[int, _Reading] = {}
 
     def observe(self, shards: Iterable[int], shown: float, *, asked: float) -> None:
-        """Takes a reading that has just been answered: `shown` seconds since 1970."""
+        """Take a reading that has just been answered: `shown` seconds since 1970."""
         reading = _Reading(shown, asked, self.steady())
         for shard in shards:
             self._readings[shard] = reading
 
     def deadline(self, shard: int | None) -> Deadline | None:
-        """The deadline of a change that is sent now, where that is known. `shard`: None for a key that
-        is in no shard, so that the slowest clock counts."""
+        """Return the deadline of a change that is sent now, where that is known.
+
+        `shard`: None for a key that is in no shard, so that the slowest clock counts.
+        """
         now = self.steady()
         readings = self._recent(shard, now)
         if not readings:
@@ -60,7 +64,7 @@ class StoreClock:
         return Deadline(shown + WRITE_WINDOW, now + WRITE_WINDOW)
 
     def lease_end(self, seconds: float) -> float | None:
-        """The end of a lease that lasts for so long from now on, where that is known."""
+        """Return the end of a lease that lasts for so long from now on, where that is known."""
         now = self.steady()
         readings = self._recent(None, now)
         # The most that the store's clock can show: a lease must not end before its holder stops.

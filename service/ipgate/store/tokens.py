@@ -22,7 +22,10 @@ class TokenStore:
     async def create(
         self, token: AccessToken, digest: str, options: WriteOptions
     ) -> WriteResult[AccessToken]:
-        """Raises AlreadyExists."""
+        """Store a new token by its digest.
+
+        Raises: AlreadyExists.
+        """
         outcome = await self.scripts.change(
             "token_create",
             TOKEN_SHARD,
@@ -37,7 +40,7 @@ class TokenStore:
         return outcome.result(token, options)
 
     async def page(self, workspace: str, after: str, size: int) -> Page[AccessToken]:
-        """The tokens of a workspace, of all for ""."""
+        """Return the tokens of a workspace, of all for ""."""
         return await self.scripts.page(
             TOKEN_SHARD,
             _read,
@@ -50,8 +53,10 @@ class TokenStore:
     async def revoke(
         self, token: str, options: WriteOptions, *, confined_to: str
     ) -> WriteResult[AccessToken]:
-        """Raises NotFound, also for a token that does not work for the workspace `confined_to`, unless
-        that is ""."""
+        """Revoke a token.
+
+        Raises: NotFound, also for a token that does not work for the workspace `confined_to`, unless that is "".
+        """
         outcome = await self.scripts.change(
             "token_revoke",
             TOKEN_SHARD,
@@ -66,9 +71,9 @@ class TokenStore:
 def _read(outcome: Outcome, view: Any) -> AccessToken:
     fields = view["fields"]
     with reading(token_name(view["id"])):
-        stamps = outcome.stamps(fields)
+        meta = outcome.meta(fields)
         return AccessToken(
-            create_time=stamps.create_time,
-            revision=stamps.revision,
+            create_time=meta.create_time,
+            revision=meta.revision,
             **ACCESS_TOKEN.decode(fields),
         )

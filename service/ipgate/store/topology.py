@@ -25,14 +25,16 @@ _MAX_PASSWORD_BYTES = 4096
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Finds the primary through the sentinels whenever it connects; a command waits for a
-    connection."""
+    """Finds the primary through the sentinels whenever it connects; a command waits for a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What a URL with several hosts says: `options` of a connection to a data node, and of one to a
-    sentinel; these are parameters of the query that begin with `sentinel_`."""
+    """The content of a URL with several hosts.
+
+    `options` are of a connection to a data node, `sentinel_options` of one to a sentinel: the parameters of the
+    query that begin with `sentinel_`.
+    """
 
     hosts: list[tuple[str, int]]
     service: str
@@ -53,7 +55,10 @@ class FilePassword(CredentialProvider):
         self._file = Path(file)
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        """Raises OSError if the file cannot be read."""
+        """Return the user and the password of the file, for each new connection.
+
+        Raises: OSError if the file cannot be read.
+        """
         with self._file.open("rb") as source:
             password = source.read(_MAX_PASSWORD_BYTES).decode().rstrip("\r\n")
         return (self._user, password) if self._user else (password,)
@@ -62,8 +67,12 @@ class FilePassword(CredentialProvider):
 def open_store(
     url: str, *, pool: dict[str, Any], connection: dict[str, Any], password_file: str = ""
 ) -> Store:
-    """A client for the store of a URL. `pool`: `max_connections` and `timeout`, `connection`:
-    options of every connection. Raises ValueError or TypeError for a URL that is none."""
+    """Return a client for the store of a URL.
+
+    `pool`: `max_connections` and `timeout`, `connection`: options of every connection.
+
+    Raises: ValueError or TypeError for a URL that is none.
+    """
     _check_encoding(url)
     if password_file:
         url, user = _without_credentials(url)
@@ -101,8 +110,10 @@ def open_store(
 
 
 def _check_encoding(url: str) -> None:
-    """Raises UnencodedPassword for a URL in which a part of a password would be taken for something
-    else: a host, a port or a path, which errors show."""
+    """Check that no part of a password is taken for a host, a port or a path, which errors show.
+
+    Raises: UnencodedPassword.
+    """
     _, _, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if "@" in rest[len(authority) :].partition("?")[0] or ("@" in rest and "@" not in authority):
@@ -113,7 +124,7 @@ def _check_encoding(url: str) -> None:
 
 
 def _without_credentials(url: str) -> tuple[str, str]:
-    """The URL without user and password, and the user."""
+    """Return the URL without user and password, and the user."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
@@ -125,20 +136,26 @@ def _without_credentials(url: str) -> tuple[str, str]:
 
 
 def primary_of(cluster: RedisCluster, key: str) -> ClusterNode:
-    """The primary that holds a key, as far as is known. Raises what redis-py raises."""
+    """Return the primary that holds a key, as far as is known.
+
+    Raises what redis-py raises.
+    """
     node = cluster.get_node_from_key(key)
     assert node is not None  # only a replica may be missing
     return node
 
 
 def _check_options(group: "_Group", connection: dict[str, Any]) -> None:
-    """Raises TypeError for an option that no connection has."""
+    """Check the options of a connection.
+
+    Raises: TypeError for an option that no connection has.
+    """
     kind = SSLConnection if group.tls else Connection
     kind(**connection | group.options)
 
 
 def _group(url: str, port: int) -> _Group:
-    """Takes `scheme://[user:password@]host[:port],host[:port]…[/service][?option=…]` apart."""
+    """Take `scheme://[user:password@]host[:port],host[:port]…[/service][?option=…]` apart."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     query = parse_qsl(parts.query)

@@ -22,7 +22,10 @@ class WorkspaceStore:
     scripts: Scripts
 
     async def create(self, workspace: Workspace, options: WriteOptions) -> WriteResult[Workspace]:
-        """Raises AlreadyExists."""
+        """Store a new workspace.
+
+        Raises: AlreadyExists.
+        """
         outcome = await self.scripts.change(
             "workspace_create",
             shard_of(workspace.id),
@@ -36,7 +39,10 @@ class WorkspaceStore:
         return outcome.result(workspace, options)
 
     async def get(self, workspace: str) -> Workspace:
-        """Raises NotFound."""
+        """Return a workspace.
+
+        Raises: NotFound.
+        """
         outcome = await self.scripts.read(
             "get",
             shard_of(workspace),
@@ -48,7 +54,7 @@ class WorkspaceStore:
         return read_workspace(outcome, outcome.view)
 
     async def page(self, after: str, size: int) -> Page[Workspace]:
-        """The workspaces of all shards in the order of their ids."""
+        """Return the workspaces of all shards in the order of their ids."""
         outcomes = await asyncio.gather(
             *(
                 self.scripts.read(
@@ -73,7 +79,10 @@ class WorkspaceStore:
     async def update(
         self, workspace: str, changes: dict[str, Any], options: WriteOptions
     ) -> WriteResult[Workspace]:
-        """Changes attributes. Raises NotFound, also for a default list, and Conflict."""
+        """Change attributes.
+
+        Raises: NotFound, also for a default list, and Conflict.
+        """
         default = changes.get("default_list")
         outcome = await self.scripts.change(
             "workspace_update",
@@ -87,7 +96,10 @@ class WorkspaceStore:
         return outcome.result(read_workspace(outcome, outcome.view), options)
 
     async def delete(self, workspace: str, options: WriteOptions) -> WriteResult[Workspace]:
-        """Raises NotFound, Conflict, FailedPrecondition."""
+        """Delete a workspace that is empty.
+
+        Raises: NotFound, Conflict, FailedPrecondition.
+        """
         outcome = await self.scripts.change(
             "workspace_delete",
             shard_of(workspace),
@@ -103,6 +115,6 @@ def read_workspace(outcome: Outcome, view: Any) -> Workspace:
     with reading(workspace_name(view["id"])):
         return Workspace(
             id=view["id"],
-            stamps=outcome.stamps(fields),
+            meta=outcome.meta(fields),
             **WORKSPACE.decode(fields),
         )

@@ -18,7 +18,10 @@ _REPLICAS_TIMEOUT = 2000
 
 
 class ReplicatedWriter:
-    """Sends scripts that write. `replicas`: how many must have confirmed each of them."""
+    """Sends scripts that write.
+
+    `replicas`: how many must have confirmed each of them.
+    """
 
     def __init__(self, store: Store, steady: Callable[[], float], *, replicas: int) -> None:
         self._store = store
@@ -26,8 +29,10 @@ class ReplicatedWriter:
         self._replicas = replicas
 
     async def write(self, key: str, deadline: Deadline, *command: str | int) -> Any:
-        """The answer to a script that writes `key`, or keys that share its hash tag, and that makes no
-        change after `deadline`. Raises NoScriptError, which is left to the caller, and Unavailable."""
+        """Run a script that writes `key`, or keys of its hash tag, and makes no change after `deadline`.
+
+        Raises: NoScriptError, which is left to the caller, and Unavailable.
+        """
         try:
             if not self._replicas:
                 return await self._store.execute_command(*command)
@@ -46,7 +51,7 @@ class ReplicatedWriter:
         return answer
 
     async def _both(self, key: str, command: tuple[str | int, ...]) -> tuple[Any, int]:
-        """The answers to a command and to the WAIT after it, which must share a connection."""
+        """Return the answers to a command and to the WAIT after it, which must share a connection."""
         wait = ("WAIT", self._replicas, _REPLICAS_TIMEOUT)
         if not isinstance(self._store, RedisCluster):
             pipe = self._store.pipeline(transaction=False)

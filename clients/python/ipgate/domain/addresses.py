@@ -21,8 +21,10 @@ _HOST_MASKS = tuple((1 << 32 - length) - 1 for length in range(33))
 
 
 class BadRange(ValueError):
-    """Text that is not a range; the message has the value, the reason and the remedy. It is made when
-    it is looked at: of many bad ranges most are only counted."""
+    """Text that is not a range; the message has the value, the reason and the remedy.
+
+    It is made when it is looked at: of many bad ranges most are only counted.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -33,10 +35,12 @@ class BadRange(ValueError):
 
 
 def parse_address(text: str) -> int | None:
-    """The IPv4 address that `text` stands for, or None for an IPv6 address, which no list holds.
+    """Return the IPv4 address that `text` stands for, or None for an IPv6 address, which no list holds.
 
-    Raises ValueError for anything else. `inet_pton` is used for its strictness: four decimal
-    octets without leading zeros, nothing before or after. IPv4-mapped IPv6 is unmapped.
+    `inet_pton` is used for its strictness: four decimal octets without leading zeros, nothing before or
+    after. IPv4-mapped IPv6 is unmapped.
+
+    Raises: ValueError for anything else.
     """
     try:
         (address,) = _unpack(inet_pton(AF_INET, text))
@@ -51,9 +55,11 @@ def parse_address(text: str) -> int | None:
 
 
 def parse_range(text: str) -> int:
-    """The range that `text` stands for: `a.b.c.d` or `a.b.c.d/0` to `/32`, packed.
+    """Return the range that `text` stands for: `a.b.c.d` or `a.b.c.d/0` to `/32`, packed.
 
-    Raises BadRange. `ipaddress` would accept netmasks, hostmasks and `/08`, hence not used.
+    `ipaddress` would accept netmasks, hostmasks and `/08`, hence not used.
+
+    Raises: BadRange.
     """
     address, slash, suffix = text.partition("/")
     try:
@@ -67,22 +73,22 @@ def parse_range(text: str) -> int:
 
 
 def format_range(packed: int) -> str:
-    """The canonical text of a range: `a.b.c.d/n`, or `a.b.c.d` alone for a /32."""
+    """Return the canonical text of a range: `a.b.c.d/n`, or `a.b.c.d` alone for a /32."""
     base, length = packed >> PREFIX_BITS, packed & PREFIX_MASK
     address = inet_ntoa(base.to_bytes(4, "big"))
     return address if length == 32 else f"{address}/{length}"
 
 
 def range_holding(address: int, length: int) -> int:
-    """The range of that prefix length that holds `address`."""
+    """Return the range of that prefix length that holds `address`."""
     return (address & ~_HOST_MASKS[length]) << PREFIX_BITS | length
 
 
 def last_address(packed: int) -> int:
-    """The last address of a range."""
+    """Return the last address of a range."""
     return packed >> PREFIX_BITS | _HOST_MASKS[packed & PREFIX_MASK]
 
 
 def address_count(packed: int) -> int:
-    """How many addresses a range covers."""
+    """Return how many addresses a range covers."""
     return 1 << 32 - (packed & PREFIX_MASK)

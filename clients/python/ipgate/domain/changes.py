@@ -18,7 +18,10 @@ class Position:
 
 
 class ChangeKind(Enum):
-    """What a change is about. OTHER: written by a later version of ipgate, it may concern anything."""
+    """What a change is about.
+
+    OTHER: written by a later version of ipgate, it may concern anything.
+    """
 
     KEYS = "keys"
     TOKEN = "token"  # noqa: S105  a kind, not a secret
@@ -57,7 +60,9 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. It was made on top of the change `previous_id`.
+    """One change.
+
+    It was made on top of the change `previous_id`.
 
     `ids`: of API keys or of one allow list, by `kind`. `digest`: of a credential or an access token.
     `ranges`: how those of a list changed (`Touched.range_patches`).

@@ -36,7 +36,7 @@ _UNSEEN = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-
 
 
 def first_invisible(text: str, *, allowed: str = "") -> str:
-    """The first character that cannot be seen, or is none; "" if there is none beside `allowed`."""
+    """Return the first character that cannot be seen, or is none; "" if there is none beside `allowed`."""
     for match in _PATTERN.finditer(text):
         if match[2] and match[2] not in allowed:
             return match[2]
@@ -44,8 +44,10 @@ def first_invisible(text: str, *, allowed: str = "") -> str:
 
 
 def readable(text: str, *, allowed: str = "") -> str:
-    """`text` on one line as a person can read it: whatever cannot be seen, would end the line or command
-    a terminal is escaped, but for `allowed`."""
+    """Return `text` on one line, readable for humans.
+
+    Characters that are invisible, would end the line or command a terminal are escaped, except `allowed`.
+    """
     return _PATTERN.sub(
         lambda match: match[0] if match[1] or match[2] in allowed else _escaped(match[2]), text
     )

@@ -19,7 +19,7 @@ MAX_CREDENTIAL_BYTES = 1024
 
 
 def mint(prefix: str, random: bytes) -> str:
-    """A secret made of 32 `random` bytes."""
+    """Return a secret made of 32 `random` bytes."""
     body = prefix + _base62(int.from_bytes(random, "big"), _RANDOM_DIGITS)
     return body + _checksum(body)
 
@@ -33,8 +33,10 @@ def digest(secret: str) -> bytes | None:
 
 
 def presented_digest(credential: str) -> bytes | None:
-    """SHA-256 of a credential as an end client presented it; None if it cannot be one. A damaged one is
-    unknown even if somebody registered the digest of such a text."""
+    """SHA-256 of a credential as an end client presented it; None if it cannot be one.
+
+    A damaged one is unknown even if somebody registered the digest of such a text.
+    """
     raw = credential.encode()
     if not raw or len(raw) > MAX_CREDENTIAL_BYTES:
         return None
@@ -47,7 +49,7 @@ def presented_digest(credential: str) -> bytes | None:
 
 
 def has_bad_checksum(secret: str) -> bool:
-    """Whether a secret has the prefix of a minted one without its checksum: nobody has it."""
+    """Return whether a secret has the prefix of a minted one without its checksum: nobody has it."""
     if not secret.startswith(_PREFIXES):
         return False
     return _checksum(secret[:-_CHECKSUM_DIGITS]) != secret[-_CHECKSUM_DIGITS:]

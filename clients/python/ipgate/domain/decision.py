@@ -25,7 +25,10 @@ class Reason(Enum):
 
 
 class Decision(NamedTuple):
-    """A verdict. `allow_list` (resource name) and `range` (packed) are given when a list matched."""
+    """A verdict.
+
+    `allow_list` (resource name) and `range` (packed) are given when a list matched.
+    """
 
     allowed: bool
     reason: Reason
@@ -45,8 +48,10 @@ Lists = Compiled | tuple[Compiled, ...]
 
 
 class KeyRules(Protocol):
-    """The part of a policy that concerns the API key alone. `expire_time`: ns since 1970, None for never.
-    `lists`: () if it is linked to none."""
+    """The part of a policy that concerns the API key alone.
+
+    `expire_time`: ns since 1970, None for never. `lists`: () if it is linked to none.
+    """
 
     @property
     def disabled(self) -> bool: ...
@@ -57,7 +62,10 @@ class KeyRules(Protocol):
 
 
 class WorkspaceRules(Protocol):
-    """What decides about the keys that are linked to no list. `default` is None when off."""
+    """What decides about the keys that are linked to no list.
+
+    `default` is None when off.
+    """
 
     @property
     def require_allow_list(self) -> bool: ...
@@ -85,9 +93,11 @@ _UNRESTRICTED = Decision(True, Reason.UNRESTRICTED)
 
 
 def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: int) -> Decision:
-    """Rules 2 to 5 for a known key. `address` as `parse_address` gives it, `now` in ns since 1970.
+    """Rules 2 to 5 for a known key.
 
-    Raises NotCompiled if that is so of a list that the rules come to.
+    `address` as `parse_address` gives it, `now` in ns since 1970.
+
+    Raises: NotCompiled if that is so of a list that the rules come to.
     """
     if key.disabled:
         return _KEY_DISABLED
@@ -102,7 +112,7 @@ def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: i
 
 
 def _search(lists: Lists, address: int | None, match: Reason) -> Decision | None:
-    """A match in the lists: the most specific range, between equals the list that sorts first."""
+    """Return a match in the lists: the most specific range, between equals the list that sorts first."""
     if isinstance(lists, tuple):
         hit = _best(lists, address)
     else:

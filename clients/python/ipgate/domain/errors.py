@@ -1,4 +1,6 @@
-"""The error tree. `rpc/status.py` has the one table that turns it into gRPC statuses.
+"""The error tree.
+
+`rpc/status.py` has the one table that turns it into gRPC statuses.
 
 Every message is meant for the caller: it names the field, the value, the reason and the way out,
 and never a credential or token.
@@ -21,7 +23,7 @@ _SECRET = re.compile("(ipgt?_)[0-9A-Za-z]+|(://)[^/@\\s]*@")
 
 
 def _mask(secret: re.Match[str]) -> str:
-    """What is shown instead of a minted secret, or of the user and password of a URL."""
+    """Return what is shown instead of a minted secret, or of the user and password of a URL."""
     return f"{secret[1]}…" if secret[1] else f"{secret[2]}…@"
 
 
@@ -31,8 +33,11 @@ def _quoted(text: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """`value` quoted for an error or a log: on one line, nothing invisible, cut at 80 characters, and
-    without a minted secret that somebody put into the wrong field."""
+    """Return `value` quoted for an error or a log.
+
+    The result is one line of at most 80 characters, without invisible ones, and without a minted secret that
+    somebody put into the wrong field.
+    """
     # Cut first: a text of megabytes must not be searched. A secret that is cut stays hidden.
     masked = _SECRET.sub(_mask, value[:_SEARCHED])
     if len(masked) <= _SHOWN and len(value) <= _SEARCHED:
@@ -49,13 +54,19 @@ class Violation:
 
 
 class Violations(list[Violation]):
-    """What is wrong with a request. `unlisted`: how many more there are that were only counted."""
+    """What is wrong with a request.
+
+    `unlisted`: how many more there are that were only counted.
+    """
 
     unlisted = 0
 
 
 class IpgateError(Exception):
-    """An expected failure. `reason` is stable and machine readable; `docs/errors.md` lists all."""
+    """An expected failure.
+
+    `reason` is stable and machine readable; `docs/errors.md` lists all.
+    """
 
     reason: str
 
@@ -110,7 +121,10 @@ class Conflict(IpgateError):
 
 
 class FailedPrecondition(IpgateError):
-    """The state does not permit the change. `violations`: subject and description."""
+    """The state does not permit the change.
+
+    `violations`: subject and description.
+    """
 
     reason = "FAILED_PRECONDITION"
 
@@ -140,7 +154,10 @@ class PermissionDenied(IpgateError):
 
 
 class Unavailable(IpgateError):
-    """ipgate cannot decide or change now. `retry_after`: when to try again, in seconds."""
+    """ipgate cannot decide or change now.
+
+    `retry_after`: when to try again, in seconds.
+    """
 
     reason = "STORE_UNAVAILABLE"
 

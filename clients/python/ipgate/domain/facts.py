@@ -7,8 +7,10 @@ from ipgate.domain.resources import Caller
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """`digest`: SHA-256 of the credential. `expire_time`: ns since 1970, None for never. `lists`: ids of the
-    linked allow lists, sorted."""
+    """`digest`: SHA-256 of the credential.
+
+    `expire_time`: ns since 1970, None for never. `lists`: ids of the linked allow lists, sorted.
+    """
 
     digest: bytes
     disabled: bool
@@ -26,7 +28,10 @@ class WorkspaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ListFacts:
-    """`ranges`: packed, in no order, without duplicates. `linked`: how many API keys are linked to the list."""
+    """`ranges`: packed, in no order, without duplicates.
+
+    `linked`: how many API keys are linked to the list.
+    """
 
     etag: str
     ranges: list[int]

@@ -42,8 +42,7 @@ class Intervals:
         self.owners = owners
 
     def find(self, address: int) -> tuple[int, str] | None:
-        """The prefix length and the list's resource name of the range that decides for `address`;
-        None if no range holds it."""
+        """Return the prefix length and the list's name of the most specific range that holds `address`, or None."""
         owner = self.owners[bisect_right(self.starts, address) - 1]
         if not owner:
             return None
@@ -99,7 +98,7 @@ def in_order(values: Sequence[int]) -> Steps[list[int]]:
 
 
 def compile_list(name: str, ranges: Sequence[int]) -> Steps[Intervals]:
-    """Compiles the packed `ranges` of the list `name`, in any order, duplicates allowed."""
+    """Compile the packed `ranges` of the list `name`, in any order, duplicates allowed."""
     ordered = yield from in_order(ranges)
     build = _Builder(_LIST_OWNER)
     put = build.put
@@ -121,10 +120,10 @@ def compile_list(name: str, ranges: Sequence[int]) -> Steps[Intervals]:
 
 
 def compile_union(lists: Sequence[Intervals]) -> Steps[Intervals]:
-    """The union of compiled single lists: the most specific range decides, then the list's id.
+    """Return the union of compiled single lists: the most specific range decides, then the list's id.
 
-    All interval starts of all lists are swept in order. What the lists say at a point is kept in a
-    heap, greatest owner first, from which outdated entries go when they come up.
+    All interval starts of all lists are swept in order. What the lists say at a point is kept in a heap,
+    greatest owner first, from which outdated entries go when they come up.
     """
     lists = sorted(lists, key=lambda compiled: compiled.names[0])
     events: list[int] = []  # start, list and owner in one number
@@ -156,7 +155,7 @@ def compile_union(lists: Sequence[Intervals]) -> Steps[Intervals]:
 
 
 def _greatest(heap: list[int], present: Sequence[int]) -> int:
-    """The greatest owner that still holds; 0 if none does."""
+    """Return the greatest owner that still holds; 0 if none does."""
     while heap:
         owner = -heap[0]
         if present[_LIST_MASK - (owner & _LIST_MASK)] == owner:
@@ -166,7 +165,7 @@ def _greatest(heap: list[int], present: Sequence[int]) -> int:
 
 
 def coverage(ordered: Sequence[int]) -> Steps[int]:
-    """How many distinct addresses sorted ranges cover together."""
+    """Return how many distinct addresses sorted ranges cover together."""
     covered = end = 0  # `end`: one past the last address counted
     for index, packed in enumerate(ordered):
         if not index % STEP:

@@ -45,7 +45,10 @@ def token_name(token: str) -> str:
 
 
 def parse_workspace(field: str, name: str) -> str:
-    """The workspace's id. Raises InvalidArgument."""
+    """Return the workspace's id.
+
+    Raises: InvalidArgument.
+    """
     match = _match(_WORKSPACE, name)
     if not match:
         raise _malformed(field, name, "workspaces/{workspace}")
@@ -53,7 +56,10 @@ def parse_workspace(field: str, name: str) -> str:
 
 
 def parse_child(field: str, name: str, collection: str) -> Child:
-    """The ids in the name of an allow list or API key. Raises InvalidArgument."""
+    """Return the ids in the name of an allow list or API key.
+
+    Raises: InvalidArgument.
+    """
     match = _match(_CHILD, name)
     if not match or match[2] != collection:
         raise _malformed(field, name, f"workspaces/{{workspace}}/{collection}/{{id}}")
@@ -61,8 +67,10 @@ def parse_child(field: str, name: str, collection: str) -> Child:
 
 
 def parse_siblings(field: str, names: Sequence[str], collection: str, workspace: str) -> list[str]:
-    """The ids in the names of up to 1,000 allow lists or API keys of a workspace. Raises
-    InvalidArgument for all names that are not."""
+    """Return the ids in the names of up to 1,000 allow lists or API keys of a workspace.
+
+    Raises: InvalidArgument for all names that are not.
+    """
     if len(names) > MAX_SIBLINGS:
         raise InvalidArgument.of(field, f"has {len(names)} names; send at most {MAX_SIBLINGS}")
     ids: list[str] = []
@@ -84,7 +92,10 @@ def parse_siblings(field: str, names: Sequence[str], collection: str, workspace:
 
 
 def parse_token(field: str, name: str) -> str:
-    """The access token's id. Raises InvalidArgument."""
+    """Return the access token's id.
+
+    Raises: InvalidArgument.
+    """
     match = _match(_TOKEN, name)
     if not match:
         raise _malformed(field, name, "accessTokens/{access_token}")
@@ -92,7 +103,7 @@ def parse_token(field: str, name: str) -> str:
 
 
 def id_violations(field: str, value: str) -> list[Violation]:
-    """What is wrong with an id."""
+    """Return what is wrong with an id."""
     if _ID_PATTERN.fullmatch(value[:MAX_NAME]):
         return []
     text = f"{quoted(value)} is not an id; use 1 to 63 of a-z, 0-9 and '-', beginning with a letter"

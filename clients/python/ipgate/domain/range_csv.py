@@ -11,7 +11,7 @@ _DELIMITERS = {",": "','", ";": "';'", "\t": "tab"}
 
 
 def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
-    """The entries of a CSV column, and how the file was read."""
+    """Return the entries of a CSV column, and how the file was read."""
     comments = [line for line in lines if line.text.lstrip().startswith("#")]
     lines = [line for line in lines if line.text.strip() and line not in comments]
     if not lines:
@@ -42,7 +42,10 @@ def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
 
 
 def _check_comments(comments: Sequence[Line], delimiter: str, index: int) -> None:
-    """Raises BadFile for a row that begins with a # and may be none that is left out on purpose."""
+    """Check the rows that begin with a #.
+
+    Raises: BadFile for one that may not be a comment.
+    """
     for line in comments:
         cells = line.text.split(delimiter)
         if 0 < index < len(cells) and is_range(cells[index].strip()):
@@ -53,14 +56,16 @@ def _check_comments(comments: Sequence[Line], delimiter: str, index: int) -> Non
 
 
 def _delimiter(first: str) -> str:
-    """The delimiter that the first row has most of, outside of quotes."""
+    """Return the delimiter that the first row has most of, outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", first)
     return max(_DELIMITERS, key=bare.count)
 
 
 def _rows(lines: Sequence[Line], delimiter: str) -> Iterator[tuple[Line, list[str]]]:
-    """The rows that are not blank, each on one line: a quote that is not closed there would swallow the
-    rows after it."""
+    """Yield the rows that are not blank, one for each line.
+
+    A quote that is not closed in its line would swallow the rows after it.
+    """
     for line in lines:
         if _is_open(line.text, delimiter):
             raise BadFile(
@@ -81,7 +86,7 @@ def _rows(lines: Sequence[Line], delimiter: str) -> Iterator[tuple[Line, list[st
 
 
 def _is_open(text: str, delimiter: str) -> bool:
-    """Whether a field that begins with a quote does not end on its line."""
+    """Return whether a field that begins with a quote does not end on its line."""
     inside, at_start, index = False, True, 0
     while index < len(text):
         character = text[index]
@@ -98,7 +103,10 @@ def _is_open(text: str, delimiter: str) -> bool:
 
 
 def _header_index(header: Sequence[str], column: str) -> int:
-    """The index of a named column. Raises BadFile."""
+    """Return the index of a named column.
+
+    Raises: BadFile.
+    """
     known = ", ".join(quoted(name) for name in header)
     for cell in header:
         if is_range(cell):

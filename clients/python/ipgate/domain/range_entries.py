@@ -11,7 +11,10 @@ class BadFile(ValueError):
 
 
 class Entry(NamedTuple):
-    """A text that stands for a range. `where`: its line, or its place in a JSON document."""
+    """A text that stands for a range.
+
+    `where`: its line, or its place in a JSON document.
+    """
 
     where: str
     text: str

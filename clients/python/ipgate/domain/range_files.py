@@ -26,17 +26,21 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 
 @dataclass(frozen=True, slots=True)
 class RangeFile:
-    """What a file holds. `detected`: how it was read, "" for plain lines in UTF-8."""
+    """What a file holds.
+
+    `detected`: how it was read, "" for plain lines in UTF-8.
+    """
 
     entries: Sequence[Entry]
     detected: str = ""
 
 
 def read_ranges(data: bytes, *, form: str = "auto", column: str = "") -> RangeFile:
-    """The entries of a file in the order in which they stand there; whether they are ranges is not looked
-    at. `column`: the name or the number (from 1) of a CSV column, a service of `aws`, a list of `github`.
+    """Return the entries of a file in their order, without checking whether they are ranges.
 
-    Raises BadFile.
+    `column`: the name or the number (from 1) of a CSV column, a service of `aws`, a list of `github`.
+
+    Raises: BadFile.
     """
     text, encoding = _decoded(data)
     detected = [] if encoding == "utf-8" else [encoding.upper()]
@@ -62,13 +66,13 @@ def read_ranges(data: bytes, *, form: str = "auto", column: str = "") -> RangeFi
 
 
 def split_ipv6(entries: Sequence[Entry]) -> tuple[list[Entry], int]:
-    """The entries that are not IPv6, and how many are."""
+    """Return the entries that are not IPv6, and how many are."""
     kept = [entry for entry in entries if not is_ipv6(entry.text)]
     return kept, len(entries) - len(kept)
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
-    """The text, and its encoding."""
+    """Return the text, and its encoding."""
     mark, encoding = next((bom for bom in _BOMS if data.startswith(bom[0])), (b"", "utf-8"))
     body = data[len(mark) :]
     try:

@@ -13,8 +13,11 @@ _DIRECTIVE = re.compile(r"(allow|deny)\s+(\S+)")
 
 
 def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
-    """The addresses of `allow` lines. What an allow list cannot say is not passed over in silence: only
-    a last `deny all;`, which is what a list means."""
+    """Yield the addresses of `allow` lines.
+
+    What an allow list cannot say is not passed over in silence: only a last `deny all;`, which is what a list
+    means.
+    """
     denied = False
     for line in lines:
         text = line.text.partition("#")[0].strip()
@@ -50,7 +53,7 @@ def parse_json(text: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, of whose members none may hide another."""
+    """Return a JSON object, of whose members none may hide another."""
     counts = Counter(name for name, _ in pairs)
     twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
@@ -106,7 +109,7 @@ def _github(document: Any, name: str) -> Iterator[Entry]:
 
 
 def _once(entries: Sequence[Entry]) -> list[Entry]:
-    """Published lists name a range for each service that uses it."""
+    """Return the ranges without repetitions: published lists name a range once for each service that uses it."""
     first: dict[str, Entry] = {}
     for entry in entries:
         first.setdefault(entry.text, entry)

@@ -36,7 +36,7 @@ _INSIDE = re.compile(rf"(?<![0-9.])({_RANGE})(?![0-9./])")
 
 
 def explain(text: str) -> str:
-    """What is wrong with a text that is no range, and the remedy."""
+    """Return what is wrong with a text that is no range, and the remedy."""
     if not text.strip():
         return f"is empty; {_EXAMPLE}"
     if len(text) > _LONGEST:
@@ -61,7 +61,7 @@ def explain(text: str) -> str:
 
 
 def _network(address: str, length: int | str) -> IPv4Network | None:
-    """The network that a range stands for, whatever its host bits and leading zeros are."""
+    """Return the network that a range stands for, whatever its host bits and leading zeros are."""
     try:
         plain = ".".join(str(int(octet)) for octet in address.split("."))
         return IPv4Network(f"{plain}/{int(length)}", strict=False)
@@ -210,7 +210,7 @@ def _short(text: str) -> str:
 
 
 def _length(text: str) -> str:
-    """An address, and after the slash something that is no length."""
+    """Return an address, and after the slash something that is no length."""
     if not re.match(rf"{_ADDRESS}/[^ ]*$", text):
         return ""
     return "has a prefix length that is not 0 to 32; check it"

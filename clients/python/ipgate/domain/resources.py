@@ -1,4 +1,7 @@
-"""The resources as the use cases see them. Times are ns since 1970; `revision` is a token."""
+"""The resources as the use cases see them.
+
+Times are ns since 1970; `revision` is a token.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +24,10 @@ class Access(Enum):
 
 
 class Role(Enum):
-    """What a caller may do. Root is the bootstrap token and no role of an access token."""
+    """What a caller may do.
+
+    Root is the bootstrap token and no role of an access token.
+    """
 
     ROOT = "ROOT"
     WORKSPACE_ADMIN = "WORKSPACE_ADMIN"
@@ -33,7 +39,10 @@ class Role(Enum):
 
 
 def stored_role(text: str) -> Role:
-    """The role of an access token. Raises ValueError for what is none, root's included."""
+    """Return the role of an access token.
+
+    Raises: ValueError for what is none, root's included.
+    """
     role = Role(text)
     if role is Role.ROOT:
         raise ValueError("an access token cannot be root")
@@ -53,7 +62,7 @@ ROOT = Caller("<root>", Role.ROOT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stamps:
+class ResourceMeta:
     """What the store adds to a resource; all empty on one that is not stored yet."""
 
     create_time: int | None = None
@@ -69,7 +78,7 @@ class Workspace:
     require_allow_list: bool = False
     default_enabled: bool = False
     default_list: str = ""
-    stamps: Stamps = field(default_factory=Stamps)
+    meta: ResourceMeta = field(default_factory=ResourceMeta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +92,15 @@ class AllowList:
     ranges: Sequence[str] = ()
     range_count: int = 0
     linked_api_key_count: int = 0
-    stamps: Stamps = field(default_factory=Stamps)
+    meta: ResourceMeta = field(default_factory=ResourceMeta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """`lists`: ids of the linked lists, sorted. `access` is None on a key that is not stored."""
+    """`lists`: ids of the linked lists, sorted.
+
+    `access` is None on a key that is not stored.
+    """
 
     workspace: str
     id: str
@@ -97,7 +109,7 @@ class ApiKey:
     expire_time: int | None = None
     lists: tuple[str, ...] = ()
     access: Access | None = None
-    stamps: Stamps = field(default_factory=Stamps)
+    meta: ResourceMeta = field(default_factory=ResourceMeta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +127,10 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page of a listing. `next_after` is the id to go on after, "" on the last page."""
+    """A page of a listing.
+
+    `next_after` is the id to go on after, "" on the last page.
+    """
 
     items: tuple[T, ...]
     next_after: str = ""

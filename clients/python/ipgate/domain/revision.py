@@ -28,7 +28,10 @@ class Revision:
 
 
 def parse_revision(field: str, token: str) -> Revision:
-    """The revision that a token stands for. Raises InvalidArgument if ipgate did not make it."""
+    """Return the revision that a token stands for.
+
+    Raises: InvalidArgument if ipgate did not make it.
+    """
     match = _TOKEN.fullmatch(unseal(token) or "")
     if not match or int(match[1]) >= SHARDS:
         raise InvalidArgument.of(field, "is not a revision; send one as a change returned it")
@@ -42,7 +45,7 @@ def seal(text: str) -> str:
 
 
 def unseal(token: str) -> str | None:
-    """The text of a sealed token; None if it is not one."""
+    """Return the text of a sealed token; None if it is not one."""
     if len(token) > _MAX_TOKEN:
         return None
     try:

@@ -10,23 +10,26 @@ MAX_DESCRIPTION = 2000
 
 
 def check_display_name(field: str, value: str, *, required: bool = False) -> list[Violation]:
-    """What is wrong with a display name."""
+    """Return what is wrong with a display name."""
     return _check(field, value, required=required, longest=MAX_DISPLAY_NAME, allowed="")
 
 
 def check_description(field: str, value: str, *, required: bool = False) -> list[Violation]:
-    """What is wrong with a description, which may have several lines and tabs."""
+    """Return what is wrong with a description, which may have several lines and tabs."""
     return _check(field, value, required=required, longest=MAX_DESCRIPTION, allowed="\n\t")
 
 
 def unix_lines(description: str) -> str:
-    """A description with the line ends that are stored, whatever its editor wrote."""
+    """Return a description with the line ends that are stored, whatever its editor wrote."""
     return description.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def casefold_name(display_name: str) -> str:
-    """The form in which two display names are compared: without case, composed alike, and without
-    characters that are not seen. It is stored with the name: Python's tables may change."""
+    """Return the form in which two display names are compared.
+
+    It has no case, one composition and no invisible characters. It is stored with the name, because the tables
+    of Python may change.
+    """
     composed = unicodedata.normalize("NFKC", without_unseen(display_name)).casefold()
     return without_unseen(unicodedata.normalize("NFKC", composed))
 

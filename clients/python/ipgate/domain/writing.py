@@ -25,7 +25,7 @@ class WriteOptions:
     force: bool = False
 
     def arguments(self) -> dict[str, Any]:
-        """The options that a script looks at, without those that are not set."""
+        """Return the options that a script looks at, without those that are not set."""
         options = {
             "etag": self.etag,
             "validate_only": self.validate_only,
@@ -69,8 +69,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult(Generic[T]):
-    """The changed resource, or the deleted one as it was last. `revision` is "" where the change was
-    only validated."""
+    """The changed resource, or the deleted one as it was last.
+
+    `revision` is "" where the change was only validated.
+    """
 
     resource: T
     effect: Effect

@@ -10,15 +10,15 @@ import grpc.aio
 
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
+from ipgate.engines.call_limit import CallLimit
 from ipgate.engines.engine import ADMIN, AUTHORIZE
 from ipgate.engines.grpcio.handlers import Handlers
 from ipgate.engines.grpcio.hardened import harden
 from ipgate.engines.health import CHECK, LIST, WATCH, Health
 from ipgate.engines.health import SERVICE as HEALTH
+from ipgate.engines.listen_address import UNIX_UMASK, ListenAddress
 from ipgate.engines.messages import too_many_calls
-from ipgate.engines.place import UNIX_UMASK, Place
 from ipgate.engines.reflection import reflecting
-from ipgate.engines.room import Room
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
@@ -29,12 +29,12 @@ _LIMITS = (
     ("grpc.max_concurrent_streams", transport_limits.MAX_STREAMS),
     # The core would widen the windows of streams without regard to whether anybody reads them.
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.server_handshake_timeout_ms", transport_limits.HANDSHAKE * 1000),
-    ("grpc.keepalive_time_ms", transport_limits.PING_AFTER * 1000),
-    ("grpc.keepalive_timeout_ms", transport_limits.PING_TIMEOUT * 1000),
-    ("grpc.max_connection_idle_ms", transport_limits.IDLE * 1000),
-    ("grpc.max_connection_age_ms", transport_limits.AGE * 1000),
-    ("grpc.max_connection_age_grace_ms", transport_limits.AGE_GRACE * 1000),
+    ("grpc.server_handshake_timeout_ms", transport_limits.HANDSHAKE_TIMEOUT * 1000),
+    ("grpc.keepalive_time_ms", transport_limits.KEEPALIVE_TIME * 1000),
+    ("grpc.keepalive_timeout_ms", transport_limits.KEEPALIVE_TIMEOUT * 1000),
+    ("grpc.max_connection_idle_ms", transport_limits.IDLE_TIMEOUT * 1000),
+    ("grpc.max_connection_age_ms", transport_limits.MAX_AGE * 1000),
+    ("grpc.max_connection_age_grace_ms", transport_limits.MAX_AGE_GRACE * 1000),
     # Clients may ping every 10 s, in calls or between them; the third ping too many ends it.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -44,7 +44,10 @@ _LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class GrpcioEngine:
-    """A server that is built and bound, but not started. `port`: where it listens."""
+    """A server that is built and bound, but not started.
+
+    `port`: where it listens.
+    """
 
     server: grpc.aio.Server
     health: Health
@@ -55,37 +58,41 @@ class GrpcioEngine:
         await self.server.start()
 
     async def ended(self) -> None:
-        """Returns when the server has ended, by `stop` or unexpectedly."""
+        """Return when the server has ended, by `stop` or unexpectedly."""
         await self.server.wait_for_termination()
 
     def replace_tls(self, files: TlsFiles) -> None:
-        """Serves new connections with these."""
+        """Serve new connections with these."""
         self.certificates.replace(files)
 
     async def stop(self, grace: float) -> None:
-        """Takes no more calls; those in flight get `grace` seconds."""
+        """Take no more calls; those in flight get `grace` seconds."""
         await self.server.stop(grace)
 
 
 def build(
     settings: Settings,
-    place: Place,
+    listen_address: ListenAddress,
     methods: Mapping[str, Method],
     authenticator: Authenticator,
     tls: TlsFiles | None = None,
 ) -> GrpcioEngine:
-    """The server for `settings`, at a place. Raises RuntimeError if it cannot listen there."""
+    """Return the server for `settings`.
+
+    Raises: RuntimeError if it cannot listen there.
+    """
     certificates = Certificates(tls)
     # A name is not left to the core: it counts connections for each address apart.
-    hosts = [] if place.path else settings.addresses()
-    most = transport_limits.most_connections(settings.max_connections) // max(1, len(hosts))
+    hosts = [] if listen_address.path else settings.addresses()
+    most = transport_limits.usable_connections(settings.max_connections) // max(1, len(hosts))
     server, health = _server(settings, methods, authenticator, max(1, most))
     addresses = [
-        f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}" for host in hosts
+        f"[{host}]:{listen_address.port}" if ":" in host else f"{host}:{listen_address.port}"
+        for host in hosts
     ]
-    bound = place.port
-    former = os.umask(UNIX_UMASK) if place.path else None
-    for address in addresses or [f"unix:{place.path}"]:
+    bound = listen_address.port
+    former = os.umask(UNIX_UMASK) if listen_address.path else None
+    for address in addresses or [f"unix:{listen_address.path}"]:
         if tls is not None:
             bound = server.add_secure_port(address, certificates.credentials())
         else:
@@ -101,7 +108,7 @@ def _server(
     authenticator: Authenticator,
     connections: int,
 ) -> tuple[grpc.aio.Server, Health]:
-    """The server, which listens nowhere yet."""
+    """Return the server, which listens nowhere yet."""
     harden()
     server = grpc.aio.server(
         options=(
@@ -113,7 +120,7 @@ def _server(
         )
     )
     health = Health()
-    handlers = Handlers(Room(settings.max_concurrent_calls, too_many_calls), health)
+    handlers = Handlers(CallLimit(settings.max_concurrent_calls, too_many_calls), health)
     by_path = {
         path: handlers.of(method)
         for path, method in {
@@ -141,7 +148,7 @@ class Certificates:
         self._is_new = True
 
     def credentials(self) -> Any:
-        """Asks `_latest` at each handshake, from a thread of gRPC's core."""
+        """Ask `_latest` at each handshake, from a thread of gRPC's core."""
         assert self._files is not None
         return grpc.dynamic_ssl_server_credentials(
             self._configuration(),
@@ -150,7 +157,7 @@ class Certificates:
         )
 
     def _latest(self) -> Any:
-        """None if nothing has changed."""
+        """Return None if nothing has changed."""
         if not self._is_new:
             return None
         self._is_new = False

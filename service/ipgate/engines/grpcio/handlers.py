@@ -11,11 +11,11 @@ from google.rpc.status_pb2 import Status
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from ipgate.domain.errors import IpgateError, LimitExceeded
-from ipgate.engines.health import LONGEST_READ as LONGEST_HEALTH_READ
+from ipgate.engines.call_limit import CallLimit
 from ipgate.engines.health import MAX_CHECKS, Health, too_many_checks
-from ipgate.engines.messages import LONGEST_READ, late_stream, missing, too_slow
-from ipgate.engines.room import Room
-from ipgate.engines.streaming import converse
+from ipgate.engines.health import READ_TIMEOUT as HEALTH_READ_TIMEOUT
+from ipgate.engines.messages import READ_TIMEOUT, no_message, read_timed_out, stream_timed_out
+from ipgate.engines.streaming import serve_stream
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
@@ -55,77 +55,83 @@ class AioCall(CallInfo):
 
 
 class Handlers:
-    """The handlers of all methods. `room`: for all calls but health checks."""
+    """The handlers of all methods.
 
-    def __init__(self, room: Room, health: Health) -> None:
-        self._room = room
-        self._checks = Room(MAX_CHECKS, too_many_checks)
+    `call_limit`: for all calls but health checks.
+    """
+
+    def __init__(self, call_limit: CallLimit, health: Health) -> None:
+        self._call_limit = call_limit
+        self._check_limit = CallLimit(MAX_CHECKS, too_many_checks)
         self._health = health
 
     def of(self, method: Method) -> Any:
-        """Takes messages as they are encoded, so that damaged ones end with INVALID_ARGUMENT, and reads
-        them only when the caller is known to be permitted."""
-        if method.conversing:
-            return self._conversing(method)
+        """Return the handler of a method.
+
+        It takes encoded messages, so that malformed ones end with INVALID_ARGUMENT, and reads them only once the
+        caller is known to be permitted.
+        """
+        if method.is_stream:
+            return self._stream_handler(method)
 
         async def answer(messages: Messages, context: Context) -> bytes:
-            with self._room.place():
+            with self._call_limit.slot():
                 info = AioCall(context)
                 if not method.is_admitted(info):
                     await method.admit(info)
-                answer = method.start(info, await _first(messages, LONGEST_READ))
+                answer = method.start(info, await _read_message(messages, READ_TIMEOUT))
                 return answer if isinstance(answer, bytes) else await answer
 
-        return grpc.stream_unary_rpc_method_handler(_refusing(answer))
+        return grpc.stream_unary_rpc_method_handler(_map_errors(answer))
 
-    def _conversing(self, method: Method) -> Any:
-        open_calls = Room(
-            sys.maxsize if method.most_open is None else method.most_open,
-            lambda: LimitExceeded(f"{method.most_open} such streams are open; try again later"),
+    def _stream_handler(self, method: Method) -> Any:
+        open_calls = CallLimit(
+            sys.maxsize if method.max_open is None else method.max_open,
+            lambda: LimitExceeded(f"{method.max_open} such streams are open; try again later"),
         )
 
         async def answer(_messages: Messages, context: Context) -> None:
-            with self._room.place(), open_calls.place():
+            with self._call_limit.slot(), open_calls.slot():
                 info = AioCall(context)
                 if not method.is_admitted(info):
                     await method.admit(info)
                 try:
-                    async with asyncio.timeout(method.longest):
-                        await converse(method, info, _all(context), context.write)
+                    async with asyncio.timeout(method.max_duration):
+                        await serve_stream(method, info, _read_all(context), context.write)
                 except TimeoutError:
-                    raise late_stream(method.longest or 0) from None
+                    raise stream_timed_out(method.max_duration or 0) from None
 
-        return grpc.stream_stream_rpc_method_handler(_refusing(answer))
+        return grpc.stream_stream_rpc_method_handler(_map_errors(answer))
 
     def check(self, path: str) -> Any:
-        """The handler of a unary method of the health service."""
+        """Return the handler of a unary method of the health service."""
 
         async def answer(messages: Messages, _context: Context) -> bytes:
-            with self._checks.place():
-                raw = await _first(messages, LONGEST_HEALTH_READ)
+            with self._check_limit.slot():
+                raw = await _read_message(messages, HEALTH_READ_TIMEOUT)
             return self._health.answer(path, raw)
 
-        return grpc.stream_unary_rpc_method_handler(_refusing(answer))
+        return grpc.stream_unary_rpc_method_handler(_map_errors(answer))
 
     def watch(self) -> Any:
         async def answer(messages: Messages, context: Context) -> None:
-            with self._checks.place():
-                raw = await _first(messages, LONGEST_HEALTH_READ)
+            with self._check_limit.slot():
+                raw = await _read_message(messages, HEALTH_READ_TIMEOUT)
             await self._health.watch(raw, context.write)
 
-        return grpc.stream_stream_rpc_method_handler(_refusing(answer))
+        return grpc.stream_stream_rpc_method_handler(_map_errors(answer))
 
 
-def _refusing(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
-    """Ends a call that fails with the status of the error; to a caller that is gone nothing is said."""
+def _map_errors(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
+    """End a call that fails with the status of the error; to a caller that is gone nothing is said."""
 
     async def call(messages: Messages, context: Context) -> Any:
         try:
             return await answer(messages, context)
         except cygrpc.ExecuteBatchError:
             return None
-        except CallAborted as refusal:
-            status = refusal.status
+        except CallAborted as aborted:
+            status = aborted.status
         except IpgateError as error:
             status = to_status(error)
         await _abort(context, status)
@@ -133,19 +139,21 @@ def _refusing(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
     return call
 
 
-async def _first(messages: Messages, within: float) -> bytes:
-    """The first message of a call. Raises InvalidArgument if there is none, and Unavailable if it
-    does not arrive within so many seconds."""
+async def _read_message(messages: Messages, within: float) -> bytes:
+    """Return the first message of a call.
+
+    Raises: InvalidArgument if there is none, and Unavailable if it does not arrive within so many seconds.
+    """
     try:
         async with asyncio.timeout(within):
             async for message in messages:
                 return message
     except TimeoutError:
-        raise too_slow(within) from None
-    raise missing()
+        raise read_timed_out(within) from None
+    raise no_message()
 
 
-async def _all(context: Context) -> Messages:
+async def _read_all(context: Context) -> Messages:
     """As the iterator that gRPC gives, in less time."""
     read: Callable[[], Awaitable[Any]] = context.read
     while True:

@@ -3,7 +3,7 @@
 grpc.aio decodes the path of a call in its one accept loop. A path that is not UTF-8, from anybody, ends
 that loop and with it the server. Only the paths of registered methods are not decoded: gRPC's core has
 compared them already. So all methods are registered, and calls of other paths fail here, before anything
-looks at their path. docs/adr/0002-grpcio.md tells how to upgrade grpcio.
+looks at their path. docs/adr/0002-grpcio.md says how to upgrade grpcio.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ class _Server(cygrpc.AioServer):  # type: ignore[misc]
         self._failing: set[asyncio.Task[None]] = set()
 
     def _make_request_call_future(self, method: bytes | None) -> Any:
-        """The next call of a registered method; for None, of all other paths."""
+        """Return the next call of a registered method; for None, of all other paths."""
         if method is None:
             return self._ipgate_loop.create_task(self._fail_unregistered())
         return super()._make_request_call_future(method)
 
     async def _fail_unregistered(self) -> None:
-        """Goes on until the server stops, which `_request_call` reports by an exception."""
+        """Go on until the server stops, which `_request_call` reports by an exception."""
         while True:
             state = await self._request_call()
             context = _Context(state, None, None, self._ipgate_loop)
@@ -54,5 +54,5 @@ async def _fail(context: Any) -> None:
 
 
 def harden() -> None:
-    """Makes all servers of grpc.aio that this process creates from now on hardened ones."""
+    """Make all servers of grpc.aio that this process creates from now on hardened ones."""
     cygrpc.AioServer = _Server

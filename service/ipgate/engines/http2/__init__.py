@@ -13,7 +13,7 @@ from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.http2.server import Http2Server
-from ipgate.engines.place import Place
+from ipgate.engines.listen_address import ListenAddress
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
@@ -23,13 +23,20 @@ _BACKLOG = 1024
 
 
 class Http2Engine:
-    """A server that is built, but not started. `port`: where it listens once it is."""
+    """A server that is built, but not started.
+
+    `port`: where it listens once it is.
+    """
 
     def __init__(
-        self, settings: Settings, place: Place, server: Http2Server, tls: TlsFiles | None
+        self,
+        settings: Settings,
+        listen_address: ListenAddress,
+        server: Http2Server,
+        tls: TlsFiles | None,
     ) -> None:
-        self.port = place.port
-        self._place = place
+        self.port = listen_address.port
+        self._listen_address = listen_address
         self._files = tls
         self._tls = None if tls is None else tls.context()
         self._settings = settings
@@ -45,10 +52,10 @@ class Http2Engine:
         loop, tls = asyncio.get_running_loop(), self._latest_tls()
         secured: dict[str, Any] = {
             "ssl": tls,
-            "ssl_handshake_timeout": transport_limits.HANDSHAKE if tls else None,
+            "ssl_handshake_timeout": transport_limits.HANDSHAKE_TIMEOUT if tls else None,
         }
-        if self._place.path:
-            bound = socket.socket(fileno=self._place.descriptor)
+        if self._listen_address.path:
+            bound = socket.socket(fileno=self._listen_address.descriptor)
             listener = await loop.create_unix_server(self._connected, sock=bound, **secured)
             self._listeners.append(listener)
             return
@@ -63,8 +70,10 @@ class Http2Engine:
         return Connection(self._server)
 
     def _latest_tls(self) -> ssl.SSLContext | None:
-        """For a listener, which keeps the context that it began with: each handshake goes over to the one
-        that is in force."""
+        """Return a context that switches each handshake to the present certificate.
+
+        A listener keeps the context with which it started.
+        """
         if self._files is None:
             return None
 
@@ -77,18 +86,21 @@ class Http2Engine:
         return first
 
     def replace_tls(self, files: TlsFiles) -> None:
-        """Serves new connections with these. Raises OSError."""
+        """Serve new connections with these.
+
+        Raises: OSError.
+        """
         self._tls = files.context()
 
     async def stop(self, grace: float) -> None:
-        """Takes no more calls; those in flight get `grace` seconds."""
+        """Take no more calls; those in flight get `grace` seconds."""
         for listener in self._listeners:
             listener.close()
         await self._server.stop(grace)
         self._ended.set_result(None)
 
     async def ended(self) -> None:
-        """Returns when the server has ended by `stop`, or nothing applies the bounds of time any more."""
+        """Return when the server has ended by `stop`, or nothing applies the bounds of time any more."""
         ends: list[asyncio.Future[None]] = [self._ended, self._server.checking]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if not self._ended.done():
@@ -98,16 +110,16 @@ class Http2Engine:
 
 def build(
     settings: Settings,
-    place: Place,
+    listen_address: ListenAddress,
     methods: Mapping[str, Method],
     authenticator: Authenticator,
     tls: TlsFiles | None = None,
 ) -> Http2Engine:
-    """The server for `settings`, which will listen at `place`."""
+    """Return the server for `settings`, which will listen at `listen_address`."""
     server = Http2Server(
         {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), authenticator)},
         authenticator,
-        most_calls=settings.max_concurrent_calls,
-        most_connections=transport_limits.most_connections(settings.max_connections),
+        max_calls=settings.max_concurrent_calls,
+        max_connections=transport_limits.usable_connections(settings.max_connections),
     )
-    return Http2Engine(settings, place, server, tls)
+    return Http2Engine(settings, listen_address, server, tls)

@@ -11,7 +11,7 @@ from ipgate.domain.errors import IpgateError
 from ipgate.engines.http2.codec import CANCEL, START, Headers, ProtocolError
 from ipgate.engines.http2.framing import ANSWER, Frames, seconds, status_headers
 from ipgate.engines.http2.requests import AUTHORIZATION, ENCODING, TIMEOUT
-from ipgate.engines.messages import LATE
+from ipgate.engines.messages import DEADLINE_EXCEEDED
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import internal, to_status
@@ -23,15 +23,17 @@ MESSAGE_WINDOW = 256 << 10
 """Bytes of a large message that a caller whose token is good may send ahead."""
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """There is nobody to answer any more."""
 
 
 class Call(CallInfo):
-    """What all calls have. `ended`: the caller sends no more. `takes_place`: the call counts against
-    `max-concurrent-calls`."""
+    """What all calls have.
 
-    takes_place = True
+    `ended`: the caller sends no more. `is_counted`: the call counts against `max-concurrent-calls`.
+    """
+
+    is_counted = True
 
     __slots__ = (
         "_deadline",
@@ -93,45 +95,48 @@ class Call(CallInfo):
 
     @abstractmethod
     def on_data(self, data: bytes, *, ended: bool) -> None:
-        """Takes bytes of the caller's messages."""
+        """Take bytes of the caller's messages."""
 
     @abstractmethod
-    def stay(self) -> None:
+    def begin(self) -> None:
         """Is called at the end of the read in which the call began, if it has not ended by then."""
 
     def collect(self, data: bytes, most: int) -> Frames:
-        """The messages as far as they have come. What was not read yet makes no room for more until
-        `make_room`."""
+        """Return the messages as far as they have come.
+
+        What was not read yet makes no room for more until `grant_window`.
+        """
         if self._frames is None:
             self._frames = Frames(self._encoding.decode("latin-1"), most)
         self._frames.feed(data)
         self._unread += len(data)
         return self._frames
 
-    def make_room(self) -> None:
-        """Lets the caller send as much again."""
+    def grant_window(self) -> None:
+        """Let the caller send as much again."""
         if self._unread:
             self.connection.codec.taken(self.stream, self._unread)
             self._unread = 0
 
     def end_in(self, delay: float, error: IpgateError) -> None:
-        """Ends the call with an error after so many seconds, or with DEADLINE_EXCEEDED at its deadline if
-        that is sooner."""
+        """Fail the call with `error` after `delay` seconds, or with DEADLINE_EXCEEDED if its deadline is sooner."""
         remaining = self.time_remaining()
         if remaining is None or remaining > delay:
             self._set_timer(delay, to_status(error))
         else:
-            self._set_timer(remaining, LATE)
+            self._set_timer(remaining, DEADLINE_EXCEEDED)
 
     def end_at_deadline(self) -> None:
-        """Ends the call with DEADLINE_EXCEEDED at its deadline, if it has one."""
+        """End the call with DEADLINE_EXCEEDED at its deadline, if it has one."""
         remaining = self.time_remaining()
         if remaining is not None:
-            self._set_timer(remaining, LATE)
+            self._set_timer(remaining, DEADLINE_EXCEEDED)
 
     def _set_timer(self, delay: float, status: Status) -> None:
         self.stop_timer()
-        self._timer = self.connection.loop.call_later(delay, self.connection.conclude, self, status)
+        self._timer = self.connection.loop.call_later(
+            delay, self.connection.fail_call, self, status
+        )
 
     def stop_timer(self) -> None:
         if self._timer is not None:
@@ -139,7 +144,10 @@ class Call(CallInfo):
             self._timer = None
 
     def spawn(self, work: Any) -> None:
-        """Does what must be waited for. Its errors end the call."""
+        """Do what must be waited for.
+
+        Its errors end the call.
+        """
         if self._tasks is None:
             self._tasks = set()
         task = self.connection.loop.create_task(self._work(work))
@@ -149,31 +157,31 @@ class Call(CallInfo):
     async def _work(self, work: Any) -> None:
         try:
             await work
-        except Gone:
+        except ClientGone:
             return
         except ProtocolError:
-            self.connection.broken()
-        except CallAborted as refusal:
-            self.connection.conclude(self, refusal.status)
+            self.connection.close_on_protocol_error()
+        except CallAborted as aborted:
+            self.connection.fail_call(self, aborted.status)
         except IpgateError as error:
-            self.connection.conclude(self, to_status(error))
+            self.connection.fail_call(self, to_status(error))
         except Exception as error:  # noqa: BLE001  a call without an answer would wait for ever
-            self.connection.conclude(self, internal("a call", error))
+            self.connection.fail_call(self, internal("a call", error))
         else:
-            self.connection.recognize(self)
+            self.connection.check_authenticated(self)
             self.connection.flush_soon()
 
     def answer(self, message: bytes) -> None:
-        """Ends a unary call well."""
+        """End a unary call well."""
         unread, self._unread = self._unread, 0
         if self._close():
             prefix = ANSWER + len(message).to_bytes(4, "big")
             self.connection.codec.answer(self.stream, unread, prefix + message)
 
     def send(self, message: bytes) -> None:
-        """Sends one message of a stream of answers."""
+        """Send one message of a stream of answers."""
         # Clients measure the way with pings while they get answers.
-        self.connection.life.strikes = 0
+        self.connection.lifetime.strikes = 0
         if not self._started:
             self._started = True
             self.connection.codec.begin(self.stream)
@@ -181,14 +189,14 @@ class Call(CallInfo):
         self.connection.codec.send(self.stream, prefix + message)
 
     def finish(self) -> None:
-        """Ends a stream of answers well."""
+        """End a stream of answers well."""
         if self._close():
             if not self._started:
                 self.connection.codec.begin(self.stream)
             self.connection.codec.end(self.stream)
 
     def fail(self, status: Status) -> None:
-        """Ends the call with a status; what the caller goes on sending is thrown away."""
+        """End the call with a status; what the caller goes on sending is thrown away."""
         if not self._close():
             return
         codec, headers = self.connection.codec, status_headers(status)
@@ -200,22 +208,22 @@ class Call(CallInfo):
             self.connection.discard(self.stream)
 
     def abandon(self) -> None:
-        """Ends the call without a word, as one that the caller has cancelled."""
+        """End the call without a word, as one that the caller has cancelled."""
         self._close()
 
-    def cut(self) -> None:
-        """Resets a stream whose caller takes no answers."""
+    def reset(self) -> None:
+        """Reset a stream whose caller takes no answers."""
         if self._close():
             self.connection.codec.reset(self.stream, CANCEL)
 
     def _close(self) -> bool:
-        """False if the call has ended before."""
-        if not self.connection.forget(self):
+        """Release what the call holds. Return False if it had ended before."""
+        if not self.connection.call_ended(self):
             return False
         if self._timer is not None:
             self.stop_timer()
         if self._unread and not self.connection.is_lost:
-            self.make_room()
+            self.grant_window()
         if self._tasks is not None:
             this = asyncio.current_task(self.connection.loop)
             for task in self._tasks:

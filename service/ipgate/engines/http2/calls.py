@@ -8,7 +8,7 @@ from ipgate.domain.errors import LimitExceeded
 from ipgate.engines.http2.call import MESSAGE_WINDOW, Call
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.framing import PREFIX
-from ipgate.engines.messages import LONGEST_READ, late_stream, too_slow
+from ipgate.engines.messages import READ_TIMEOUT, read_timed_out, stream_timed_out
 from ipgate.engines.streaming import MAX_CONCURRENT
 from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
@@ -21,8 +21,10 @@ MAX_QUEUED = 64 << 10
 
 
 class MethodCall(Call):
-    """A call of a method of ipgate, whose caller must be admitted before its messages are taken apart:
-    strangers' messages may inflate."""
+    """A call of a method of ipgate.
+
+    Its caller must be admitted before its messages are decompressed, because they may inflate.
+    """
 
     __slots__ = ("_is_admitted", "method")
 
@@ -39,7 +41,7 @@ class MethodCall(Call):
         self._is_admitted = False
 
     def admit(self) -> None:
-        """Goes on when the caller is known to be permitted, or fails."""
+        """Go on when the caller is known to be permitted, or fail."""
         if self._is_admitted or self.method.is_admitted(self):
             self._go_on()
         else:
@@ -55,7 +57,7 @@ class MethodCall(Call):
 
     @abstractmethod
     def read(self) -> None:
-        """Takes the messages apart that have come."""
+        """Take the messages apart that have come."""
 
 
 class Unary(MethodCall):
@@ -83,9 +85,9 @@ class Unary(MethodCall):
         if self._is_admitted or self.method.is_admitted(self):
             self._go_on()
 
-    def stay(self) -> None:
+    def begin(self) -> None:
         if not self._is_started:
-            self.end_in(LONGEST_READ, too_slow(LONGEST_READ))
+            self.end_in(READ_TIMEOUT, read_timed_out(READ_TIMEOUT))
             self.admit()
 
     def _go_on(self) -> None:
@@ -96,21 +98,21 @@ class Unary(MethodCall):
     def read(self) -> None:
         try:
             raw = self.collect(b"", self.method.max_bytes).take_only(ended=self.ended)
-        except CallAborted as refusal:
-            self.fail(refusal.status)
+        except CallAborted as aborted:
+            self.fail(aborted.status)
             return
         if raw is not None:
             self.stop_timer()
             self._start(raw)
         else:
-            self.make_room()
+            self.grant_window()
 
     def _start(self, raw: bytes) -> None:
         self._is_started = True
         try:
             answer = self.method.start(self, raw)
-        except CallAborted as refusal:
-            self.fail(refusal.status)
+        except CallAborted as aborted:
+            self.fail(aborted.status)
             return
         if isinstance(answer, bytes):
             self.answer(answer)
@@ -122,7 +124,7 @@ class Unary(MethodCall):
         self.answer(await answer)
 
 
-class Conversation(MethodCall):
+class StreamCall(MethodCall):
     """A call of a method whose messages have an answer each."""
 
     __slots__ = ("_in_flight", "_is_counted")
@@ -136,21 +138,21 @@ class Conversation(MethodCall):
         if not super()._close():
             return False
         if self._is_counted:
-            self.connection.server.leave(self.method)
+            self.connection.server.close_stream(self.method)
         self.connection.stalled.discard(self)
         return True
 
-    def stay(self) -> None:
-        if not self.connection.server.enter(self.method):
-            most = self.method.most_open
+    def begin(self) -> None:
+        if not self.connection.server.open_stream(self.method):
+            most = self.method.max_open
             error = LimitExceeded(f"{most} such streams are open; try again later")
             self.fail(to_status(error))
             return
         self._is_counted = True
-        if self.method.longest is None:
+        if self.method.max_duration is None:
             self.end_at_deadline()
         else:
-            self.end_in(self.method.longest, late_stream(self.method.longest))
+            self.end_in(self.method.max_duration, stream_timed_out(self.method.max_duration))
         self.admit()
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
@@ -160,7 +162,7 @@ class Conversation(MethodCall):
             self.read()
 
     def read(self) -> None:
-        """Answers what has come, as far as there is room for answers."""
+        """Answer what has come, as far as there is room for answers."""
         frames = self._frames
         try:
             while frames is not None and self._in_flight < MAX_CONCURRENT:
@@ -169,7 +171,7 @@ class Conversation(MethodCall):
                     return
                 raw = frames.take()
                 if raw is None:
-                    self.make_room()
+                    self.grant_window()
                     break
                 answer = self.method.start(self, raw)
                 if isinstance(answer, bytes):
@@ -184,8 +186,8 @@ class Conversation(MethodCall):
                 if frames is not None:
                     frames.end()
                 self.finish()
-        except CallAborted as refusal:
-            self.fail(refusal.status)
+        except CallAborted as aborted:
+            self.fail(aborted.status)
 
     async def _answer_later(self, answer: Awaitable[bytes]) -> None:
         message = await answer

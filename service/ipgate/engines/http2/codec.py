@@ -34,10 +34,10 @@ P = ParamSpec("P")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-STRANGER_WINDOW = 65_535
+UNAUTHENTICATED_WINDOW = 65_535
 """Bytes that a connection may send ahead of what is read: the least that HTTP/2 permits."""
 
-CALLER_WINDOW = 1 << 20
+AUTHENTICATED_WINDOW = 1 << 20
 """The same once a token was accepted."""
 
 CANCEL, NO_ERROR, REFUSED = ErrorCode.CANCEL, ErrorCode.NO_ERROR, ErrorCode.REFUSED_STREAM
@@ -55,7 +55,7 @@ _CONFIGURATION = Configuration(
 )
 _SETTINGS = {
     Setting.MAX_CONCURRENT_STREAMS: transport_limits.MAX_STREAMS,
-    Setting.INITIAL_WINDOW_SIZE: STRANGER_WINDOW,
+    Setting.INITIAL_WINDOW_SIZE: UNAUTHENTICATED_WINDOW,
     Setting.MAX_HEADER_LIST_SIZE: transport_limits.MAX_METADATA,
     Setting.ENABLE_PUSH: 0,
 }
@@ -65,7 +65,7 @@ _OK = ((b"grpc-status", b"0"),)
 
 
 ProtocolError = NGH2Error
-"""The peer broke HTTP/2, or the connection is over; `last_words` has what can still be sent."""
+"""The peer broke HTTP/2, or the connection is over; `final_frames` has what can still be sent."""
 
 
 class Receiver(Protocol):
@@ -80,7 +80,10 @@ class Receiver(Protocol):
 
 
 def _report(event: Event, receiver: Receiver) -> None:
-    """Hands on what is rarer than the parts of a request. Raises ProtocolError."""
+    """Hands on what is rarer than the parts of a request.
+
+    Raises: ProtocolError.
+    """
     match event:
         case TrailersReceived():
             receiver.on_data(event.stream_id, b"", ended=True)
@@ -97,7 +100,7 @@ def _report(event: Event, receiver: Receiver) -> None:
 
 
 def _unless_gone(operate: Callable[P, None]) -> Callable[P, None]:
-    """Does nothing on a stream that the peer has reset, which is an event of its own."""
+    """Do nothing on a stream that the peer has reset, which is an event of its own."""
 
     @wraps(operate)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -119,7 +122,10 @@ class Codec:
         """Takes the bytes that are to be sent."""
 
     def feed(self, data: bytes, receiver: Receiver) -> None:
-        """Takes bytes of the peer, and hands on what they say. Raises ProtocolError."""
+        """Take bytes of the peer, and hands on what they say.
+
+        Raises: ProtocolError.
+        """
         connection = self._connection
         connection.receive_data(data)
         for event in connection.events():
@@ -130,8 +136,8 @@ class Codec:
             else:
                 _report(event, receiver)
 
-    def last_words(self) -> bytes:
-        """What can still be sent after a ProtocolError."""
+    def final_frames(self) -> bytes:
+        """Return what can still be sent after a ProtocolError."""
         try:
             return self.pending()
         except NGH2Error:
@@ -139,7 +145,10 @@ class Codec:
 
     @_unless_gone
     def answer(self, stream: int, taken: int, message: bytes) -> None:
-        """Sends the framed message of a unary call, and OK. `taken`: bytes of its request that were read."""
+        """Send the framed message of a unary call, and OK.
+
+        `taken`: bytes of its request that were read.
+        """
         connection = self._connection
         connection.acknowledge_received_data(taken, stream)
         connection.send_response(stream, START)
@@ -148,59 +157,61 @@ class Codec:
 
     @_unless_gone
     def begin(self, stream: int) -> None:
-        """Sends the headers of a stream of answers."""
+        """Send the headers of a stream of answers."""
         self._connection.send_response(stream, START)
 
     @_unless_gone
     def send(self, stream: int, message: bytes) -> None:
-        """Sends a framed message of a stream that was begun."""
+        """Send a framed message of a stream that was begun."""
         self._connection.send_data(stream, message)
 
     @_unless_gone
     def end(self, stream: int, trailers: Headers = _OK) -> None:
-        """Ends a stream that was begun."""
+        """End a stream that was begun."""
         self._connection.send_trailers(stream, trailers)
 
     @_unless_gone
     def fail(self, stream: int, headers: Headers) -> None:
-        """Ends a stream that was not begun with headers alone."""
+        """End a stream that was not begun with headers alone."""
         self._connection.send_response(stream, headers, end_stream=True)
 
     @_unless_gone
     def reset(self, stream: int, code: int) -> None:
-        """Ends a stream, or what the peer still sends on it."""
+        """End a stream, or what the peer still sends on it."""
         self._connection.reset_stream(stream, code)
 
     @_unless_gone
     def taken(self, stream: int, size: int) -> None:
-        """Lets the peer send as many bytes more."""
+        """Let the peer send as many bytes more."""
         self._connection.acknowledge_received_data(size, stream)
 
     @_unless_gone
     def widen(self, stream: int, window: int) -> None:
-        """Lets the peer send more ahead on a stream."""
+        """Let the peer send more ahead on a stream."""
         self._connection.set_local_window_size(window, stream_id=stream)
 
-    def trust(self) -> None:
-        """Lets the peer send more ahead."""
-        self._connection.set_local_window_size(CALLER_WINDOW)
+    def mark_authenticated(self) -> None:
+        """Let the peer send more ahead."""
+        self._connection.set_local_window_size(AUTHENTICATED_WINDOW)
 
     def queued(self, stream: int | None = None) -> int:
-        """Bytes of answers, of one or all streams, that wait for the peer to take them."""
+        """Return bytes of answers, of one or all streams, that wait for the peer to take them."""
         return int(self._connection.queued_body_size(stream))
 
     def is_over(self) -> bool:
-        """Whether nothing more is to be read or sent: the peer broke the protocol, or all has ended after
-        `go_away`."""
+        """Return whether nothing more is to be read or sent.
+
+        The peer broke the protocol, or all calls have ended after `go_away`.
+        """
         return not (self._connection.want_read or self._connection.want_write)
 
     def ping(self) -> None:
         self._connection.ping()
 
     def announce_end(self) -> None:
-        """Asks the peer to begin no more streams; those that it has begun are still served."""
+        """Ask the peer to begin no more streams; those that it has begun are still served."""
         self._connection.send_shutdown_notice()
 
     def go_away(self, code: int = NO_ERROR, reason: bytes = b"") -> None:
-        """Tells the peer which streams were taken up: it may send the others elsewhere."""
+        """Report the peer which streams were taken up: it may send the others elsewhere."""
         self._connection.send_goaway(code, debug_data=reason)

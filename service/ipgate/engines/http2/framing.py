@@ -12,7 +12,7 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import LimitExceeded
-from ipgate.engines.messages import missing
+from ipgate.engines.messages import no_message
 from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import to_status
 
@@ -40,7 +40,7 @@ class Frames:
     """Takes bytes as they arrive and gives whole messages."""
 
     def __init__(self, encoding: str, most: int) -> None:
-        """`encoding`: of compressed messages; `most`: bytes of a message."""
+        """Begin without data. `encoding`: of compressed messages. `most`: maximum bytes of a message."""
         self._encoding = encoding
         self._most = most
         self._held = bytearray()
@@ -51,7 +51,10 @@ class Frames:
         self._held += data
 
     def take(self) -> bytes | None:
-        """The next message, None if it is not here as a whole. Raises CallAborted."""
+        """Return the next message, None if it is not here as a whole.
+
+        Raises: CallAborted.
+        """
         held = self._held
         if len(held) < PREFIX:
             return None
@@ -70,7 +73,10 @@ class Frames:
         return self._unpacked(message)
 
     def take_only(self, *, ended: bool) -> bytes | None:
-        """The message of a call that has one, when nothing more arrives. Raises CallAborted."""
+        """Return the message of a call that has one, when nothing more arrives.
+
+        Raises: CallAborted.
+        """
         message = self.take()
         while message is not None:
             if self.only is not None:
@@ -80,11 +86,14 @@ class Frames:
             return None
         self.end()
         if self.only is None:
-            raise CallAborted(to_status(missing()))
+            raise CallAborted(to_status(no_message()))
         return self.only
 
     def end(self) -> None:
-        """Nothing more arrives. Raises CallAborted if there is half a message."""
+        """Nothing more arrives.
+
+        Raises: CallAborted if there is half a message.
+        """
         if self._held:
             raise _bad(code_pb2.INTERNAL, "the request ended in the middle of a message")
 
@@ -115,7 +124,7 @@ def _bad(code: int, text: str) -> CallAborted:
 
 
 def framed(message: bytes) -> bytes:
-    """A message as it is sent, not compressed."""
+    """Return a message as it is sent, not compressed."""
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
@@ -126,7 +135,7 @@ def seconds(timeout: str) -> float | None:
 
 
 def status_headers(status: Status) -> list[tuple[bytes, bytes]]:
-    """The headers that tell how a call ended, with the details if there are any."""
+    """Return the headers that say how a call ended, with the details if there are any."""
     headers = [
         (b"grpc-status", b"%d" % status.code),
         (b"grpc-message", quote(status.message, safe=_UNESCAPED).encode()),

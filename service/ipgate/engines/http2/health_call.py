@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from ipgate.domain.errors import IpgateError
-from ipgate.engines.health import LONGEST_READ, MAX_BYTES, WATCH, Health
-from ipgate.engines.http2.call import Call, Gone
+from ipgate.engines.health import MAX_BYTES, READ_TIMEOUT, WATCH, Health
+from ipgate.engines.http2.call import Call, ClientGone
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.requests import PATH
-from ipgate.engines.messages import too_slow
+from ipgate.engines.messages import read_timed_out
 from ipgate.rpc.pipeline import CallAborted
 from ipgate.rpc.status import to_status
 
@@ -21,8 +21,8 @@ _MAX_UNREAD_STATUSES = 1024
 class HealthCall(Call):
     """A call of the health service, which needs no token."""
 
-    takes_place = False
-    __slots__ = ("_health", "_is_asked", "_path", "_takes_check")
+    is_counted = False
+    __slots__ = ("_health", "_holds_check_slot", "_is_asked", "_path")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class HealthCall(Call):
         super().__init__(connection, stream, headers, values)
         self._health = health
         self._path = values[PATH].decode()
-        self._takes_check = True
+        self._holds_check_slot = True
         self._is_asked = False
 
     def on_data(self, data: bytes, *, ended: bool) -> None:
@@ -46,17 +46,17 @@ class HealthCall(Call):
         frames = self.collect(data, MAX_BYTES)
         try:
             raw = frames.take_only(ended=ended)
-        except CallAborted as refusal:
-            self.fail(refusal.status)
+        except CallAborted as aborted:
+            self.fail(aborted.status)
             return
         if self._path == WATCH:
             raw = frames.only  # a watcher may leave its side of the stream open
         if raw is not None:
             self._is_asked = True
             self.stop_timer()
-            self.make_room()
-            self._give_place_back()
-            self.connection.trust()
+            self.grant_window()
+            self._release_check_slot()
+            self.connection.mark_authenticated()
             self._answer(raw)
 
     def _answer(self, raw: bytes) -> None:
@@ -69,30 +69,30 @@ class HealthCall(Call):
         except IpgateError as error:
             self.fail(to_status(error))
 
-    def stay(self) -> None:
+    def begin(self) -> None:
         if not self._is_asked:
-            self.end_in(LONGEST_READ, too_slow(LONGEST_READ))
+            self.end_in(READ_TIMEOUT, read_timed_out(READ_TIMEOUT))
 
     def _close(self) -> bool:
         if not super()._close():
             return False
-        self._give_place_back()
+        self._release_check_slot()
         return True
 
-    def _give_place_back(self) -> None:
-        """The places are for requests that are on their way."""
-        if self._takes_check:
-            self._takes_check = False
-            self.connection.server.checks.left += 1
+    def _release_check_slot(self) -> None:
+        """Give the slot back: the slots are for requests that have not arrived yet."""
+        if self._holds_check_slot:
+            self._holds_check_slot = False
+            self.connection.server.check_limit.left += 1
 
     async def _watch(self, raw: bytes) -> None:
-        await self._health.watch(raw, self._tell)
+        await self._health.watch(raw, self._send_status)
         self.finish()
 
-    async def _tell(self, status: bytes) -> None:
+    async def _send_status(self, status: bytes) -> None:
         if self.connection.codec.queued(self.stream) > _MAX_UNREAD_STATUSES:
-            self.cut()
-        if not self.connection.has(self):
-            raise Gone
+            self.reset()
+        if not self.connection.is_open(self):
+            raise ClientGone
         self.send(status)
         self.connection.flush()

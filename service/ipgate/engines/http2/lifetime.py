@@ -1,4 +1,7 @@
-"""How long a connection may live, by what its peer did and when. It does no I/O and reads no clock."""
+"""How long a connection may live, by what its peer did and when.
+
+It does no I/O and reads no clock.
+"""
 
 from enum import Enum, auto
 
@@ -43,30 +46,44 @@ class Lifetime:
         self.strikes = 0
 
     def pinged(self, now: float) -> bool:
-        """Takes note of a ping. True if it is one too many."""
+        """Take note of a ping.
+
+        True if it is one too many.
+        """
         if now - self.pinged_at < _PING_EVERY:
             self.strikes += 1
         self.pinged_at = now
         return self.strikes > _MAX_STRIKES
 
-    def due(self, now: float, *, is_guest: bool, has_calls: bool) -> Due:
-        """What is to be done. `is_guest`: a stranger, or on a spare connection. The hard bounds come first: a
-        peer that takes nothing does not even get a GOAWAY."""
+    def due(self, now: float, *, is_provisional: bool, has_calls: bool) -> Due:
+        """Return what is to be done.
+
+        `is_provisional`: not authenticated, or a spare connection. The hard bounds come first: a peer that takes
+        nothing does not even get a GOAWAY.
+        """
         age = now - self.began
-        if (not self.has_spoken and age > transport_limits.HANDSHAKE) or _is_over(
-            self.awaiting_pong, now, transport_limits.PING_TIMEOUT
+        if (not self.has_spoken and age > transport_limits.HANDSHAKE_TIMEOUT) or _is_over(
+            self.awaiting_pong, now, transport_limits.KEEPALIVE_TIMEOUT
         ):
             return Due.ABORT
         if (
-            age > transport_limits.AGE + transport_limits.AGE_GRACE
-            or _is_over(self.drained_at, now, transport_limits.AGE_GRACE)
-            or (is_guest and age > transport_limits.STRANGER + transport_limits.STRANGER_GRACE)
+            age > transport_limits.MAX_AGE + transport_limits.MAX_AGE_GRACE
+            or _is_over(self.drained_at, now, transport_limits.MAX_AGE_GRACE)
+            or (
+                is_provisional
+                and age
+                > transport_limits.AUTHENTICATION_TIMEOUT + transport_limits.AUTHENTICATION_GRACE
+            )
         ):
             return Due.END
-        is_idle = not has_calls and now - self.busy_at > transport_limits.IDLE
-        if (is_guest and age > transport_limits.STRANGER) or age > transport_limits.AGE or is_idle:
+        is_idle = not has_calls and now - self.busy_at > transport_limits.IDLE_TIMEOUT
+        if (
+            (is_provisional and age > transport_limits.AUTHENTICATION_TIMEOUT)
+            or age > transport_limits.MAX_AGE
+            or is_idle
+        ):
             return Due.DRAIN
-        if self.awaiting_pong is None and now - self.read_at > transport_limits.PING_AFTER:
+        if self.awaiting_pong is None and now - self.read_at > transport_limits.KEEPALIVE_TIME:
             return Due.PING
         return Due.NOTHING
 

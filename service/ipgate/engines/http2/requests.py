@@ -24,14 +24,14 @@ _WANTED = {
     b"content-type": _CONTENT_TYPE,
 }
 
-_PROPER_TIMEOUT = re.compile(rb"[0-9]{1,8}[HMSmun]")
-_PROPER_ENCODINGS = (b"", b"identity", b"gzip", b"deflate")
+_VALID_TIMEOUT = re.compile(rb"[0-9]{1,8}[HMSmun]")
+_VALID_ENCODINGS = (b"", b"identity", b"gzip", b"deflate")
 _ENTRY = 32
 """Bytes that HTTP/2 counts for an entry of the metadata, its name and value aside (RFC 9113, 6.5.2)."""
 
 
 def read(headers: Headers) -> tuple[list[bytes], int]:
-    """The values of the headers that are looked at, by PATH and so on, and the bytes of all headers."""
+    """Return the values of the headers that are looked at, by PATH and so on, and the bytes of all headers."""
     values = [b"", b"", b"", b"", b"", b""]
     size = _ENTRY * len(headers)
     for name, value in headers:
@@ -46,8 +46,8 @@ def read(headers: Headers) -> tuple[list[bytes], int]:
     return values, size
 
 
-def refusal(values: list[bytes]) -> Headers | None:
-    """The headers that answer what is no proper request of gRPC."""
+def rejection(values: list[bytes]) -> Headers | None:
+    """Return the headers that answer what is no proper request of gRPC."""
     if values[_METHOD] != b"POST":
         return ((b":status", b"405"), (b"allow", b"POST"))
     content_type = values[_CONTENT_TYPE]
@@ -56,10 +56,10 @@ def refusal(values: list[bytes]) -> Headers | None:
     ):
         return ((b":status", b"415"), (b"accept", b"application/grpc"))
     timeout = values[TIMEOUT]
-    if timeout and not _PROPER_TIMEOUT.fullmatch(timeout):
+    if timeout and not _VALID_TIMEOUT.fullmatch(timeout):
         text = "is not a number of up to 8 digits and a unit; send it as in 100m"
         return trailers_only(to_status(InvalidArgument.of("grpc-timeout", text)))
-    if values[ENCODING] not in _PROPER_ENCODINGS:
+    if values[ENCODING] not in _VALID_ENCODINGS:
         text = f"the encoding is not supported; use {ENCODINGS.decode()}"
         status = Status(code=code_pb2.UNIMPLEMENTED, message=text)
         return (*trailers_only(status), (b"grpc-accept-encoding", ENCODINGS))
@@ -67,7 +67,7 @@ def refusal(values: list[bytes]) -> Headers | None:
 
 
 def oversized(size: int) -> Headers | None:
-    """The headers that answer a request with more metadata than is permitted."""
+    """Return the headers that answer a request with more metadata than is permitted."""
     if size <= transport_limits.MAX_METADATA:
         return None
     text = f"the metadata has {size:,} bytes; send at most {transport_limits.MAX_METADATA:,}"
@@ -75,5 +75,5 @@ def oversized(size: int) -> Headers | None:
 
 
 def trailers_only(status: Status) -> Headers:
-    """The headers of an answer that is a status alone."""
+    """Return the headers of an answer that is a status alone."""
     return (*START, *status_headers(status))

@@ -7,9 +7,11 @@ UNIX_UMASK = 0o117
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A TCP `port`, at the addresses of the host; or the `path` of a Unix socket, with the `descriptor` of
-    the socket if it is bound and listens already."""
+class ListenAddress:
+    """A TCP port at the addresses of the host, or the path of a Unix socket.
+
+    `descriptor`: of a Unix socket that is bound and listens already.
+    """
 
     port: int = 0
     path: str = ""
