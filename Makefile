@@ -39,11 +39,11 @@ demo: $(SERVING) ## Walk through the whole job with the real commands, against a
 	@$(BIN)/python tools/demo.py
 
 .PHONY: test
-test: $(READY) ## Run all tests, on both engines and both stores (pytest flags in ARGS)
+test: $(READY) ## Run all tests, and those of an engine or a store on the other one, too (pytest flags in ARGS)
 	@tools/need redis-server redis-server
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
-	IPGATE_TEST_STORE=redis-server IPGATE_TEST_ENGINE=grpcio \
-		$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/cases $(ARGS)
+	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
+	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
 
 .PHONY: test-bounds
 test-bounds: $(READY) ## Test with the lowest and with the newest permitted dependencies

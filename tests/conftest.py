@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.harness.servers import Client, Server, serving
+from tests.harness.servers import ENGINE, Client, Server, serving
 from tests.harness.stores import EMBEDDED, KIND, StoreServer
 
 settings.register_profile("ipgate", deadline=None, print_blob=True)
 settings.load_profile("ipgate")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the engine and the store, so that a failure says where to look."""
+    terminalreporter.write_line(f"engine {ENGINE}, store {KIND}")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
-TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "pyyaml")
+TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "pyyaml")
 RUNS = {
     "http2": ("tests/cases", "tests/integration/test_engines.py", "tests/integration/test_cli.py"),
     "grpcio": ("tests/cases",),

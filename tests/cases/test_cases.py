@@ -10,6 +10,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.engine
+
 CASES = sorted(Path(__file__).parent.glob("*.yaml"))
 
 

@@ -12,6 +12,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.servers import ENGINE, Client, RpcFailed
 
+pytestmark = pytest.mark.engine
+
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
     "GetApiKey", "ListApiKeys", "ListAccessTokens", "WaitForRevision",

@@ -30,6 +30,8 @@ from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import disturbed
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[StoreServer]:

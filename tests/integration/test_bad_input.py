@@ -14,6 +14,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 from tests.harness.servers import ROOT_TOKEN, Client, RpcFailed, Server, serving
 from tests.integration.test_access import METHODS, about
 
+pytestmark = pytest.mark.engine
+
 PROPER = {
     "OK", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "ABORTED",
     "RESOURCE_EXHAUSTED",

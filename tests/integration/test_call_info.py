@@ -16,6 +16,8 @@ from tests.harness.engines import started
 from tests.harness.http2 import AUTHORIZE
 from tests.harness.servers import ROOT_TOKEN
 
+pytestmark = pytest.mark.engine
+
 QUESTION = authorize.AuthorizeRequest(key="x", ip="1.2.3.4").SerializeToString()
 
 
@@ -28,20 +30,17 @@ async def told(channel: grpc.aio.Channel, *metadata: tuple[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])
-def test_a_call_has_its_peer_and_the_id_of_its_request(build: Any) -> None:
+async def test_a_call_has_its_peer_and_the_id_of_its_request(build: Any) -> None:
     """The first one if there are several, nothing if there is none."""
 
-    async def run() -> None:
-        engine = await started(build)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
-            info = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
-            assert info.api_key.startswith("127.0.0.1:")
-            assert info.revision == "one"
-            assert info.allow_list == ""
-            assert (await told(channel)).revision == ""
-        await engine.stop(0)
-
-    asyncio.run(run())
+    engine = await started(build)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
+        info = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
+        assert info.api_key.startswith("127.0.0.1:")
+        assert info.revision == "one"
+        assert info.allow_list == ""
+        assert (await told(channel)).revision == ""
+    await engine.stop(0)
 
 
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])

@@ -13,6 +13,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture(scope="module")
 def other(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -1,6 +1,5 @@
 """After its commit a change is made, and no failure of what follows says otherwise."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,8 @@ from ipgate.store.workspaces import WorkspaceStore
 
 from tests.harness.in_process import ROOT, running_worker
 from tests.harness.stores import StoreServer
+
+pytestmark = pytest.mark.store
 
 SEEN: list[str] = []
 
@@ -36,53 +37,43 @@ class Uncleaned(ApiKeyStore):
         raise Unavailable("the store is gone")
 
 
-def test_a_committed_deletion_is_no_failure(url: str) -> None:
+async def test_a_committed_deletion_is_no_failure(url: str) -> None:
     """What fails in the clean-up after it is left to the doctor: the key is gone, and the call says so."""
 
-    async def run() -> None:
-        async with running_worker(url) as p:
-            await p.key("k", "secret")
-            deleted = await Uncleaned(p.scripts).delete(p.workspace, "k", MAINTENANCE)
-            assert deleted.revision
-            assert (
-                await p.ask("8.8.8.8", secret="secret", min_revision=deleted.revision)
-                == "KEY_UNKNOWN"
-            )
-            await p.key("k", "secret")
-
-    asyncio.run(run())
+    async with running_worker(url) as p:
+        await p.key("k", "secret")
+        deleted = await Uncleaned(p.scripts).delete(p.workspace, "k", MAINTENANCE)
+        assert deleted.revision
+        assert (
+            await p.ask("8.8.8.8", secret="secret", min_revision=deleted.revision) == "KEY_UNKNOWN"
+        )
+        await p.key("k", "secret")
 
 
-def test_a_committed_deletion_of_a_workspace_is_no_failure(
+async def test_a_committed_deletion_of_a_workspace_is_no_failure(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tokens that could not be revoked after it work for no workspace."""
 
-    async def run() -> None:
-        async with running_worker(url) as p:
+    async with running_worker(url) as p:
 
-            async def gone(*_: Any) -> None:
-                raise Unavailable("the store is gone")
+        async def gone(*_: Any) -> None:
+            raise Unavailable("the store is gone")
 
-            monkeypatch.setattr(Workspaces, "_revoke_tokens", gone)
-            assert (await p.workspaces.delete(p.workspace, MAINTENANCE)).revision
-
-    asyncio.run(run())
+        monkeypatch.setattr(Workspaces, "_revoke_tokens", gone)
+        assert (await p.workspaces.delete(p.workspace, MAINTENANCE)).revision
 
 
-def test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt(url: str) -> None:
+async def test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt(url: str) -> None:
     """Nobody learns its secret then, and the error does not say that nothing was made."""
 
-    async def run() -> None:
-        async with running_worker(url) as p:
-            tokens = Tokens(TokenStore(p.scripts), Vanishing(p.scripts))
-            token = AccessToken(id="", role=Role.AUTHORIZER, workspace=p.workspace)
-            with pytest.raises(Unavailable) as error:
-                await tokens.create(token, replace(MAINTENANCE, actor=ROOT))
-            assert error.value.reason == "OUTCOME_UNKNOWN"
-            assert "revoke it" in error.value.message
-
-    asyncio.run(run())
+    async with running_worker(url) as p:
+        tokens = Tokens(TokenStore(p.scripts), Vanishing(p.scripts))
+        token = AccessToken(id="", role=Role.AUTHORIZER, workspace=p.workspace)
+        with pytest.raises(Unavailable) as error:
+            await tokens.create(token, replace(MAINTENANCE, actor=ROOT))
+        assert error.value.reason == "OUTCOME_UNKNOWN"
+        assert "revoke it" in error.value.message
 
 
 class Vanishing(WorkspaceStore):

@@ -37,6 +37,8 @@ from tests.harness.stores import StoreServer, running
 from tests.harness.traffic import KeyTraffic, disturbed
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 
 def examined(store: StoreServer | str, *, fix: bool = False) -> examination.Report:
     url = store if isinstance(store, str) else store.url

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.http2 import AUTHORIZE
 from tests.harness.servers import ROOT_TOKEN, serving
+
+pytestmark = pytest.mark.engine
 
 CHANNELS, CALLERS = 6, 60
 RETRY = {

@@ -8,6 +8,8 @@ from ipgate.v1 import resources_pb2 as resources
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.store
+
 UNRESTRICTED = resources.ApiKey.ACCESS_UNRESTRICTED
 CLOSED = resources.ApiKey.ACCESS_CLOSED
 DEFAULT = resources.ApiKey.ACCESS_DEFAULT

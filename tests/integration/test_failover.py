@@ -15,6 +15,8 @@ from tests.harness.groups import Cluster, SentinelGroup, freeze, thaw
 from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[SentinelGroup]:

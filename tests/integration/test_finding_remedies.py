@@ -12,6 +12,8 @@ from tests.harness.damage import BEYOND_REPAIR, CREDENTIAL, OWN, Damage, Sample,
 from tests.harness.servers import IPGATE, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 
+pytestmark = pytest.mark.store
+
 Follow = Callable[[Client, Any], Any]
 NAME = f"workspaces/{W}"
 OFFICE, SPARE = f"{NAME}/allowLists/office", f"{NAME}/allowLists/spare"

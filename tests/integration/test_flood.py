@@ -20,6 +20,8 @@ from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_wire import resident
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
@@ -69,42 +71,36 @@ def test_a_flood_neither_grows_memory_nor_pushes_out_known_keys(
         eventually(lambda: stranger() == "UNAVAILABLE", "the store's end is noticed")
 
 
-def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> None:
+async def test_batches_of_unknown_keys_do_not_hold_up_others(store: StoreServer) -> None:
     """While three batches wait for the store with all that they may, a single question is loaded."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            await p.key("k")
-            p.reader.gates["credential"].shut()
-            batches = [batch(p, MAX_BATCH) for _ in range(3)]
-            await p.reader.gates["credential"].reached.wait()
-            try:
-                assert await p.ask("1.2.3.4") == "UNRESTRICTED"
-            finally:
-                p.reader.gates["credential"].open()
-            for pending in batches:
-                answer = authorize.BatchAuthorizeResponse.FromString(await pending)
-                assert len(answer.results) == MAX_BATCH
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        await p.key("k")
+        p.reader.gates["credential"].shut()
+        batches = [batch(p, MAX_BATCH) for _ in range(3)]
+        await p.reader.gates["credential"].reached.wait()
+        try:
+            assert await p.ask("1.2.3.4") == "UNRESTRICTED"
+        finally:
+            p.reader.gates["credential"].open()
+        for pending in batches:
+            answer = authorize.BatchAuthorizeResponse.FromString(await pending)
+            assert len(answer.results) == MAX_BATCH
 
 
-def test_what_too_many_wait_for_is_refused_at_once(store: StoreServer) -> None:
+async def test_what_too_many_wait_for_is_refused_at_once(store: StoreServer) -> None:
     """Reads queue up to a bound; the next is UNAVAILABLE, OVERLOADED, and those before it go on."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            p.reader.gates["credential"].shut()
+    async with running_worker(store.url) as p:
+        p.reader.gates["credential"].shut()
 
-            def ask() -> "asyncio.Task[str]":
-                return asyncio.create_task(p.ask("1.2.3.4", secret=secrets.token_hex(8)))
+        def ask() -> "asyncio.Task[str]":
+            return asyncio.create_task(p.ask("1.2.3.4", secret=secrets.token_hex(8)))
 
-            asked = [ask() for _ in range(MAX_READS + MAX_WAITING)]
-            await p.reader.gates["credential"].reached.wait()
-            with pytest.raises(Unavailable) as failed:
-                await ask()
-            assert failed.value.reason == "OVERLOADED"
-            p.reader.gates["credential"].open()
-            assert set(await asyncio.gather(*asked)) == {"KEY_UNKNOWN"}
-
-    asyncio.run(run())
+        asked = [ask() for _ in range(MAX_READS + MAX_WAITING)]
+        await p.reader.gates["credential"].reached.wait()
+        with pytest.raises(Unavailable) as failed:
+            await ask()
+        assert failed.value.reason == "OVERLOADED"
+        p.reader.gates["credential"].open()
+        assert set(await asyncio.gather(*asked)) == {"KEY_UNKNOWN"}

@@ -19,6 +19,8 @@ from tests.integration.test_access import METHODS, about
 from tests.integration.test_bad_input import HOSTILE, PROPER, raw
 from tests.integration.test_wire import open_files, resident
 
+pytestmark = pytest.mark.engine
+
 ROUNDS = int(os.environ.get("IPGATE_FUZZ_ROUNDS", "1"))
 SEED = int(os.environ.get("IPGATE_FUZZ_SEED", "20250530"))
 PERMITTED = PROPER | {"UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE"}

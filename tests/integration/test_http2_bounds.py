@@ -226,7 +226,7 @@ def test_answers_that_are_not_read_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         assert refused.headers["grpc-status"] == "8"
 
 
-def test_an_engine_without_its_bounds_of_time_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_without_its_bounds_of_time_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its worker is replaced then, instead of serving strangers without end."""
 
     def fail(_connection: Connection, _now: float) -> None:
@@ -234,14 +234,11 @@ def test_an_engine_without_its_bounds_of_time_ends(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Connection, "check", fail)
 
-    async def run() -> None:
-        engine = await started(http2_engine.build)
-        host, port = "127.0.0.1", engine.port
-        _, writer = await asyncio.open_connection(host, port)
-        async with asyncio.timeout(10):
-            with pytest.raises(RuntimeError, match="a bug"):
-                await engine.ended()
-        writer.close()
-        await engine.stop(0)
-
-    asyncio.run(run())
+    engine = await started(http2_engine.build)
+    host, port = "127.0.0.1", engine.port
+    _, writer = await asyncio.open_connection(host, port)
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="a bug"):
+            await engine.ended()
+    writer.close()
+    await engine.stop(0)

@@ -14,6 +14,8 @@ from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, Server
 from tests.integration.test_access import METHODS, about
 from tests.integration.test_bad_input import fill, raw
 
+pytestmark = pytest.mark.engine
+
 FORGED = "2026-01-01T00:00:00.000Z INFO forged"
 HOSTILE = [f"x{character}{FORGED}" for character in
            ("\n", "\r", "\x1b[2J\x1b[31m", "\x9b31m", "\u2028", "\u2029", "\u0085", "\v", "\b\b", "\u202e",

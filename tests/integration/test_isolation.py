@@ -21,6 +21,8 @@ from tests.harness.servers import Client, RpcFailed
 from tests.harness.stores import StoreServer
 from tests.integration.test_access import about
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
@@ -137,44 +139,38 @@ def test_whose_credential_it_is_decides_not_who_registers_its_digest_again(clien
     assert client.ask("1.2.3.4", key=secret).api_key == f"{theirs}/apiKeys/k"
 
 
-def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
+async def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> None:
     """For a confined caller neither memory nor the store is asked for a key of another workspace, so
     that the time it takes tells nothing, nor the revision; a malformed name is still an error."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            await p.key("k")
-            await p.ask("1.2.3.4")
-            stranger = Caller("t", Role.AUTHORIZER, "another")
-            reads = len(p.reader.reads)
-            for key in ("k", "missing"):
-                question = Question(f"workspaces/{p.workspace}/apiKeys/{key}", 0)
-                verdict = p.authorizer.try_decide(stranger, question)
-                assert verdict is not None
-                assert verdict[0].reason.value == "KEY_UNKNOWN"
-                assert verdict[1:] == ("", "")
-            assert len(p.reader.reads) == reads
-            known = Question(f"workspaces/{p.workspace}/apiKeys/k", 0)
-            assert p.authorizer.try_decide(ROOT, known)
-            with pytest.raises(InvalidArgument):
-                p.authorizer.try_decide(stranger, Question("workspaces/another", 0))
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        await p.key("k")
+        await p.ask("1.2.3.4")
+        stranger = Caller("t", Role.AUTHORIZER, "another")
+        reads = len(p.reader.reads)
+        for key in ("k", "missing"):
+            question = Question(f"workspaces/{p.workspace}/apiKeys/{key}", 0)
+            verdict = p.authorizer.try_decide(stranger, question)
+            assert verdict is not None
+            assert verdict[0].reason.value == "KEY_UNKNOWN"
+            assert verdict[1:] == ("", "")
+        assert len(p.reader.reads) == reads
+        known = Question(f"workspaces/{p.workspace}/apiKeys/k", 0)
+        assert p.authorizer.try_decide(ROOT, known)
+        with pytest.raises(InvalidArgument):
+            p.authorizer.try_decide(stranger, Question("workspaces/another", 0))
 
 
-def test_a_made_up_revision_is_not_waited_for_without_end(
+async def test_a_made_up_revision_is_not_waited_for_without_end(
     store: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far away the deadline is, such a call gives its place back."""
     monkeypatch.setattr(authorizer, "MAX_WAIT", 0.2)
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            head = p.follower.freshness.progress[3].position
-            future = Revision(3, head.epoch, head.sequence + 10**6, "0" * 16)
-            with pytest.raises(Unavailable) as failed:
-                async with asyncio.timeout(20):
-                    await p.authorizer.resolve(ROOT, Question(None, 0, future), timeout=86_400)
-            assert failed.value.reason == "REVISION_NOT_REACHED"
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        head = p.follower.freshness.progress[3].position
+        future = Revision(3, head.epoch, head.sequence + 10**6, "0" * 16)
+        with pytest.raises(Unavailable) as failed:
+            async with asyncio.timeout(20):
+                await p.authorizer.resolve(ROOT, Question(None, 0, future), timeout=86_400)
+        assert failed.value.reason == "REVISION_NOT_REACHED"

@@ -13,6 +13,8 @@ from ipgate.v1 import resources_pb2 as resources
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.store
+
 
 def get(client: Client, name: str) -> Any:
     return client.call("GetApiKey", admin.GetApiKeyRequest(name=name))

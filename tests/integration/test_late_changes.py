@@ -21,6 +21,8 @@ from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_presence import in_force
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:

@@ -25,6 +25,8 @@ from tests.harness.servers import IPGATE, Client, RpcFailed, Server, serving
 from tests.harness.stores import REDIS, StoreServer
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.engine
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -21,6 +21,8 @@ from tests.harness.http2 import AUTHORIZE, DATA, Wire, grpc_message
 from tests.harness.servers import IPGATE, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.engine
+
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
 WATCH = f"/{health.SERVICE}/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

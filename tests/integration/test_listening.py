@@ -9,6 +9,8 @@ import pytest
 
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, serving
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.mark.parametrize(("engine", "workers"), [("grpcio", 1), ("http2", 2)])
 def test_a_unix_socket_is_for_user_and_group_and_goes_with_the_server(

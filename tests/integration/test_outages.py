@@ -13,6 +13,8 @@ from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 STALENESS = 2.0
 
 

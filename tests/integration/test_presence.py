@@ -30,6 +30,8 @@ from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.store
+
 STALENESS = 2.0
 LEASE = STALENESS + 2
 
@@ -216,11 +218,11 @@ def test_a_wait_that_ended_makes_room() -> None:
         pass
 
 
-def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> None:
+async def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> None:
     """Be it that one shard is out of reach, or that a renewal failed in a way nobody thought of."""
     store = StoreServer(tmp_path / "s").start()
 
-    async def run() -> None:
+    try:
         async with running_worker(store.url) as p:
             registry = Failing(p.scripts)
             lease = WorkerLease(registry, p.follower, p.clock, worker="w")
@@ -234,9 +236,6 @@ def test_a_worker_that_may_answer_of_any_shard_keeps_its_row(tmp_path: Path) -> 
             assert registry.failures == 0
             renewing.cancel()
             p.feed_gate.open()
-
-    try:
-        asyncio.run(run())
     finally:
         store.stop()
 
@@ -253,11 +252,11 @@ class Failing(WorkerRegistry):
         await super().renew(worker, applied, lease)
 
 
-def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
+async def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
     """As it is by a library that takes it for the end of its own waiting."""
     store = StoreServer(tmp_path / "s").start()
 
-    async def run() -> None:
+    try:
         async with running_worker(store.url) as p:
             registry = Deaf(p.scripts)
             lease = WorkerLease(registry, p.follower, p.clock, worker="w")
@@ -268,9 +267,6 @@ def test_a_wait_ends_even_if_its_cancellation_is_lost(tmp_path: Path) -> None:
             await asyncio.wait([waiting], timeout=20)
             assert waiting.done()
             assert isinstance(waiting.exception(), Unavailable)
-
-    try:
-        asyncio.run(run())
     finally:
         store.stop()
 
@@ -284,13 +280,13 @@ class Deaf(WorkerRegistry):
         return await super().live()
 
 
-def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
+async def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
     tmp_path: Path,
 ) -> None:
     """WaitForRevision did not wait for it, so it answers from memory only once it looked at the store."""
     store = StoreServer(tmp_path / "s").start()
 
-    async def run() -> None:
+    try:
         async with running_worker(store.url) as p:
             await p.key("k")
             await p.allow_list("l", "192.0.2.1")
@@ -312,18 +308,15 @@ def test_a_worker_that_gains_a_lease_has_applied_what_was_in_force_without_it(
             await renewing
             assert await asking == "NOT_IN_LINKED_LISTS"
             assert p.follower.freshness.is_leased()
-
-    try:
-        asyncio.run(run())
     finally:
         store.stop()
 
 
-def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
+async def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
     """A change that a failover loses while it is waited for does not become another one's number."""
     store = StoreServer(tmp_path / "s").start()
 
-    async def run() -> None:
+    try:
         async with running_worker(store.url) as p:
             await p.key("k")
             await p.allow_list("l", "192.0.2.1")
@@ -351,8 +344,5 @@ def test_a_lost_revision_is_in_force_nowhere(tmp_path: Path) -> None:
             with pytest.raises(Unavailable, match="lost it"):
                 await waiting
             renewing.cancel()
-
-    try:
-        asyncio.run(run())
     finally:
         store.stop()

@@ -29,6 +29,8 @@ from tests.harness.damage import filled
 from tests.harness.in_process import running_worker
 from tests.harness.stores import StoreServer, running
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
@@ -36,25 +38,22 @@ def store(tmp_path: Path) -> Iterator[StoreServer]:
         yield store
 
 
-def test_a_list_of_too_many_links_is_deleted_once_some_are_gone(
+async def test_a_list_of_too_many_links_is_deleted_once_some_are_gone(
     store: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The forced deletion unlinks a bounded number of keys; it works after some were unlinked."""
     monkeypatch.setattr(lists, "MAX_UNLINKED", 2)
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            await p.allow_list("l", "192.0.2.1")
-            for key in ("a", "b", "c"):
-                await p.key(key)
-            await p.link("l", "a", "b", "c")
-            with pytest.raises(FailedPrecondition, match="unlink some first"):
-                await p.delete_list("l")
-            options = replace(MAINTENANCE, allow_unrestricted=True)
-            await p.lists.link(p.workspace, "l", ["a"], options, link=False)
+    async with running_worker(store.url) as p:
+        await p.allow_list("l", "192.0.2.1")
+        for key in ("a", "b", "c"):
+            await p.key(key)
+        await p.link("l", "a", "b", "c")
+        with pytest.raises(FailedPrecondition, match="unlink some first"):
             await p.delete_list("l")
-
-    asyncio.run(run())
+        options = replace(MAINTENANCE, allow_unrestricted=True)
+        await p.lists.link(p.workspace, "l", ["a"], options, link=False)
+        await p.delete_list("l")
 
 
 def test_a_file_that_changes_while_it_is_imported_is_noticed(
@@ -95,28 +94,27 @@ class Anybody:
 
 
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])
-def test_a_reflection_stream_ends_in_time(monkeypatch: pytest.MonkeyPatch, build: Any) -> None:
+async def test_a_reflection_stream_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, build: Any
+) -> None:
     """A stream that was open too long is ended, and another one is served."""
     monkeypatch.setattr(reflection, "STREAM_TIMEOUT", 0.2)
     request = reflection_pb2.ServerReflectionRequest(list_services="*")
 
-    async def run() -> None:
-        engine = build(Settings(listen="127.0.0.1:0"), ListenAddress(), {}, Anybody())
-        await engine.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
-            for stub in (StubOf1Alpha(channel), StubOf1(channel)):
-                stream = stub.ServerReflectionInfo()
-                await stream.write(request)
-                names = [
-                    service.name for service in (await stream.read()).list_services_response.service
-                ]
-                assert "ipgate.v1.AuthorizeService" in names
-                with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as failed:
-                    await stream.read()
-                assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-        await engine.stop(0)
-
-    asyncio.run(run())
+    engine = build(Settings(listen="127.0.0.1:0"), ListenAddress(), {}, Anybody())
+    await engine.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
+        for stub in (StubOf1Alpha(channel), StubOf1(channel)):
+            stream = stub.ServerReflectionInfo()
+            await stream.write(request)
+            names = [
+                service.name for service in (await stream.read()).list_services_response.service
+            ]
+            assert "ipgate.v1.AuthorizeService" in names
+            with pytest.raises(grpc.aio.AioRpcError, match="open a new one") as failed:
+                await stream.read()
+            assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+    await engine.stop(0)
 
 
 def StubOf1(channel: Any) -> Any:  # noqa: N802

@@ -10,6 +10,8 @@ from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.engine
+
 TESTS = Path(__file__).parents[1]
 GUIDE = TESTS.parent / "docs" / "errors.md"
 

@@ -10,6 +10,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.engine
+
 LIST, KEY = "WS/allowLists/l", "WS/apiKeys/k"
 NEW_LIST = {"display_name": "N", "description": "d", "ranges": ["192.0.2.9"]}
 OF_LIST = {"parent": "WS", "allow_list_id": "n"}

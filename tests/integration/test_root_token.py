@@ -1,6 +1,5 @@
 """The root token: one for all servers of a store, or one that a server is given; and private files."""
 
-import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, Server,
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_lifecycle import rejection
+
+pytestmark = pytest.mark.engine
 
 SHARED = {"IPGATE_ROOT_TOKEN": ""}
 
@@ -180,7 +181,7 @@ def test_a_symbolic_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
-def test_a_token_that_was_reset_is_not_taken_while_the_store_is_silent(
+async def test_a_token_that_was_reset_is_not_taken_while_the_store_is_silent(
     tmp_path: Path, store: StoreServer
 ) -> None:
     """A server with the former token in its data directory waits for the store to say which one holds."""
@@ -189,17 +190,14 @@ def test_a_token_that_was_reset_is_not_taken_while_the_store_is_silent(
         former = (tmp_path / "a" / "root-token").read_text().strip()
     reset(*url)
 
-    async def run() -> None:
-        redis = connect(store.url, connections=1, socket_timeout=0.3)
-        roots = RootStore(Scripts(redis, Clock()))
-        freeze(store)
-        with pytest.raises(Unavailable):
-            await shared_root(roots, tmp_path / "a" / "root-token")
-        thaw(store)
-        digest, origin = await shared_root(roots, tmp_path / "a" / "root-token")
-        assert (digest, origin) == (b"", ELSEWHERE)
-        await redis.aclose()
-
-    asyncio.run(run())
+    redis = connect(store.url, connections=1, socket_timeout=0.3)
+    roots = RootStore(Scripts(redis, Clock()))
+    freeze(store)
+    with pytest.raises(Unavailable):
+        await shared_root(roots, tmp_path / "a" / "root-token")
+    thaw(store)
+    digest, origin = await shared_root(roots, tmp_path / "a" / "root-token")
+    assert (digest, origin) == (b"", ELSEWHERE)
+    await redis.aclose()
     with serving(tmp_path / "a", *url, **SHARED) as server:
         assert not is_root(server, former)

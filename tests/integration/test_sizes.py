@@ -11,6 +11,8 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.engine
+
 SIZES = RequestSizes()
 METHODS = {
     method.name: (f"/{service.full_name}/{method.name}", GetMessageClass(method.input_type))

@@ -3,6 +3,7 @@
 import ipaddress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -10,6 +11,8 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.servers import Client, RpcFailed, Server
+
+pytestmark = pytest.mark.store
 
 LISTS = st.sampled_from([f"l{index}" for index in range(7)])
 KEYS = st.sampled_from(["k0", "k1", "k2"])

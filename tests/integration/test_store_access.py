@@ -25,6 +25,8 @@ from tests.harness.waiting import eventually
 from tests.integration.test_lifecycle import rejection
 from tests.integration.test_store_states import starting
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
@@ -186,43 +188,35 @@ def test_a_store_that_ends_leaves_its_last_words(tmp_path: Path) -> None:
         assert "embedded store: " in log
 
 
-def test_a_child_that_has_just_ended_is_no_unknown_process(
+async def test_a_child_that_has_just_ended_is_no_unknown_process(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """However often a stop meets a child that exits on its own, asyncio is not led astray."""
 
-    async def run() -> None:
+    with caplog.at_level(logging.WARNING):
         for turns in range(40):
             child = await asyncio.create_subprocess_exec("true")
             for _ in range(turns * 5):
                 await asyncio.sleep(0)
             assert await processes.end(child, within=5)
             assert child.returncode in (0, -signal.SIGTERM)
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(run())
     assert "Unknown child process" not in caplog.text
 
 
-def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreServer) -> None:
+async def test_unknown_and_foreign_credentials_cost_the_store_the_same(store: StoreServer) -> None:
     """The time of the first answer does not show whether a credential belongs to another workspace."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            await p.key("k", "foreign")
-            await p.caught_up()
-            costs = []
-            for secret in ("unknown", "foreign"):
-                before = commands(store)
-                digest = hashlib.sha256(secret.encode()).digest()
-                await p.authorizer.resolve(FOREIGN_CALLER, Question(digest, 0))
-                after = commands(store)
-                costs.append(
-                    {name: after[name] - before.get(name, 0) for name in ("get", "evalsha")}
-                )
-            assert costs[0] == costs[1] == {"get": 1, "evalsha": 1}
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        await p.key("k", "foreign")
+        await p.caught_up()
+        costs = []
+        for secret in ("unknown", "foreign"):
+            before = commands(store)
+            digest = hashlib.sha256(secret.encode()).digest()
+            await p.authorizer.resolve(FOREIGN_CALLER, Question(digest, 0))
+            after = commands(store)
+            costs.append({name: after[name] - before.get(name, 0) for name in ("get", "evalsha")})
+        assert costs[0] == costs[1] == {"get": 1, "evalsha": 1}
 
 
 def commands(store: StoreServer) -> dict[str, int]:

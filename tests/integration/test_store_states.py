@@ -24,6 +24,8 @@ from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 from tests.integration.test_presence import counts, in_force
 
+pytestmark = pytest.mark.store
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[StoreServer]:
@@ -83,53 +85,47 @@ def answers(client: Client, key: str) -> bool:
 
 
 @pytest.mark.parametrize("subject", ["name", "credential", "unknown"])
-def test_without_a_lease_no_answer_is_older_than_its_question(
+async def test_without_a_lease_no_answer_is_older_than_its_question(
     store: StoreServer, subject: str
 ) -> None:
     """WaitForRevision does not wait for a worker without a lease, so that one looks at the store for
     each question, whatever it has in memory, and answers once it has applied what it found."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            secret = "" if subject == "name" else "secret"
-            if subject != "unknown":
-                await p.key("k", secret)
-                await p.allow_list("l", "192.0.2.1")
-            await p.caught_up()
-            before = await p.ask("192.0.2.1", secret=secret)
-            p.follower.freshness.lease(-inf)
-            assert await p.ask("192.0.2.1", secret=secret) == before, "it answers without a lease"
-            p.feed_gate.shut()
-            await p.feed_gate.reached.wait()
-            if subject == "unknown":
-                await p.key("k", secret)
-            else:
-                await p.link("l", "k")
-            asking = asyncio.create_task(p.ask("8.8.8.8", secret=secret))
-            done, _ = await asyncio.wait([asking], timeout=0.3)
-            assert not done, "it waits for the change that it has not applied"
-            p.feed_gate.open()
-            wanted = "UNRESTRICTED" if subject == "unknown" else "NOT_IN_LINKED_LISTS"
-            assert await asking == wanted
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        secret = "" if subject == "name" else "secret"
+        if subject != "unknown":
+            await p.key("k", secret)
+            await p.allow_list("l", "192.0.2.1")
+        await p.caught_up()
+        before = await p.ask("192.0.2.1", secret=secret)
+        p.follower.freshness.lease(-inf)
+        assert await p.ask("192.0.2.1", secret=secret) == before, "it answers without a lease"
+        p.feed_gate.shut()
+        await p.feed_gate.reached.wait()
+        if subject == "unknown":
+            await p.key("k", secret)
+        else:
+            await p.link("l", "k")
+        asking = asyncio.create_task(p.ask("8.8.8.8", secret=secret))
+        done, _ = await asyncio.wait([asking], timeout=0.3)
+        assert not done, "it waits for the change that it has not applied"
+        p.feed_gate.open()
+        wanted = "UNRESTRICTED" if subject == "unknown" else "NOT_IN_LINKED_LISTS"
+        assert await asking == wanted
 
 
-def test_one_look_at_the_store_serves_all_questions_that_wait(store: StoreServer) -> None:
+async def test_one_look_at_the_store_serves_all_questions_that_wait(store: StoreServer) -> None:
     """A hundred questions without a lease cost few looks, each of which began after its questions."""
 
-    async def run() -> None:
-        async with running_worker(store.url) as p:
-            await p.key("k")
-            await p.caught_up()
-            await p.ask("192.0.2.1")
-            p.follower.freshness.lease(-inf)
-            with store.client() as direct:
-                before = evals(direct)
-                await asyncio.gather(*(p.ask("192.0.2.1") for _ in range(100)))
-                assert evals(direct) - before < 10
-
-    asyncio.run(run())
+    async with running_worker(store.url) as p:
+        await p.key("k")
+        await p.caught_up()
+        await p.ask("192.0.2.1")
+        p.follower.freshness.lease(-inf)
+        with store.client() as direct:
+            before = evals(direct)
+            await asyncio.gather(*(p.ask("192.0.2.1") for _ in range(100)))
+            assert evals(direct) - before < 10
 
 
 def evals(direct: redis.Redis) -> int:

@@ -11,6 +11,8 @@ from tests.harness.servers import serving
 from tests.harness.stores import StoreServer
 from tests.integration.test_lifecycle import rejection
 
+pytestmark = pytest.mark.store
+
 GUIDE = Path(__file__).parents[2] / "docs" / "security.md"
 
 

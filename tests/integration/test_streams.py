@@ -21,6 +21,8 @@ from tests.harness.http2 import DATA, Wire, grpc_message
 from tests.harness.servers import ROOT_TOKEN, TIMEOUT, Client, RpcFailed, Server
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.engine
+
 STREAM = "/ipgate.v1.AuthorizeService/StreamAuthorize"
 
 

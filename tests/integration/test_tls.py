@@ -18,6 +18,8 @@ from tests.harness.http2 import PREFACE
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:

@@ -6,6 +6,8 @@ from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.servers import Client, RpcFailed, Server
 
+pytestmark = pytest.mark.store
+
 
 @pytest.mark.parametrize("identifier", sorted(RESERVED_IDS))
 def test_no_token_is_called_like_ipgate_itself(

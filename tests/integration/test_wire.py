@@ -18,6 +18,8 @@ from tests.harness.http2 import AUTHORIZE, DATA, HEADERS, Wire, grpc_message, he
 from tests.harness.servers import ENGINE, TIMEOUT, Server, serving
 from tests.harness.waiting import eventually
 
+pytestmark = pytest.mark.engine
+
 CHECK = f"/{health.SERVICE}/Check"
 WATCH = f"/{health.SERVICE}/Watch"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

@@ -14,6 +14,8 @@ from ipgate.v1 import resources_pb2 as resources
 
 from tests.harness.servers import Client, RpcFailed
 
+pytestmark = pytest.mark.store
+
 
 def test_a_workspace_is_read_as_it_was_created(client: Client) -> None:
     """All fields come back, and an id is minted where none was chosen."""
