@@ -45,6 +45,15 @@ test: $(READY) ## Run all tests, and those of an engine or a store on the other 
 	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
 
+COVERING := unit cases $(addprefix integration/test_,$(addsuffix .py,access amending bad_input effects isolation keys \
+	lists sizes streams tokens workspaces))
+.PHONY: coverage
+coverage: $(READY) ## Check how much of domain, policy and rpc the quicker tests reach, branch by branch
+	@rm -rf .coverage && mkdir .coverage
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(addprefix tests/,$(COVERING))
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 .PHONY: test-bounds
 test-bounds: $(READY) ## Test with the lowest and with the newest permitted dependencies
 	$(BIN)/python tools/bounds.py lowest
@@ -93,4 +102,4 @@ bench: $(READY) ## Measure speed and memory beside others (a part by name in ARG
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, not the data
-	rm -rf .venv .bench .bounds .external .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .bounds .coverage .external .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
