@@ -12,8 +12,12 @@ UV = Path(sys.executable).with_name("uv")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
 TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "pyyaml")
 RUNS = {
-    "http2": ("tests/cases", "tests/integration/test_engines.py", "tests/integration/test_cli.py"),
-    "grpcio": ("tests/cases",),
+    "http2": (
+        "tests/cases/test_authorize.py",
+        "tests/integration/test_engines.py",
+        "tests/integration/test_cli.py",
+    ),
+    "grpcio": ("tests/cases/test_authorize.py",),
 }
 """The tests by engine."""
 

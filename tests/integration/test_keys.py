@@ -197,28 +197,6 @@ def test_an_instant_that_is_none_is_refused(
     assert list(failed.value.fields) == ["api_key.expire_time"]
 
 
-def test_a_key_is_changed_by_its_mask(client: Client, workspace: str) -> None:
-    """Only what the mask names changes; a stale etag changes nothing; `*` sets all."""
-    api_key = client.key(workspace, "k", display_name="old").api_key
-    request = admin.UpdateApiKeyRequest(
-        api_key={
-            "name": api_key.name,
-            "display_name": "new",
-            "disabled": True,
-            "etag": api_key.etag,
-        }
-    )
-    request.update_mask.paths.append("disabled")
-    changed = client.call("UpdateApiKey", request).api_key
-    assert (changed.display_name, changed.disabled) == ("old", True)
-    with pytest.raises(RpcFailed, match="ABORTED"):
-        client.call("UpdateApiKey", request)
-    everything = admin.UpdateApiKeyRequest(api_key={"name": api_key.name})
-    everything.update_mask.paths.append("*")
-    changed = client.call("UpdateApiKey", everything).api_key
-    assert (changed.display_name, changed.disabled) == ("", False)
-
-
 def test_validate_only_mints_nothing(client: Client, workspace: str) -> None:
     """A dry run makes no key and no credential, and refuses what is taken."""
     request = admin.CreateApiKeyRequest(parent=workspace, api_key_id="k", validate_only=True)

@@ -169,7 +169,7 @@ FOLLOWED = {
         "use redis+cluster://HOST,HOST instead of redis://HOST"
     },
     "test_a_list_of_too_many_links_is_deleted_once_some_are_gone": {"unlink some first"},
-    "test_only_an_empty_workspace_is_deleted": {"revoke them first"},
+    "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},
     "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {
         "revoke it, and create another one"
     },
@@ -240,4 +240,6 @@ def test_every_remedy_has_a_test_that_follows_it() -> None:
     """A message with a new remedy needs one, and the tests that are named exist."""
     assert remedies() == set().union(*FOLLOWED.values())
     tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    assert [name for name in FOLLOWED if f"def {name}(" not in tests] == []
+    cases = {path.name for path in (ROOT / "tests" / "cases" / "admin").iterdir()}
+    missing = [name for name in FOLLOWED if f"def {name}(" not in tests and name not in cases]
+    assert missing == []

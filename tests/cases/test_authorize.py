@@ -1,4 +1,4 @@
-"""Every YAML file beside this one is a workspace and the decisions that it must give."""
+"""Every YAML file in `authorize` is a workspace and the decisions that it must give."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tests.harness.servers import Client, RpcFailed
 
 pytestmark = pytest.mark.engine
 
-CASES = sorted(Path(__file__).parent.glob("*.yaml"))
+CASES = sorted((Path(__file__).parent / "authorize").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
