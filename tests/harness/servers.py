@@ -256,3 +256,18 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+def rejection(*options: str, **variables: str) -> str:
+    """What `ipgate serve` says when it does not start."""
+    done = subprocess.run(
+        [IPGATE, "serve", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | variables,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr

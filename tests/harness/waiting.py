@@ -1,5 +1,6 @@
 """Waiting for a condition, with a deadline instead of a sleep for luck."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,3 +13,13 @@ def eventually(condition: Callable[[], object], what: str, *, within: float = WA
     while not condition():
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
         time.sleep(0.01)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """As `eventually`, while the loop goes on."""
+    try:
+        async with asyncio.timeout(WAIT_TIMEOUT):
+            while not condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not within {WAIT_TIMEOUT:g} s: {what}") from None

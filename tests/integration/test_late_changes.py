@@ -16,10 +16,10 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.faults.proxy import Proxy
+from tests.harness.revisions import in_force
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_presence import in_force
 
 pytestmark = pytest.mark.store
 

@@ -18,10 +18,9 @@ from ipgate.store.scripts import Scripts
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import freeze, thaw
-from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, Server, serving
+from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, Server, rejection, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_lifecycle import rejection
 
 pytestmark = pytest.mark.engine
 
@@ -104,13 +103,13 @@ def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     with serving(tmp_path / "s", **SHARED, IPGATE_ROOT_TOKEN_FILE=str(file)) as server:
         assert is_root(server, "a" * 40)
         file.write_text("short\n")
-        eventually(lambda: "root token not read again" in server.log.read_text(), "it warns")
+        eventually(lambda: "file='root token' reason=" in server.log.read_text(), "it warns")
         assert is_root(server, "a" * 40)
         file.write_text(f"{'b' * 40}\n")
         eventually(lambda: is_root(server, "b" * 40), "the new one is valid")
         assert not is_root(server, "a" * 40)
         log = server.log.read_text()
-        assert log.count("root token not read again") == 1
+        assert log.count("file='root token' reason=") == 1
         assert "a" * 40 not in log
         assert "b" * 40 not in log
 

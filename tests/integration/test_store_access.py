@@ -19,10 +19,9 @@ from ipgate.store.connection import UnusableStore, connect
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.in_process import running_worker
-from tests.harness.servers import Client, RpcFailed, serving
+from tests.harness.servers import Client, RpcFailed, rejection, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_lifecycle import rejection
 from tests.integration.test_store_states import starting
 
 pytestmark = pytest.mark.store

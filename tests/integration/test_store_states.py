@@ -19,10 +19,10 @@ from redis.retry import Retry
 
 from tests.harness.groups import free_ports, freeze, thaw
 from tests.harness.in_process import running_worker
+from tests.harness.revisions import counts, in_force
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
-from tests.integration.test_presence import counts, in_force
 
 pytestmark = pytest.mark.store
 

@@ -7,9 +7,8 @@ import pytest
 import redis
 from ipgate.v1 import admin_pb2 as admin
 
-from tests.harness.servers import serving
+from tests.harness.servers import rejection, serving
 from tests.harness.stores import StoreServer
-from tests.integration.test_lifecycle import rejection
 
 pytestmark = pytest.mark.store
 

@@ -34,11 +34,15 @@ async def watch(
             content = read()
         except BadSetting as error:
             if not failing:
-                log.warning("%s not read again, the former stays in force: %s", what, error)
+                log.warning(
+                    "file not read, the former content stays in force file=%r reason=%r",
+                    what,
+                    str(error),
+                )
             failing = True
             continue
         failing = False
         if content is not None and content != current:
             current = content
-            log.info("%s changed", what)
+            log.info("file changed file=%r", what)
             replace(content)

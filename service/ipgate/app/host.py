@@ -121,8 +121,8 @@ def raise_file_limit(max_connections: int) -> None:
     usable = usable_connections(max_connections)
     if usable < max_connections:
         log.warning(
-            "the limit of open files leaves room for fewer connections "
-            "max_connections=%d per_worker=%d; raise it (ulimit -Hn)",
+            "limit of open files permits fewer connections; raise it (ulimit -Hn) "
+            "max_connections=%d per_worker=%d",
             max_connections,
             usable,
         )

@@ -61,7 +61,9 @@ async def shared_root(store: RootStore, file: Path) -> tuple[bytes, str]:
         except Unavailable as error:
             if error.reason != Unavailable.reason:
                 raise  # it may have been set
-            log.warning("root token not stored, it is valid on this server only: %s", error)
+            log.warning(
+                "root token not stored, it is valid on this server only reason=%r", str(error)
+            )
             return sha256, str(file)
         if stored != sha256.hex() and is_new:
             _forget(file)

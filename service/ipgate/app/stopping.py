@@ -60,7 +60,9 @@ class StopSignal:
             except Exception as error:
                 # Whatever it was, the next run may succeed; nothing may end the restarts.
                 expected = isinstance(error, (UnusableStore, OSError))
-                log.warning("%s", cause(error), exc_info=not expected)
+                log.warning(
+                    "part failed, restarting it error=%r", cause(error), exc_info=not expected
+                )
             lasted = loop.time() - began
             delay = 0.0 if lasted > _STABLE_AFTER else min(max(delay * 2, 0.1), _MAX_RESTART_DELAY)
             await self.wait_unless_set(asyncio.sleep(delay))

@@ -60,7 +60,7 @@ async def prepare(
                     text = f"{error} (waited {settings.store_timeout:g} s, --store-timeout)"
                     raise StoreNotReady(text) from error
                 if not waiting:
-                    log.warning("waiting for the store: %s", error)
+                    log.warning("waiting for the store reason=%r", str(error))
                 waiting = True
                 await asyncio.sleep(_POLL)
             except FAULTS as error:

@@ -185,7 +185,7 @@ class Supervisor:
             if not self._stopping.is_set():
                 log.error("the embedded store ended, restarting it exit_code=%d", code)
                 for line in await store.last_words():
-                    log.error("embedded store: %s", line)
+                    log.error("embedded store said line=%r", line)
 
         await self._stopping.restart_with_backoff(run)
 

@@ -170,7 +170,7 @@ class Worker:
                 if not isinstance(reason, (Unavailable, StoreNotReady)):
                     raise reason from error
                 if not waiting:
-                    log.warning("waiting for the store: %s", reason)
+                    log.warning("waiting for the store reason=%r", str(reason))
                 waiting = True
                 await asyncio.sleep(_STORE_POLL)
         return False

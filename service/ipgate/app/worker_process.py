@@ -69,7 +69,7 @@ async def _watch_supervisor(
                 worker.engine.replace_tls(TlsFiles(**update["tls"]))
             except OSError as error:
                 # Whatever it is, this task must go on to notice the supervisor's end.
-                log.warning("TLS files not replaced, the former stay in force: %s", error)
+                log.warning("TLS files not replaced, the former stay in force error=%r", str(error))
     stopping.set()
 
 
@@ -106,7 +106,7 @@ async def main() -> None:
         set_up_logs(config.settings.log_level)
         await run(config, build, stopping, supervisor)
     except UnusableStore as error:
-        log.error("the worker cannot start: %s", error)  # noqa: TRY400  the message says everything
+        log.error("worker cannot start error=%r", str(error))  # noqa: TRY400  the message says everything
         sys.exit(UNUSABLE_STORE)
 
 

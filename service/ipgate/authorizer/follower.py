@@ -95,7 +95,9 @@ class Follower:
                 kind = f"{type(error).__name__} {error}" if isinstance(error, UnusableStore) else ""
                 if not delay or kind != reported:
                     log.warning(
-                        "changes cannot be followed: %s", cause(error), exc_info=not expected
+                        "changes cannot be followed, retrying error=%r",
+                        cause(error),
+                        exc_info=not expected,
                     )
                 reported = kind
                 delay = min(max(delay * 2, 0.02), _MAX_RETRY_DELAY)

@@ -75,7 +75,7 @@ def _to_status(error: errors.IpgateError) -> Status:
 
 def internal(what: str, error: BaseException) -> Status:
     """Log an unexpected error and return a status that reveals nothing of it."""
-    log.error("unexpected error in %s", what, exc_info=error)
+    log.error("unexpected error where=%s", what, exc_info=error)
     status = Status(code=code_pb2.INTERNAL, message=_INTERNAL_TEXT)
     status.details.append(_packed(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN)))
     return status
@@ -92,7 +92,7 @@ def to_error(error: errors.IpgateError) -> authorize.Error:
 
 def internal_error(what: str, error: BaseException) -> authorize.Error:
     """Return the same as `internal`, for one request of a batch or a stream."""
-    log.error("unexpected error in %s", what, exc_info=error)
+    log.error("unexpected error where=%s", what, exc_info=error)
     return authorize.Error(code=code_pb2.INTERNAL, message=_INTERNAL_TEXT, reason="INTERNAL")
 
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 def broken(what: str) -> Unavailable:
     """Return the error of a call that met damage, which goes to the log."""
-    log.error("the store is not consistent: %s; run ipgate doctor", what)
+    log.error("store is not consistent; run ipgate doctor record=%r", what)
     return Unavailable("the store is not consistent; see the server's log", reason="STORE_BROKEN")
 
 

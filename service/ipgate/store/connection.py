@@ -204,7 +204,7 @@ def unavailable(
     )
     if isinstance(error, errors.ResponseError) and not refused:
         raise error
-    log.warning("store: %s", cause(error))
+    log.warning("store command failed error=%r", cause(error))
     if writing and not refused and not any(text in str(error) for text in _UNSENT):
         left = math.ceil(max(settled_after, 0) * 1000)
         return Unavailable(

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
-    the effect of the change, and the revision to wait for or to ask by.
+    """Administers the resources. Every change is atomic. Its response has the resource after the change,
+    the effect of the change, and a revision for `WaitForRevision` or `min_revision`.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
@@ -36,7 +36,7 @@ class AdminServiceStub(object):
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
-    - a change that would let API keys be used from every address which could not be before fails with
+    - a change that would make restricted API keys usable from every address fails with
     `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
     and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
@@ -183,8 +183,8 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
-    the effect of the change, and the revision to wait for or to ask by.
+    """Administers the resources. Every change is atomic. Its response has the resource after the change,
+    the effect of the change, and a revision for `WaitForRevision` or `min_revision`.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
@@ -192,7 +192,7 @@ class AdminServiceServicer(object):
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
-    - a change that would let API keys be used from every address which could not be before fails with
+    - a change that would make restricted API keys usable from every address fails with
     `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
     and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
@@ -266,7 +266,7 @@ class AdminServiceServicer(object):
 
     def UpdateAllowList(self, request, context):
         """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-        response leaves the ranges out.
+        response does not include the ranges.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,8 +281,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AddRanges(self, request, context):
-        """Adds ranges to an allow list; those that it has already are left as they are. The response
-        leaves the ranges out.
+        """Adds ranges to an allow list; ranges that it already has stay as they are. The response does
+        not include the ranges.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,7 +291,7 @@ class AdminServiceServicer(object):
     def RemoveRanges(self, request, context):
         """Removes ranges from an allow list. `FAILED_PRECONDITION` if one of them is not a range of the
         list as written, so that a typing error is not taken for a revocation, or if none would be
-        left. The response leaves the ranges out.
+        left. The response does not include the ranges.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -537,8 +537,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """Keeps the resources. Every change is atomic. Its response has the resource as the change left it,
-    the effect of the change, and the revision to wait for or to ask by.
+    """Administers the resources. Every change is atomic. Its response has the resource after the change,
+    the effect of the change, and a revision for `WaitForRevision` or `min_revision`.
 
     Common to all methods:
     - ids match `[a-z][a-z0-9-]{0,62}`; where one is optional, the server makes one;
@@ -546,7 +546,7 @@ class AdminService(object):
     no change, no secret and no revision;
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
-    - a change that would let API keys be used from every address which could not be before fails with
+    - a change that would make restricted API keys usable from every address fails with
     `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
     and a forced `DeleteAllowList`);
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;

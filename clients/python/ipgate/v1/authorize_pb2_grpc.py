@@ -81,12 +81,12 @@ class AuthorizeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamAuthorize(self, request_iterator, context):
-        """Decides for one request after the other over a stream that the caller keeps open. Answers come
-        as soon as they are found, in any order; each carries the `id` of its request. A caller that
-        takes no answers is not read from until it does.
+        """Decides for any number of requests over one stream. Answers may arrive in any order; each has
+        the `id` of its request. The server stops reading requests while the caller does not read
+        answers.
 
-        A request that fails leaves the others alone. The stream ends with the statuses of `Authorize`
-        when its token is good no more, and with `INVALID_ARGUMENT` after a message that is none.
+        A failing request does not affect the others. The stream ends with `UNAUTHENTICATED` once its
+        token expires or is revoked, and with `INVALID_ARGUMENT` after a malformed message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,12 +47,12 @@ class AuthorizeServiceStub:
     BatchAuthorize: _grpc.UnaryUnaryMultiCallable[_authorize_pb2.BatchAuthorizeRequest, _authorize_pb2.BatchAuthorizeResponse]
     """Decides for up to 1,000 requests, each separately: a failing request does not affect the others."""
     StreamAuthorize: _grpc.StreamStreamMultiCallable[_authorize_pb2.StreamAuthorizeRequest, _authorize_pb2.StreamAuthorizeResponse]
-    """Decides for one request after the other over a stream that the caller keeps open. Answers come
-    as soon as they are found, in any order; each carries the `id` of its request. A caller that
-    takes no answers is not read from until it does.
+    """Decides for any number of requests over one stream. Answers may arrive in any order; each has
+    the `id` of its request. The server stops reading requests while the caller does not read
+    answers.
 
-    A request that fails leaves the others alone. The stream ends with the statuses of `Authorize`
-    when its token is good no more, and with `INVALID_ARGUMENT` after a message that is none.
+    A failing request does not affect the others. The stream ends with `UNAUTHENTICATED` once its
+    token expires or is revoked, and with `INVALID_ARGUMENT` after a malformed message.
     """
 
 @_typing.type_check_only
@@ -74,12 +74,12 @@ class AuthorizeServiceAsyncStub(AuthorizeServiceStub):
     BatchAuthorize: _aio.UnaryUnaryMultiCallable[_authorize_pb2.BatchAuthorizeRequest, _authorize_pb2.BatchAuthorizeResponse]  # type: ignore[assignment]
     """Decides for up to 1,000 requests, each separately: a failing request does not affect the others."""
     StreamAuthorize: _aio.StreamStreamMultiCallable[_authorize_pb2.StreamAuthorizeRequest, _authorize_pb2.StreamAuthorizeResponse]  # type: ignore[assignment]
-    """Decides for one request after the other over a stream that the caller keeps open. Answers come
-    as soon as they are found, in any order; each carries the `id` of its request. A caller that
-    takes no answers is not read from until it does.
+    """Decides for any number of requests over one stream. Answers may arrive in any order; each has
+    the `id` of its request. The server stops reading requests while the caller does not read
+    answers.
 
-    A request that fails leaves the others alone. The stream ends with the statuses of `Authorize`
-    when its token is good no more, and with `INVALID_ARGUMENT` after a message that is none.
+    A failing request does not affect the others. The stream ends with `UNAUTHENTICATED` once its
+    token expires or is revoked, and with `INVALID_ARGUMENT` after a malformed message.
     """
 
 class AuthorizeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,12 +116,12 @@ class AuthorizeServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_authorize_pb2.StreamAuthorizeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_authorize_pb2.StreamAuthorizeResponse], _abc.AsyncIterator[_authorize_pb2.StreamAuthorizeResponse]]:
-        """Decides for one request after the other over a stream that the caller keeps open. Answers come
-        as soon as they are found, in any order; each carries the `id` of its request. A caller that
-        takes no answers is not read from until it does.
+        """Decides for any number of requests over one stream. Answers may arrive in any order; each has
+        the `id` of its request. The server stops reading requests while the caller does not read
+        answers.
 
-        A request that fails leaves the others alone. The stream ends with the statuses of `Authorize`
-        when its token is good no more, and with `INVALID_ARGUMENT` after a message that is none.
+        A failing request does not affect the others. The stream ends with `UNAUTHENTICATED` once its
+        token expires or is revoked, and with `INVALID_ARGUMENT` after a malformed message.
         """
 
 def add_AuthorizeServiceServicer_to_server(servicer: AuthorizeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
