@@ -38,7 +38,7 @@ def test_a_case_answers_as_it_says(path: Path, client: Client, workspace: str) -
 
 
 def fill_in(value: Any, values: dict[str, str]) -> Any:
-    """Returns a part of a case with the saved values in place of their names."""
+    """Returns a part of a case with its names replaced by the saved values."""
     match value:
         case str():
             return Template(value).substitute(values)
