@@ -15,7 +15,7 @@ def check_private(path: Path) -> None:
     status = path.stat()
     if status.st_uid not in (0, os.geteuid()):
         raise BadSetting(f"{path} belongs to another user; chown it to the user that runs ipgate")
-    # In a directory with the sticky bit nobody removes or renames what is another's.
+    # In a directory with the sticky bit, users cannot remove or rename the files of others.
     sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if status.st_mode & stat.S_IWOTH and not sticky:
         raise BadSetting(f"every user may write {path}; run: chmod o-w {path}")

@@ -126,7 +126,7 @@ class Worker:
             await self._lease.renew()
         self._start_task(self._lease.run())
         self._reporting = self._start_task(_report_health(self.engine, self.core.freshness))
-        # What was built stays until the end, so the garbage collector need not visit it again. Nobody waits yet
+        # Objects built so far live until the end, so the garbage collector need not visit them again. Nobody waits yet
         # for this first collection. The policy cache will not be tracked either (gc_untrack).
         gc.collect()
         gc.freeze()

@@ -121,7 +121,7 @@ class Authorizer:
     async def resolve(
         self, caller: Caller, question: Question, timeout: float | None = None
     ) -> Verdict:
-        """Return the verdict, once its revision has come and all is loaded.
+        """Wait for the revision, load what is missing, and return the verdict.
 
         `timeout`: seconds until the caller's deadline. Raises as `try_decide`.
         """

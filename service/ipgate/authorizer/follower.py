@@ -129,7 +129,7 @@ class Follower:
         confirmation = self._confirmation
         if confirmation is None:
             confirmation = self._confirmation = asyncio.create_task(self._confirm())
-        # Shielded: a caller that gives up must not cancel the read of the others.
+        # Shielded: a caller that gives up must not cancel a read that others wait for.
         await asyncio.shield(confirmation)
 
     async def _confirm(self) -> None:

@@ -16,8 +16,7 @@ from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
 
 MAX_UNLINKED = 50_000
-"""A forced deletion unlinks at most this many keys: it is one script, during which the store does
-nothing else."""
+"""Maximum of keys that a forced deletion unlinks: it is one script, which blocks the store."""
 
 
 @dataclass(frozen=True, slots=True)

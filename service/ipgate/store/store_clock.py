@@ -1,8 +1,8 @@
-"""What the store's clock shows, from its last reading and the steady time since.
+"""An estimate of the store's clock: its last reading plus the steady time since.
 
-A change carries the store's time after which it must not be made any more (docs/guarantees.md): a
-command that waited in a broken line changes nothing when the line comes back. A lease carries its end,
-so that a renewal that waited does not prolong it.
+A change carries the latest store time at which it may take effect (docs/guarantees.md). A command that was
+delayed on a broken connection changes nothing once the connection is restored. A lease carries its end, so a
+delayed renewal does not prolong it.
 """
 
 from collections.abc import Iterable
@@ -67,7 +67,7 @@ class StoreClock:
         """Return the end of a lease that lasts for so long from now on, where that is known."""
         now = self.steady()
         readings = self._recent(None, now)
-        # The most that the store's clock can show: a lease must not end before its holder stops.
+        # An upper bound of the store's clock: a lease must not end before its holder stops.
         if not readings:
             return None
         return max(reading.shown + now - reading.asked for reading in readings) + seconds

@@ -1,4 +1,4 @@
-"""Allow lists compiled into disjoint intervals: one binary search names what covers an address.
+"""Allow lists compiled into disjoint intervals: one binary search finds the range that covers an address.
 
 Compiling works in steps, as generators that yield every few thousand ranges, so that an event loop
 can serve others in between; the compiled form is their return value.

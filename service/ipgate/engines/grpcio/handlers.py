@@ -123,7 +123,7 @@ class Handlers:
 
 
 def _map_errors(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
-    """End a call that fails with the status of the error; to a caller that is gone nothing is said."""
+    """Turn an error into the status of its call. A caller that is gone gets nothing."""
 
     async def call(messages: Messages, context: Context) -> Any:
         try:

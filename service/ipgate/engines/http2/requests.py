@@ -39,7 +39,7 @@ def read(headers: Headers) -> tuple[list[bytes], int]:
         wanted = _WANTED.get(name)
         if wanted is not None:
             if wanted == AUTHORIZATION and values[AUTHORIZATION]:
-                # As HTTP joins them: two tokens are none, whichever another program may have looked at.
+                # Joined as in HTTP, so two tokens are invalid: a proxy may have checked only one of them.
                 values[AUTHORIZATION] += b"," + value
             else:
                 values[wanted] = value
