@@ -80,7 +80,7 @@ class Authorizer:
         None if something must be waited for, which `resolve` does, as it does where there is no lease and the
         store was not looked at since the question came (`confirmed`).
 
-        Raises: InvalidArgument for a name that is none, and Unavailable when memory is stale.
+        Raises: InvalidArgument for a malformed name, and Unavailable when memory is stale.
         """
         subject, address, revision = question
         if revision is not None and not self._follower.includes(revision):

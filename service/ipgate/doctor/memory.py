@@ -14,7 +14,7 @@ class Stock(NamedTuple):
     ranges: int
 
     def worker_bytes(self) -> int:
-        """Return the most memory that a worker takes for all of them, beside what it takes without any.
+        """Return the maximum of memory that a worker needs for them, in addition to that of an empty one.
 
         It is bounded by `cache-bytes`.
         """

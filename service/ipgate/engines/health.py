@@ -44,7 +44,7 @@ class Health:
             self._set(service, serving=serving)
 
     def stop(self) -> None:
-        """NOT_SERVING for good."""
+        """Report NOT_SERVING from now on."""
         self._stopped = True
         for service in self._statuses:
             self._set(service, serving=False)

@@ -55,7 +55,7 @@ SPARE_CONNECTIONS = 8
 """Beyond `max-connections`, for health calls alone."""
 
 GOAWAY_DELAY = 0.1
-"""Between asking the peer to begin no more calls and saying which were taken up: a round trip."""
+"""Between asking the peer to begin no more calls and naming the last one that is processed: a round trip."""
 
 LINGER_TIMEOUT, MAX_LINGER_BYTES = 0.5, 8 << 20
 """For a peer that broke the protocol to read why its connection ends, and bytes that it may send in that time."""

@@ -117,7 +117,7 @@ class Feed:
 
 
 def open_feeds(store: Store, store_clock: StoreClock) -> list[Feed]:
-    """Feed of all shards: one for all of them, or one for each where they may be apart."""
+    """Feed of all shards: one for all of them, or one for each where they may be on different servers."""
     if isinstance(store, RedisCluster):
         return [Feed(store, [shard], store_clock) for shard in range(SHARDS)]
     return [Feed(store, range(SHARDS), store_clock)]

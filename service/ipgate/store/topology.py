@@ -71,7 +71,7 @@ def open_store(
 
     `pool`: `max_connections` and `timeout`, `connection`: options of every connection.
 
-    Raises: ValueError or TypeError for a URL that is none.
+    Raises: ValueError or TypeError for a malformed URL.
     """
     _check_encoding(url)
     if password_file:
@@ -155,7 +155,7 @@ def _check_options(group: "_Group", connection: dict[str, Any]) -> None:
 
 
 def _group(url: str, port: int) -> _Group:
-    """Take `scheme://[user:password@]host[:port],host[:port]…[/service][?option=…]` apart."""
+    """Parse `scheme://[user:password@]host[:port],host[:port]…[/service][?option=…]`."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     query = parse_qsl(parts.query)

@@ -19,7 +19,7 @@ _NO_CHARACTERS = (
     + "".join(rf"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 15))
     + r"\U000f0000-\U0010ffff"
 )
-"""Surrogates, private use, and code points that are none for good."""
+"""Surrogates, private use, and code points that will never be characters."""
 
 _JOINABLE = r"[^\x00-\u02ff\u2000-\u206f\u3000]"
 _SEQUENCES = (
@@ -36,7 +36,7 @@ _UNSEEN = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-
 
 
 def first_invisible(text: str, *, allowed: str = "") -> str:
-    """Return the first character that cannot be seen, or is none; "" if there is none beside `allowed`."""
+    """Return the first invisible or invalid character that is not in `allowed`, or ""."""
     for match in _PATTERN.finditer(text):
         if match[2] and match[2] not in allowed:
             return match[2]

@@ -144,7 +144,7 @@ def _mask(text: str) -> str:
     address, mask = match.groups()
     number = _network(mask, 32)
     if number is None or _network(address, 32) is None:
-        return "has a netmask that is none; write a prefix length, /0 to /32"
+        return "has an invalid netmask; write a prefix length, /0 to /32"
     bits = f"{int(number.network_address):032b}"
     if bits in ("0" * 32, "1" * 32):
         return "has a mask that could mean one address or all; write a prefix length, /0 to /32"

@@ -41,7 +41,7 @@ class Role(Enum):
 def stored_role(text: str) -> Role:
     """Return the role of an access token.
 
-    Raises: ValueError for what is none, root's included.
+    Raises: ValueError for any other text, root's role included.
     """
     role = Role(text)
     if role is Role.ROOT:

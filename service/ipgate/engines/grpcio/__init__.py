@@ -82,7 +82,7 @@ def build(
     Raises: RuntimeError if it cannot listen there.
     """
     certificates = Certificates(tls)
-    # A name is not left to the core: it counts connections for each address apart.
+    # A name is not left to the core: it counts connections for each address separately.
     hosts = [] if listen_address.path else settings.addresses()
     most = transport_limits.usable_connections(settings.max_connections) // max(1, len(hosts))
     server, health = _server(settings, methods, authenticator, max(1, most))

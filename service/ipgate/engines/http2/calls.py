@@ -57,7 +57,7 @@ class MethodCall(Call):
 
     @abstractmethod
     def read(self) -> None:
-        """Take the messages apart that have come."""
+        """Parse the messages that have arrived."""
 
 
 class Unary(MethodCall):

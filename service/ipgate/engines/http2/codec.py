@@ -213,5 +213,5 @@ class Codec:
         self._connection.send_shutdown_notice()
 
     def go_away(self, code: int = NO_ERROR, reason: bytes = b"") -> None:
-        """Report the peer which streams were taken up: it may send the others elsewhere."""
+        """Send the number of the last stream that is processed, so that the peer may retry later ones elsewhere."""
         self._connection.send_goaway(code, debug_data=reason)

@@ -129,7 +129,7 @@ def framed(message: bytes) -> bytes:
 
 
 def seconds(timeout: str) -> float | None:
-    """Seconds of a `grpc-timeout`, None if it is none."""
+    """Seconds of a `grpc-timeout`, None if it is malformed."""
     match = _TIMEOUT.fullmatch(timeout)
     return float(match[1]) * _UNITS[match[2]] if match else None
 
