@@ -199,13 +199,13 @@ def unavailable(
     """
     if str(error).startswith(TOO_LATE):
         return Unavailable("the change reached the store too late and was not made; try again")
-    refused = (
+    rejected = (
         isinstance(error, _REFUSALS) or str(error).startswith(_NOT_NOW) or _SLOT_MOVES in str(error)
     )
-    if isinstance(error, errors.ResponseError) and not refused:
+    if isinstance(error, errors.ResponseError) and not rejected:
         raise error
     log.warning("store command failed error=%r", cause(error))
-    if writing and not refused and not any(text in str(error) for text in _UNSENT):
+    if writing and not rejected and not any(text in str(error) for text in _UNSENT):
         left = math.ceil(max(settled_after, 0) * 1000)
         return Unavailable(
             "the store did not confirm the change, which may or may not have been made; it is not made "

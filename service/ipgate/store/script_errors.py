@@ -1,4 +1,4 @@
-"""The one table from a script's refusal to the error that the caller sees."""
+"""The one table from the error code of a script to the error that the caller sees."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +25,8 @@ class CoverageUnknown(Exception):
 
 
 def script_error(code: str, detail: Any) -> Exception:
-    """Return the error for a refusal `code` of a script, with its `detail`."""
-    return _REFUSALS[code](detail)
+    """Return the error for the error `code` of a script, with its `detail`."""
+    return _ERRORS[code](detail)
 
 
 def _not_found(detail: Any) -> IpgateError:
@@ -99,7 +99,7 @@ def _limit(what: str, setting: str) -> Callable[[Any], IpgateError]:
     return build
 
 
-_REFUSALS: dict[str, Callable[[Any], Exception]] = {
+_ERRORS: dict[str, Callable[[Any], Exception]] = {
     "NO_STORE": lambda _: Unavailable("the store was emptied and is being set up; try again"),
     "NOT_FOUND": _not_found,
     "EXISTS": lambda name: AlreadyExists(f"{name} exists already; choose another id"),

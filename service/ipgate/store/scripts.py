@@ -67,7 +67,7 @@ class Outcome:
         return WriteResult(resource, self.effect, revision)
 
     def meta(self, fields: dict[str, str]) -> ResourceMeta:
-        """Return the stamps of a resource of this shard, from its stored fields."""
+        """Return the metadata of a resource of this shard, from its stored fields."""
         return ResourceMeta(
             create_time=int(fields["created"]),
             update_time=int(fields["updated"]),
@@ -107,7 +107,7 @@ class Scripts:
     ) -> Outcome:
         """Make a change.
 
-        Raises what `refusals` says, or Unavailable.
+        Raises what `script_errors` says, or Unavailable.
         """
         return await self._admin(script, shard, words, args | options.arguments(), writing=True)
 
@@ -234,8 +234,8 @@ class Scripts:
         not_after = {"not_after": deadline.not_after} if deadline else {}
         arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed | not_after)
         answer = json.loads(await self._run(script, shard, arguments, words, deadline))
-        if "refused" in answer:
-            raise script_error(answer["refused"], answer["detail"])
+        if "rejected" in answer:
+            raise script_error(answer["rejected"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
         return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
 

@@ -1,9 +1,9 @@
 -- Last step of creating a key, when the digest index is in place: the key becomes visible with its `fields`,
 -- and the change that makes its credential known is announced.
 local key = api_key(args.id)
-if not is_live(workspace_key()) then return refuse('NOT_FOUND', args.parent) end
-if call('HGET', key, 'reserved') ~= args.tip or not is_reserved(key) then return refuse('RESERVATION', args.name) end
-if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return refuse('LIMIT_KEYS', args.limit) end
+if not is_live(workspace_key()) then return reject('NOT_FOUND', args.parent) end
+if call('HGET', key, 'reserved') ~= args.tip or not is_reserved(key) then return reject('RESERVATION', args.name) end
+if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return reject('LIMIT_KEYS', args.limit) end
 commit('keys', args.id, args.digest)
 call('HDEL', key, 'reserved', 'reserved_at')
 call('HSET', key, 'indexed', args.tip)

@@ -1,8 +1,8 @@
 -- The key is gone for good when this has run; what is left of it has only its digest, so that the
 -- index entry that still points to it can be found and removed.
 local key = api_key(args.id)
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local view = views.key(args.id)
 if args.validate_only then return done(view) end
 local digest, indexed = unpack(call('HMGET', key, 'digest', 'indexed'))

@@ -1,7 +1,7 @@
--- UnplannedLists (`link`) or unlinks the keys `ids`. Nothing to change is no change.
+-- Links (`link`) or unlinks the keys `ids`. Nothing to change is no change.
 local key = list_key(args.id)
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local missing, changing, full, last = {}, {}, {}, {}
 for _, id in ipairs(args.ids) do
   local lists = api_key(id) .. ':lists'
@@ -14,11 +14,11 @@ for _, id in ipairs(args.ids) do
     if not args.link and count == 1 then last[#last + 1] = id end
   end
 end
-if #missing > 0 then return refuse('NOT_FOUND', missing) end
-if #full > 0 then return refuse('LIMIT_LISTS', { keys = full, limit = args.limit }) end
+if #missing > 0 then return reject('NOT_FOUND', missing) end
+if #full > 0 then return reject('LIMIT_LISTS', { keys = full, limit = args.limit }) end
 local access = unlinked_access(unpack(call('HMGET', workspace_key(), 'default_on', 'require')))
 if #last > 0 and access == 'UNRESTRICTED' and not args.allow_unrestricted then
-  return refuse('UNRESTRICTED', { keys = affected(last) })
+  return reject('UNRESTRICTED', { keys = affected(last) })
 end
 local effect = unlinking(last, access)
 local view = views.list(args.id)

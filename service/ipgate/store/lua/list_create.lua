@@ -1,10 +1,10 @@
 -- ARGV[2]: the ranges. `fields`: those of the list, the folded name among them.
 local workspace, key = workspace_key(), list_key(args.id)
-if not is_live(workspace) then return refuse('NOT_FOUND', args.parent) end
-if is_live(key) then return refuse('EXISTS', args.name) end
+if not is_live(workspace) then return reject('NOT_FOUND', args.parent) end
+if is_live(key) then return reject('EXISTS', args.name) end
 local holder = call('HGET', workspace .. ':list-names', args.fields.folded)
-if holder then return refuse('NAME_TAKEN', { display_name = args.fields.display_name, holder = holder }) end
-if call('ZCARD', workspace .. ':lists') >= args.limit then return refuse('LIMIT_WORKSPACE_LISTS', args.limit) end
+if holder then return reject('NAME_TAKEN', { display_name = args.fields.display_name, holder = holder }) end
+if call('ZCARD', workspace .. ':lists') >= args.limit then return reject('LIMIT_WORKSPACE_LISTS', args.limit) end
 local ranges = as_list(words())
 local effect = { ranges_added = affected(ranges) }
 if args.validate_only then return done(nil, effect) end

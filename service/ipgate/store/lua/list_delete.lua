@@ -1,15 +1,15 @@
 -- With `force`, unlinks the list's keys and turns the default off in the same change.
 local workspace, key = workspace_key(), list_key(args.id)
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local default, default_on, require = unpack(call('HMGET', workspace, 'default', 'default_on', 'require'))
 local is_default = default == args.id
 local is_applied = is_default and default_on == '1'
 local linked = call('ZCARD', key .. ':keys')
 if not args.force and (linked > 0 or is_applied) then
-  return refuse('IN_USE', { linked = linked, default = is_applied, keys = call('ZRANGE', key .. ':keys', 0, 98) })
+  return reject('IN_USE', { linked = linked, default = is_applied, keys = call('ZRANGE', key .. ':keys', 0, 98) })
 end
-if linked > args.most then return refuse('TOO_MANY_LINKS', { linked = linked, most = args.most }) end
+if linked > args.most then return reject('TOO_MANY_LINKS', { linked = linked, most = args.most }) end
 local keys, last = call('ZRANGE', key .. ':keys', 0, -1), {}
 for _, id in ipairs(keys) do
   if call('SCARD', api_key(id) .. ':lists') == 1 then last[#last + 1] = id end
@@ -27,7 +27,7 @@ local function has_unlinked()
 end
 local opens_others = is_applied and access == 'UNRESTRICTED' and has_unlinked()
 if not args.allow_unrestricted and access == 'UNRESTRICTED' and (#last > 0 or opens_others) then
-  return refuse('UNRESTRICTED', { keys = affected(last), others = opens_others })
+  return reject('UNRESTRICTED', { keys = affected(last), others = opens_others })
 end
 local view = views.list(args.id)
 if args.validate_only then return done(view, effect) end

@@ -1,12 +1,12 @@
 -- `set`: the fields to change. With `span`, ARGV[2] replaces the ranges.
 local workspace, key = workspace_key(), list_key(args.id)
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local folded = args.set.folded
 if folded then
   local holder = call('HGET', workspace .. ':list-names', folded)
   if holder and holder ~= args.id then
-    return refuse('NAME_TAKEN', { display_name = args.set.display_name, holder = holder })
+    return reject('NAME_TAKEN', { display_name = args.set.display_name, holder = holder })
   end
 end
 local added, removed = {}, {}

@@ -18,17 +18,17 @@ end
 
 -- While its slot is moved from node to node key by key, a script would find a part of its keys gone:
 -- on the node that gives them away, and on the one that takes them. For two keys that never exist both
--- refuse, so no script goes beyond this line.
+-- fail, so no script goes beyond this line.
 call('EXISTS', args.prefix .. 'nothing', args.prefix .. 'nowhere')
 
 local meta = call('HMGET', KEYS[1], 'epoch', 'rev', 'tip')
 
-local function refuse(code, detail)
-  return cjson.encode({ refused = code, detail = detail })
+local function reject(code, detail)
+  return cjson.encode({ rejected = code, detail = detail })
 end
 
 -- Begins the writing part: announces the change and counts it. Always the first write of a script,
--- so that a store that refuses it refuses the whole change. `ranges`: how those of a list change.
+-- so that a store that rejects it rejects the whole change. `ranges`: how those of a list change.
 local function commit(kind, ids, digest, ranges)
   if not args.not_after then error('a change needs a deadline') end
   meta[2] = tonumber(meta[2]) + 1
@@ -167,4 +167,4 @@ local function difference(key, members)
   return added, removed
 end
 
-if not meta[1] and not args.initial then return refuse('NO_STORE', '') end
+if not meta[1] and not args.initial then return reject('NO_STORE', '') end

@@ -2,8 +2,8 @@
 -- counts the new ranges in full. Where the bound passes the limit, the caller computes the exact
 -- `span` of the list as it was at the etag `expected` with the new ranges, and asks again.
 local key = list_key(args.id)
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local new, span = {}, tonumber(call('HGET', key, 'span'))
 for range in words() do
   if call('SISMEMBER', key .. ':ranges', range) == 0 then
@@ -13,13 +13,13 @@ for range in words() do
 end
 if #new == 0 then return done(views.list(args.id)) end
 if args.span then
-  if call('HGET', key, 'etag') ~= args.expected then return refuse('MOVED', args.name) end
+  if call('HGET', key, 'etag') ~= args.expected then return reject('MOVED', args.name) end
   span = args.span
 elseif span > args.span_limit and not args.allow_broad then
-  return refuse('SPAN', args.name)
+  return reject('SPAN', args.name)
 end
 local count = call('SCARD', key .. ':ranges') + #new
-if count > args.limit then return refuse('LIMIT_RANGES', { count = count, limit = args.limit }) end
+if count > args.limit then return reject('LIMIT_RANGES', { count = count, limit = args.limit }) end
 local view = views.list(args.id)
 view.range_count = count
 local effect = { ranges_added = affected(new) }

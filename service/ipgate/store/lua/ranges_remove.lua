@@ -16,17 +16,17 @@ local function told(range, leaving)
   return '-' .. range
 end
 
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local old, missing = {}, {}
 for range in words() do
   local known = call('SISMEMBER', key .. ':ranges', range) == 1
   local into = known and old or missing
   into[#into + 1] = range
 end
-if #missing > 0 then return refuse('MISSING_RANGES', { unpack(missing, 1, math.min(#missing, 100)) }) end
+if #missing > 0 then return reject('MISSING_RANGES', { unpack(missing, 1, math.min(#missing, 100)) }) end
 local count = call('SCARD', key .. ':ranges') - #old
-if count < 1 then return refuse('EMPTY', args.name) end
+if count < 1 then return reject('EMPTY', args.name) end
 local view = views.list(args.id)
 view.range_count = count
 local effect = { ranges_removed = affected(old) }

@@ -1,5 +1,5 @@
 -- `fields`: those of the token, its workspace among them, '' for all.
-if call('HEXISTS', args.prefix .. 'token-ids', args.id) == 1 then return refuse('EXISTS', args.name) end
+if call('HEXISTS', args.prefix .. 'token-ids', args.id) == 1 then return reject('EXISTS', args.name) end
 if args.validate_only then return done() end
 local key = token_key(args.digest)
 commit('token', '', args.digest)

@@ -1,9 +1,9 @@
 -- `set`: the fields to change. A default list that is named must exist.
 local key = workspace_key()
-if not is_live(key) then return refuse('NOT_FOUND', args.name) end
-if etag_differs(key) then return refuse('ETAG', args.name) end
+if not is_live(key) then return reject('NOT_FOUND', args.name) end
+if etag_differs(key) then return reject('ETAG', args.name) end
 local default = args.set.default
-if default and default ~= '' and not is_live(list_key(default)) then return refuse('NOT_FOUND', args.default_name) end
+if default and default ~= '' and not is_live(list_key(default)) then return reject('NOT_FOUND', args.default_name) end
 local before, effect = unlinked_access(unpack(call('HMGET', key, 'default_on', 'require'))), {}
 local after = unlinked_access(args.set.default_on or call('HGET', key, 'default_on'),
   args.set.require or call('HGET', key, 'require'))
