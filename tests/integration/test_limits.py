@@ -300,5 +300,5 @@ def test_the_limit_of_open_files_is_raised_to_what_the_system_permits(tmp_path: 
         assert soft == hard
         text = (tmp_path / "log").read_text()
         assert (
-            "leaves room for fewer connections max_connections=1000 per_worker=300" in text
+            "fewer connections; raise it (ulimit -Hn) max_connections=1000 per_worker=300" in text
         ) == warned

@@ -184,7 +184,7 @@ def test_a_store_that_ends_leaves_its_last_words(tmp_path: Path) -> None:
         eventually(lambda: server.stores() not in ([], [store]), "it is started again")
         log = server.log.read_text()
         assert "the embedded store ended, restarting it" in log
-        assert "embedded store: " in log
+        assert "embedded store said line=" in log
 
 
 async def test_a_child_that_has_just_ended_is_no_unknown_process(
