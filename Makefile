@@ -18,15 +18,15 @@ setup: $(READY) ## Make .venv with the locked dependencies and the ipgate comman
 
 $(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml
 	@tools/make-venv $(PYTHON)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
+	tools/install --compile-bytecode --require-hashes -r requirements-dev.lock
+	tools/install --no-deps --no-build-isolation -e clients/python -e .
 	@touch $@ $(SERVING)
 
 # What serving needs alone, so that the first start does not wait for the tools of developers.
 $(SERVING): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@tools/make-venv $(PYTHON)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e clients/python -e .
+	tools/install --require-hashes -r requirements.lock
+	tools/install --no-deps -e clients/python -e .
 	@touch $@
 
 ENGINE ?=
@@ -94,6 +94,7 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 	$(COMPILE) --extra embedded pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) tools/protos.in -o tools/protos.lock
+	$(COMPILE) tools/uv.in -o tools/uv.lock
 
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory beside others (a part by name in ARGS, such as flood or scale)
