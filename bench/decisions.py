@@ -30,12 +30,14 @@ class _Key:
     disabled: bool
     expire_time: int | None
     lists: tuple[_Compiled, ...]
+    report_only: bool = False
 
 
 @dataclass
 class _Workspace:
     require_allow_list: bool = False
     default: None = None
+    default_report_only: bool = False
 
 
 CALIBRATION = "calibration: 1,000,000 steps of a loop"

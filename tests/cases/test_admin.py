@@ -67,7 +67,8 @@ def outcome(error: RpcFailed, step: dict[str, Any]) -> dict[str, Any]:
     if "subjects" in step:
         details["subjects"] = error.subjects
     if "message" in step:
-        texts = "\n".join([error.message, *(error.fields.values() if error.fields else ())])
+        fields = error.fields.values() if error.code == "INVALID_ARGUMENT" else ()
+        texts = "\n".join([error.message, *fields])
         details["message"] = step["message"] if step["message"] in texts else texts
     return {name: value for name, value in details.items() if name in (*step, "code")}
 

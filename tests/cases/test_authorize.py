@@ -51,7 +51,10 @@ def set_up(client: Client, workspace: str, state: dict[str, Any]) -> dict[str, s
     if "default" in state:
         default = state["default"]
         client.default(
-            workspace, f"{workspace}/allowLists/{default['allow_list']}", enabled=default["enabled"]
+            workspace,
+            f"{workspace}/allowLists/{default['allow_list']}",
+            enabled=default["enabled"],
+            report_only=default.get("report_only", False),
         )
     return credentials
 
@@ -69,5 +72,6 @@ def answer(
         "reason": authorize.Reason.Name(said.reason).removeprefix("REASON_"),
         "allow_list": said.allow_list.rpartition("/")[2],
         "range": said.range,
+        "report_only": said.report_only,
     }
     return {name: value for name, value in answer.items() if name in wanted}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipgate.domain.shards import shard_of
 
 from tests.faults.history import Answer, Change, History, Workspace
-from tests.faults.model import Policy
+from tests.faults.model import UNKNOWN, Policy
 
 Streams = dict[int, dict[int, tuple[str, str]]]
 """For each shard and number of a change: its tip and its workspace."""
@@ -112,7 +112,7 @@ def _of_known(
 
 def _of_unknown(answer: Answer, line: _Timeline, max_staleness: float) -> Iterator[str]:
     """An unknown credential has no revision: some state of the allowed time must not have known it."""
-    if answer.said != ("KEY_UNKNOWN", "", ""):
+    if answer.said != UNKNOWN:
         yield "without a revision"
         return
     oldest = 0

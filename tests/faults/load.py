@@ -117,8 +117,7 @@ class Writer:
             allow_list=f"{workspace.name}/allowLists/{allow_list}",
             api_keys=[f"{workspace.name}/apiKeys/{name}"],
         )
-        if linked:
-            request.allow_unrestricted = True
+        request.allow_unrestricted = True
         after = replace(key, lists=key.lists ^ {allow_list})
         method = "UnlinkApiKeys" if linked else "LinkApiKeys"
         self._attempt(workspace, method, request, policy.with_key(name, after))
@@ -127,18 +126,19 @@ class Writer:
         if not policy.lists:
             return
         default = "" if policy.default else self._any(policy.lists)
-        fields: dict[str, Any] = {"enabled": bool(default)}
+        reports = bool(default) and self._random.random() < 0.3
+        fields: dict[str, Any] = {"enabled": bool(default), "report_only": reports}
         if default:
             fields["allow_list"] = f"{workspace.name}/allowLists/{default}"
         request = admin.UpdateDefaultAllowListRequest(
-            workspace=workspace.name, default_allow_list=fields
+            workspace=workspace.name, default_allow_list=fields, allow_unrestricted=True
         )
-        after = replace(policy, default=default)
+        after = replace(policy, default=default, default_report_only=reports)
         self._attempt(workspace, "UpdateDefaultAllowList", request, after)
 
     def _require(self, workspace: Workspace, policy: Policy) -> None:
         fields = {"name": workspace.name, "require_allow_list": not policy.required}
-        request = admin.UpdateWorkspaceRequest(workspace=fields)
+        request = admin.UpdateWorkspaceRequest(workspace=fields, allow_unrestricted=True)
         request.update_mask.paths.append("require_allow_list")
         after = replace(policy, required=not policy.required)
         self._attempt(workspace, "UpdateWorkspace", request, after)
@@ -147,10 +147,12 @@ class Writer:
         if not policy.keys:
             return
         name = self._any(policy.keys)
-        key = replace(policy.keys[name], disabled=not policy.keys[name].disabled)
-        fields = {"name": f"{workspace.name}/apiKeys/{name}", "disabled": key.disabled}
-        request = admin.UpdateApiKeyRequest(api_key=fields)
-        request.update_mask.paths.append("disabled")
+        flag = self._random.choice(("disabled", "report_only"))
+        value = not getattr(policy.keys[name], flag)
+        key = replace(policy.keys[name], **{flag: value})  # type: ignore[arg-type]
+        fields = {"name": f"{workspace.name}/apiKeys/{name}", flag: value}
+        request = admin.UpdateApiKeyRequest(api_key=fields, allow_unrestricted=True)
+        request.update_mask.paths.append(flag)
         self._attempt(workspace, "UpdateApiKey", request, policy.with_key(name, key))
 
     def _any(self, choices: Any) -> str:
@@ -212,7 +214,9 @@ class Reader:
             assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), failed
             return
         reason = authorize.Reason.Name(answer.reason).removeprefix("REASON_")
-        said = (reason, answer.allow_list.rpartition("/")[2], answer.range)
+        allowed = "reported" if answer.report_only else "allowed"
+        verdict = allowed if answer.allowed else "denied"
+        said = (verdict, reason, answer.allow_list.rpartition("/")[2], answer.range)
         self._history.answers.append(
             Answer(
                 began=began,

@@ -4,14 +4,15 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-Expected = tuple[str, str, str]
-"""Reason, id of the list, range."""
+Expected = tuple[str, str, str, str]
+"""Whether it is allowed, denied, or allowed and reported; reason, id of the list, range."""
 
 
 @dataclass(frozen=True)
 class Key:
     credential: str
     disabled: bool = False
+    report_only: bool = False
     lists: frozenset[str] = frozenset()
 
 
@@ -22,6 +23,7 @@ class Policy:
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     default: str = ""
+    default_report_only: bool = False
     required: bool = False
 
     def with_list(self, name: str, ranges: frozenset[str]) -> "Policy":
@@ -50,18 +52,25 @@ class Policy:
     def decide(self, name: str, ip: str) -> Expected:
         key = self.keys.get(name)
         if key is None:
-            return "KEY_UNKNOWN", "", ""
+            return UNKNOWN
         if key.disabled:
-            return "KEY_DISABLED", "", ""
+            return "denied", "KEY_DISABLED", "", ""
         if key.lists:
-            return self._search(key.lists, ip, "LINKED_LIST_MATCH", "NOT_IN_LINKED_LISTS")
+            match = self._search(key.lists, ip)
+            if match:
+                return "allowed", "LINKED_LIST_MATCH", *match
+            return _denied(key.report_only), "NOT_IN_LINKED_LISTS", "", ""
         if self.default:
-            return self._search({self.default}, ip, "DEFAULT_LIST_MATCH", "NOT_IN_DEFAULT_LIST")
-        return ("NO_ALLOW_LIST" if self.required else "UNRESTRICTED"), "", ""
+            match = self._search({self.default}, ip)
+            if match:
+                return "allowed", "DEFAULT_LIST_MATCH", *match
+            return _denied(self.default_report_only), "NOT_IN_DEFAULT_LIST", "", ""
+        if self.required:
+            return "denied", "NO_ALLOW_LIST", "", ""
+        return "allowed", "UNRESTRICTED", "", ""
 
-    def _search(
-        self, names: frozenset[str] | set[str], ip: str, match: str, otherwise: str
-    ) -> Expected:
+    def _search(self, names: frozenset[str] | set[str], ip: str) -> tuple[str, str] | None:
+        """The list and the range that decide, if any."""
         matches = [
             (-_network(text).prefixlen, name, text)
             for name in names
@@ -69,9 +78,16 @@ class Policy:
             if ipaddress.ip_address(ip) in _network(text)
         ]
         if not matches:
-            return otherwise, "", ""
+            return None
         _, name, text = min(matches)
-        return match, name, text
+        return name, text
+
+
+UNKNOWN: Expected = ("denied", "KEY_UNKNOWN", "", "")
+
+
+def _denied(report_only: bool) -> str:
+    return "reported" if report_only else "denied"
 
 
 @cache

@@ -15,6 +15,7 @@ from ipgate.store import key_names
 from tests.faults.checker import Report, Streams, check
 from tests.faults.history import Answer, History, now
 from tests.faults.load import Reader, TokenUser, Writer
+from tests.faults.model import UNKNOWN
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy
 from tests.harness.servers import Client, RpcFailed, Server, serving
@@ -81,7 +82,7 @@ class Ordeal:
         return [
             answer
             for answer in self.history.answers[before:]
-            if answer.began > emptied + MAX_STALENESS and answer.said[0] != "KEY_UNKNOWN"
+            if answer.began > emptied + MAX_STALENESS and answer.said != UNKNOWN
         ]
 
     def _healed(self, seed: int) -> None:

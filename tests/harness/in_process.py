@@ -142,8 +142,9 @@ class Worker:
         return linked.revision
 
     async def default(self, allow_list: str, *, enabled: bool) -> None:
+        options = replace(MAINTENANCE, allow_unrestricted=True)
         await self.workspaces.update_default(
-            self.workspace, MAINTENANCE, enabled=enabled, allow_list=allow_list
+            self.workspace, options, enabled=enabled, allow_list=allow_list, report_only=False
         )
 
     async def ask(self, ip: str, key: str = "k", secret: str = "", min_revision: str = "") -> str:

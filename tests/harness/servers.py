@@ -156,14 +156,23 @@ class Client:
         )
         return str(self.call("UnlinkApiKeys", request).revision)
 
-    def default(self, workspace: str, allow_list: str = "", *, enabled: bool = True) -> Any:
+    def default(
+        self,
+        workspace: str,
+        allow_list: str = "",
+        *,
+        enabled: bool = True,
+        report_only: bool = False,
+    ) -> Any:
+        """Also where keys become usable from every address."""
         return self.call(
             "UpdateDefaultAllowList",
             admin.UpdateDefaultAllowListRequest(
                 workspace=workspace,
                 default_allow_list=resources.DefaultAllowList(
-                    enabled=enabled, allow_list=allow_list
+                    enabled=enabled, allow_list=allow_list, report_only=report_only
                 ),
+                allow_unrestricted=True,
             ),
         ).workspace
 

@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ipgate.rpc.access import RULES
 from ipgate.v1 import admin_pb2 as admin
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.engine
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
     "GetApiKey", "ListApiKeys", "ListAccessTokens", "WaitForRevision",
+    "GetRevisionStatus",
 }  # fmt: skip
 ROOT_ONLY = {"CreateWorkspace", "DeleteWorkspace"}
 AUTHORIZE = {"Authorize", "BatchAuthorize", "StreamAuthorize"}
@@ -32,6 +34,8 @@ METHODS = {
 
 def permitted(role: str, method: str) -> bool:
     """The table of the contract, said another way than in the server."""
+    if method == "GetCaller":
+        return True
     if role == "WORKSPACE_ADMIN":
         return method not in ROOT_ONLY
     if role == "WORKSPACE_VIEWER":
@@ -132,6 +136,8 @@ def test_another_workspace_looks_exactly_like_a_missing_one(client: Client) -> N
         "ListWorkspaces",
         "RevokeAccessToken",
         "WaitForRevision",
+        "GetRevisionStatus",
+        "GetCaller",
     }
     for method, request in about(foreign).items():
         with pytest.raises(RpcFailed) as at_foreign:
@@ -189,6 +195,19 @@ def test_tokens_of_another_workspace_are_out_of_reach(client: Client) -> None:
         bearer.access_token("AUTHORIZER")
     viewer = bearer.access_token("WORKSPACE_VIEWER", own)
     bearer.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=viewer.access_token.name))
+
+
+def test_every_caller_may_ask_who_it_is(client: Client, workspace: str) -> None:
+    """Name, role, workspace and expiry are those of the token that the call carries."""
+    expiry = Timestamp(seconds=4_000_000_000)
+    for role in ("AUTHORIZER", "WORKSPACE_VIEWER", "WORKSPACE_ADMIN"):
+        minted = client.access_token(role, workspace, expire_time=expiry)
+        caller = client.as_(minted.token).call("GetCaller", admin.GetCallerRequest())
+        token = minted.access_token
+        assert (caller.access_token, caller.role) == (token.name, token.role)
+        assert (caller.workspace, caller.expire_time) == (workspace, expiry)
+    with pytest.raises(RpcFailed, match="UNAUTHENTICATED"):
+        client.as_("nobody's").call("GetCaller", admin.GetCallerRequest())
 
 
 def test_reflection_needs_a_token_of_any_role(client: Client, workspace: str) -> None:

@@ -45,7 +45,7 @@ def test_the_whole_job_in_one_line_each(run: Run, workspace: str) -> None:
     run("default", "set", "office")
     assert f"default of {workspace}: office" in run("default", "show")
     assert "default" in run("key", "ls")
-    assert "off (office)" in run("default", "off")
+    assert "off (office)" in run("default", "off", "--allow-unrestricted")
     run("key", "update", "ci", "--disable", "--expires", "2999-01-01T00:00:00Z")
     assert "2999-01-01T00:00:00Z" in run("key", "show", "ci")
     assert run("authorize", "8.8.8.8", "--api-key", "ci", code=1) == "DENIED KEY_DISABLED\n"

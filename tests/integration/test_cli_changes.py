@@ -50,15 +50,58 @@ def test_what_opens_keys_is_said_and_needs_consent(run: Run, workspace: str) -> 
         assert "1 API key would become usable from every address: k" in foreseen
     run("default", "set", "l")
     assert "1 API key lost the last allow list: k" in run("list", "unlink", "l", "k")
-    off = run("default", "off")
+    assert "give --allow-unrestricted" in run("default", "off", code=2)
+    off = run("default", "off", "--allow-unrestricted")
     assert "every API key without an allow list became usable from every address" in off
     identifier = workspace.rpartition("/")[2]
     run("workspace", "update", identifier, "--require-allow-list")
-    opened = run("workspace", "update", identifier, "--no-require-allow-list", "--dry-run")
+    open_ = ("workspace", "update", identifier, "--no-require-allow-list", "--dry-run")
+    assert "give --allow-unrestricted" in run(*open_, code=2)
+    opened = run(*open_, "--allow-unrestricted")
     assert "every API key without an allow list would become usable from every address" in opened
     run("list", "create", "m", "--name", "M", "--description", "d", "-r", "192.0.2.1")
     assert "m" in run("key", "set-lists", "k", "m")
     assert "give --none" in run("key", "set-lists", "k", code=2)
+
+
+def test_a_denial_that_is_only_reported_is_shown(run: Run) -> None:
+    """As allowed, with the rule that would deny; with --strict by an exit code of its own."""
+    run("list", "create", "l", "--name", "L", "--description", "d", "-r", "10.0.0.1")
+    run("key", "create", "k")
+    run("list", "link", "l", "k")
+    ask = ("authorize", "192.0.2.1", "--api-key", "k")
+    assert "DENIED NOT_IN_LINKED_LISTS" in run(*ask, code=1)
+    report = ("key", "update", "k", "--report-only")
+    assert "give --allow-unrestricted" in run(*report, code=2)
+    assert "1 API key became usable from every address: k" in run(*report, "--allow-unrestricted")
+    assert run(*ask) == "ALLOWED, would be denied: NOT_IN_LINKED_LISTS\n"
+    run(*ask, "--strict", code=3)
+    run("authorize", "10.0.0.1", "--api-key", "k", "--strict")
+    assert "lists (report only)" in run("key", "ls")
+    assert "report only" in run("key", "show", "k")
+    run("key", "update", "k", "--enforce")
+    run(*ask, code=1)
+    run("list", "unlink", "l", "k", "--allow-unrestricted")
+    assert "l (report only)" in run("default", "set", "l", "--report-only")
+    assert run(*ask) == "ALLOWED, would be denied: NOT_IN_DEFAULT_LIST\n"
+    assert "l (report only)" in run("default", "show")
+    run("default", "set", "l")
+    run(*ask, code=1)
+
+
+def test_who_calls_and_how_far_a_change_has_spread(run: Run, workspace: str) -> None:
+    """`whoami` shows the token in use, and `status` counts the workers that have applied a revision."""
+    assert "root" in run("whoami")
+    identifier = workspace.rpartition("/")[2]
+    token = json.loads(run("token", "create", "viewer", "-w", identifier, "--json"))
+    shown = run("whoami", IPGATE_TOKEN=token["token"])
+    assert token["access_token"]["name"].rpartition("/")[2] in shown
+    assert "viewer" in shown
+    assert identifier in shown
+    revision = json.loads(run("key", "create", "k", "--json"))["revision"]
+    run("key", "update", "k", "--disable", "--wait")
+    assert "in force on 1 of 1 workers" in run("status", revision)
+    assert "revision" in run("status", "nonsense", code=2)
 
 
 def test_a_file_that_is_read_wrongly_changes_nothing(

@@ -127,13 +127,13 @@ def test_the_workspace_says_what_becomes_of_keys_without_a_list(
     def default(*, enabled: bool) -> Any:
         fields = {"enabled": enabled, "allow_list": allow_list}
         request = admin.UpdateDefaultAllowListRequest(
-            workspace=workspace, default_allow_list=fields
+            workspace=workspace, default_allow_list=fields, allow_unrestricted=True
         )
         return client.call("UpdateDefaultAllowList", request).effect.unlinked_access
 
     def require(*, required: bool) -> Any:
         request = admin.UpdateWorkspaceRequest(
-            workspace={"name": workspace, "require_allow_list": required}
+            workspace={"name": workspace, "require_allow_list": required}, allow_unrestricted=True
         )
         request.update_mask.paths.append("require_allow_list")
         return client.call("UpdateWorkspace", request).effect.unlinked_access

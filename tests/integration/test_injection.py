@@ -44,7 +44,8 @@ def test_no_field_of_a_request_gets_into_the_log_as_it_is(client: Client, method
     for text in HOSTILE:
         request: Any = METHODS[method]()
         fill(request, text)
-        assert raw(client, method, request.SerializeToString()) != "OK"
+        code = raw(client, method, request.SerializeToString())
+        assert code != "OK" or not request.ListFields(), "a method without fields has no bad ones"
         sane = about(workspace).get(method)
         if sane is not None:
             for field, value in sane.ListFields():

@@ -219,7 +219,8 @@ class Model(RuleBasedStateMachine):
     @rule(required=st.booleans())
     def require(self, required: bool) -> None:
         request = admin.UpdateWorkspaceRequest(
-            workspace={"name": self.workspace, "require_allow_list": required}
+            workspace={"name": self.workspace, "require_allow_list": required},
+            allow_unrestricted=True,
         )
         request.update_mask.paths.append("require_allow_list")
         self.expect("UpdateWorkspace", request)

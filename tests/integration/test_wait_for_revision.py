@@ -88,6 +88,7 @@ def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> No
             worker = _frozen(other)
             disable = admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True})
             revision = client.call("UpdateApiKey", disable).revision
+            eventually(lambda: _spread(client, revision) == (1, 2, 1), "one worker applies it")
             with pytest.raises(RpcFailed, match="1 of 2 workers"):
                 in_force(client, revision, timeout=2.5)
             eventually(lambda: counts(client, revision) == 1, "the lease runs out")
@@ -105,6 +106,13 @@ def test_a_frozen_worker_is_waited_for_while_it_may_answer(tmp_path: Path) -> No
             eventually(partial(_counted, client, revision, 2), "it is counted again")
             worker = _frozen(other)
             eventually(lambda: other.workers() not in ([], [worker]), "it is replaced", within=60)
+
+
+def _spread(client: Client, revision: str) -> tuple[int, int, int]:
+    """How many workers have applied a revision, how many there are, and how many are named as behind."""
+    request = admin.GetRevisionStatusRequest(revision=revision)
+    status = client.call("GetRevisionStatus", request)
+    return status.applied_worker_count, status.worker_count, len(status.workers_behind)
 
 
 def _counted(client: Client, revision: str, count: int) -> bool:

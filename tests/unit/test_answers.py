@@ -30,6 +30,7 @@ def test_an_answer_in_parts_is_the_answer_as_a_message(
         allow_list=decision.allow_list,
         range="" if decision.range is None else format_range(decision.range),
         revision=revision,
+        report_only=decision.report_only,
     )
 
 

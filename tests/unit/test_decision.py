@@ -22,12 +22,14 @@ class Key:
     disabled: bool = False
     expire_time: int | None = None
     lists: tuple[Compiled, ...] = ()
+    report_only: bool = False
 
 
 @dataclass
 class Workspace:
     require_allow_list: bool = False
     default: Compiled | None = None
+    default_report_only: bool = False
 
 
 def a_list(name: str, *ranges: str) -> Compiled:
@@ -50,10 +52,19 @@ def test_the_expiry_instant_itself_is_excluded() -> None:
 def test_all_combinations_are_decided_by_the_first_rule_that_applies() -> None:
     """Every combination of key, workspace and address gets the verdict of a plain reading."""
     linked, default = a_list("l", "192.0.2.0/24"), a_list("d", "192.0.2.0/24")
-    flags: Any = product(*([(False, True)] * 5), (INSIDE, OUTSIDE, None))
-    for disabled, expired, is_linked, has_default, required, address in flags:
-        key = Key(disabled, NOW if expired else None, (linked,) if is_linked else ())
-        workspace = Workspace(required, default if has_default else None)
+    flags: Any = product(*([(False, True)] * 7), (INSIDE, OUTSIDE, None))
+    for (
+        disabled,
+        expired,
+        is_linked,
+        reports,
+        has_default,
+        default_reports,
+        required,
+        address,
+    ) in flags:
+        key = Key(disabled, NOW if expired else None, (linked,) if is_linked else (), reports)
+        workspace = Workspace(required, default if has_default else None, default_reports)
         if disabled:
             wanted = Reason.KEY_DISABLED
         elif expired:
@@ -69,7 +80,11 @@ def test_all_combinations_are_decided_by_the_first_rule_that_applies() -> None:
         decision = decide(key, workspace, address, NOW)
         assert decision.reason is wanted
         allowing = {Reason.LINKED_LIST_MATCH, Reason.DEFAULT_LIST_MATCH, Reason.UNRESTRICTED}
-        assert decision.allowed == (wanted in allowing)
+        reported = (wanted is Reason.NOT_IN_LINKED_LISTS and reports) or (
+            wanted is Reason.NOT_IN_DEFAULT_LIST and default_reports
+        )
+        assert decision.allowed == (wanted in allowing or reported)
+        assert decision.report_only == reported
 
 
 def test_a_match_names_list_and_range() -> None:

@@ -173,6 +173,7 @@ FOLLOWED = {
         "use redis+cluster://HOST,HOST instead of redis://HOST"
     },
     "test_a_list_of_too_many_links_is_deleted_once_some_are_gone": {"unlink some first"},
+    "report-only-needs-consent.yaml": {"set allow_unrestricted if that is what you want"},
     "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},
     "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {
         "revoke it, and create another one"

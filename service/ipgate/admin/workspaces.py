@@ -28,7 +28,7 @@ class Workspaces:
         violations: list[Violation] = []
         chosen = new_id("ws", "workspace_id", workspace.id, violations)
         violations += WORKSPACE.check_texts("workspace", WORKSPACE.attributes(workspace))
-        if workspace.default_enabled or workspace.default_list:
+        if workspace.default_enabled or workspace.default_list or workspace.default_report_only:
             text = "a new workspace has no lists; use UpdateDefaultAllowList later"
             violations.append(Violation("workspace.default_allow_list", text))
         raise_if_invalid(violations)
@@ -56,14 +56,27 @@ class Workspaces:
         return _as_changed(stored, options, changes)
 
     async def update_default(
-        self, workspace: str, options: WriteOptions, *, enabled: bool, allow_list: str
+        self,
+        workspace: str,
+        options: WriteOptions,
+        *,
+        enabled: bool,
+        allow_list: str,
+        report_only: bool,
     ) -> WriteResult[Workspace]:
-        """`allow_list`: a list's id, or "" for none, which is possible only when not enabled."""
+        """Replace the default allow list of a workspace.
+
+        `allow_list`: a list's id, or "" for none, which is possible only when not enabled.
+        """
         if enabled and not allow_list:
             raise InvalidArgument.of(
                 "default_allow_list.allow_list", "is required to switch the default on; name a list"
             )
-        changes = {"default_enabled": enabled, "default_list": allow_list}
+        changes = {
+            "default_enabled": enabled,
+            "default_list": allow_list,
+            "default_report_only": report_only,
+        }
         stored = await self.store.update(workspace, changes, options)
         return _as_changed(stored, options, changes)
 

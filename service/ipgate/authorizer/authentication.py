@@ -51,14 +51,14 @@ class Authenticator:
             return None
         if presented is self._root_digest:
             return ROOT
-        token = self._cache.tokens.get(presented)
-        if token is None:
+        caller = self._cache.tokens.get(presented)
+        if caller is None:
             return None
         if self._steady() > self._freshness.progress[TOKEN_SHARD].valid_until:
             return None
-        if token.expire_time is not None and self._now() >= token.expire_time:
+        if caller.expire_time is not None and self._now() >= caller.expire_time:
             return None
-        return token.caller
+        return caller
 
     async def authenticate(self, authorization: str) -> Caller:
         """Return the caller of a call with that `authorization` metadata.
@@ -82,14 +82,14 @@ class Authenticator:
             await self._follower.confirm()
         for _ in range(_MAX_ATTEMPTS):
             self._freshness.require(TOKEN_SHARD)
-            token = self._cache.tokens.get(presented)
-            if token is not None:
-                if token.expire_time is not None and self._now() >= token.expire_time:
+            caller = self._cache.tokens.get(presented)
+            if caller is not None:
+                if caller.expire_time is not None and self._now() >= caller.expire_time:
                     raise Unauthenticated(
                         "the access token has expired; ask for a new one", reason="TOKEN_EXPIRED"
                     )
                 self._remember(authorization, presented)
-                return token.caller
+                return caller
             if presented in self._cache.negative_tokens or has_bad_checksum(secret):
                 raise _invalid()
             await self._loader.token(presented)

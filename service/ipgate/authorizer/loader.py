@@ -149,6 +149,7 @@ class PolicyLoader:
             workspace.require_allow_list = facts.require_allow_list
             default = facts.default_list
             workspace.default = workspace.list(default) if default else None
+            workspace.default_report_only = facts.default_report_only
             workspace.loaded = True
 
         await self._single_flight.do(("workspace", workspace.id), load)

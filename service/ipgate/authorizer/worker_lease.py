@@ -131,6 +131,23 @@ class WorkerLease:
                 reason="REVISION_NOT_REACHED",
             ) from None
 
+    async def status(self, revision: Revision) -> tuple[int, list[str]]:
+        """Return how many live workers there are, and the names of those that have not applied a revision.
+
+        While this worker has not applied it, the others count as behind, too: it cannot compare histories.
+
+        Raises: Unavailable.
+        """
+        progress = self._freshness.progress[revision.shard]
+        rows = await self._live()
+        is_known = self._follower.includes(revision)
+        behind = [
+            worker
+            for worker, positions in rows.items()
+            if not (is_known and _has_applied(progress, positions[revision.shard], revision))
+        ]
+        return len(rows), sorted(behind)
+
     async def _live(self) -> dict[str, list[Position]]:
         """Return the rows, at most one poll interval old: one read serves all waiting calls."""
         async with self._reading:

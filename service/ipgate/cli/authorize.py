@@ -12,6 +12,7 @@ from ipgate.domain.names import key_name
 from ipgate.v1 import authorize_pb2 as authorize_pb
 
 DENIED = 1
+WOULD_BE_DENIED = 3
 
 
 def authorize(
@@ -29,6 +30,9 @@ def authorize(
         ),
     ] = "",
     min_revision: Annotated[str, typer.Option(help="Answer by this revision or a later one.")] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if a denial is only reported.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Ask whether an API key may be used from an address; exit with 0 for allowed, 1 for denied, 2 for an error.
@@ -56,6 +60,9 @@ def authorize(
         where = (
             f" ({answer.range} in {resource_id(answer.allow_list)})" if answer.allow_list else ""
         )
-        print(visible(f"{'ALLOWED' if answer.allowed else 'DENIED'} {reason}{where}"))
+        verdict = "ALLOWED, would be denied:" if answer.report_only else "ALLOWED"
+        print(visible(f"{verdict if answer.allowed else 'DENIED'} {reason}{where}"))
     if not answer.allowed:
         raise typer.Exit(DENIED)
+    if answer.report_only and strict:
+        raise typer.Exit(WOULD_BE_DENIED)

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.effects import print_change
-from ipgate.cli.options import DryRun, Etag, Json, Wait, WorkspaceOption, change, connection
+from ipgate.cli.options import (
+    DryRun,
+    Etag,
+    Json,
+    Unrestricted,
+    Wait,
+    WorkspaceOption,
+    change,
+    connection,
+)
 from ipgate.cli.output import print_json, visible
 from ipgate.cli.workspaces import default_text
 from ipgate.domain.names import list_name, workspace_name
@@ -30,6 +39,10 @@ def switch_on(
     context: typer.Context,
     allow_list: Annotated[str, typer.Argument(help="Id of the allow list.")],
     workspace: WorkspaceOption,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Let the default report, not deny.")
+    ] = False,
+    allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -39,14 +52,23 @@ def switch_on(
 
     Example: ipgate default set office -w acme
     """
-    default = resources.DefaultAllowList(enabled=True, allow_list=list_name(workspace, allow_list))
-    _update(context, workspace, default, etag=etag, dry_run=dry_run, wait=wait, json=json)
+    request = admin.UpdateDefaultAllowListRequest(
+        workspace=workspace_name(workspace),
+        default_allow_list=resources.DefaultAllowList(
+            enabled=True, allow_list=list_name(workspace, allow_list), report_only=report_only
+        ),
+        etag=etag,
+        validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
+    )
+    _update(context, workspace, request, wait=wait, json=json)
 
 
 @app.command("off")
 def switch_off(
     context: typer.Context,
     workspace: WorkspaceOption,
+    allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -56,39 +78,31 @@ def switch_off(
 
     Example: ipgate default off -w acme
     """
-    request = admin.GetWorkspaceRequest(name=workspace_name(workspace))
-    present = connection(context).admin("GetWorkspace", request)
-    default = resources.DefaultAllowList(allow_list=present.default_allow_list.allow_list)
-    _update(
-        context,
-        workspace,
-        default,
+    name = workspace_name(workspace)
+    present = connection(context).admin("GetWorkspace", admin.GetWorkspaceRequest(name=name))
+    default = present.default_allow_list
+    default.enabled = False
+    request = admin.UpdateDefaultAllowListRequest(
+        workspace=name,
+        default_allow_list=default,
         etag=etag or present.etag,
-        dry_run=dry_run,
-        wait=wait,
-        json=json,
+        validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
     )
+    _update(context, workspace, request, wait=wait, json=json)
 
 
 def _update(
     context: typer.Context,
     workspace: str,
-    default: resources.DefaultAllowList,
+    request: admin.UpdateDefaultAllowListRequest,
     *,
-    etag: str,
-    dry_run: bool,
     wait: bool,
     json: bool,
 ) -> None:
-    request = admin.UpdateDefaultAllowListRequest(
-        workspace=workspace_name(workspace),
-        default_allow_list=default,
-        etag=etag,
-        validate_only=dry_run,
-    )
     answer = change(context, "UpdateDefaultAllowList", request, wait=wait)
     what = f"set the default of {workspace} to {default_text(answer.workspace)}"
-    print_change(answer, what, dry_run=dry_run, json=json)
+    print_change(answer, what, dry_run=request.validate_only, json=json)
 
 
 def _show(workspace: Any, *, json: bool) -> None:

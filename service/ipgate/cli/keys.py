@@ -38,6 +38,9 @@ def create(
     name: Name = None,
     expires: Expires = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it disabled.")] = False,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Let its lists report, not deny.")
+    ] = False,
     sha256: Annotated[
         str, typer.Option(help="Digest of a credential that you have, instead of a new one.")
     ] = "",
@@ -55,6 +58,7 @@ def create(
         api_key=resources.ApiKey(
             display_name=name or "",
             disabled=disabled,
+            report_only=report_only,
             expire_time=None if expires is None else instant(expires),
         ),
         credential_sha256=sha256,
@@ -98,10 +102,15 @@ def update(
     disable: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Disable or enable the key.")
     ] = None,
+    report_only: Annotated[
+        bool | None,
+        typer.Option("--report-only/--enforce", help="Let its lists report, or deny."),
+    ] = None,
     expires: Expires = None,
     never_expires: Annotated[
         bool, typer.Option("--never-expires", help="Drop its expiry.")
     ] = False,
+    allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -118,14 +127,17 @@ def update(
             name=key_name(workspace, key),
             display_name=name or "",
             disabled=bool(disable),
+            report_only=bool(report_only),
             expire_time=None if expires is None else instant(expires),
             etag=etag,
         ),
         validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
     )
     changes = {
         "display_name": name,
         "disabled": disable,
+        "report_only": report_only,
         "expire_time": expires is not None or never_expires or None,
     }
     request.update_mask.paths.extend(path for path, value in changes.items() if value is not None)
@@ -228,6 +240,7 @@ def _show(key: Any, *, json: bool) -> None:
             ("state", "disabled" if key.disabled else "enabled"),
             ("expires", time(key, "expire_time", "never")),
             ("lists", ", ".join(map(resource_id, key.allow_lists))),
+            ("mode", "report only" if key.report_only else "enforced"),
             ("updated", time(key, "update_time")),
             ("etag", key.etag),
         )
@@ -235,4 +248,6 @@ def _show(key: Any, *, json: bool) -> None:
 
 
 def _access(key: Any) -> str:
-    return resources.ApiKey.Access.Name(key.access).removeprefix("ACCESS_").lower()
+    access = resources.ApiKey.Access.Name(key.access).removeprefix("ACCESS_").lower()
+    is_reported = key.report_only and key.access == resources.ApiKey.ACCESS_LISTS
+    return f"{access} (report only)" if is_reported else access

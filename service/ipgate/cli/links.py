@@ -27,6 +27,7 @@ def link(
     allow_list: AllowListId,
     keys: Keys,
     workspace: WorkspaceOption,
+    allow_unrestricted: Unrestricted = False,
     dry_run: DryRun = False,
     wait: Wait = False,
     json: Json = False,
@@ -39,6 +40,7 @@ def link(
         allow_list=list_name(workspace, allow_list),
         api_keys=[key_name(workspace, key) for key in keys],
         validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
     )
     answer = change(context, "LinkApiKeys", request, wait=wait)
     text = f"linked {', '.join(keys)} to {allow_list}"

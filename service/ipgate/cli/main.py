@@ -23,6 +23,8 @@ class Commands(LazyGroup):
         "serve": "serve:serve",
         "authorize": "authorize:authorize",
         "health": "health:health",
+        "whoami": "whoami:whoami",
+        "status": "status:status",
         "doctor": "store_commands:doctor",
         "export": "store_commands:export_store",
         "import": "store_commands:import_store",

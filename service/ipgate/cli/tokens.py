@@ -70,7 +70,7 @@ def create(
     print_fields(
         (
             ("name", access_token.name),
-            ("role", _role(access_token)),
+            ("role", role_name(access_token)),
             ("workspace", resource_id(access_token.workspace) or "all"),
             ("expires", time(access_token, "expire_time", "never")),
         )
@@ -99,7 +99,7 @@ def ls(context: typer.Context, workspace: Scope = "", json: Json = False) -> Non
             (
                 resource_id(token.name),
                 token.display_name,
-                _role(token),
+                role_name(token),
                 resource_id(token.workspace) or "all",
                 time(token, "expire_time", "never"),
             )
@@ -125,8 +125,9 @@ def revoke(
     print_change(answer, f"revoked {request.name}", dry_run=dry_run, json=json)
 
 
-def _role(token: Any) -> str:
-    name = resources.AccessToken.Role.Name(token.role)
+def role_name(bearer: Any) -> str:
+    """Return the role of an access token or a caller in a word."""
+    name = resources.AccessToken.Role.Name(bearer.role)
     return name.removeprefix("ROLE_").removeprefix("WORKSPACE_").lower()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli.effects import print_change, print_effect
-from ipgate.cli.options import DryRun, Etag, Json, Name, Wait, change, connection
+from ipgate.cli.options import DryRun, Etag, Json, Name, Unrestricted, Wait, change, connection
 from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time
 from ipgate.domain.names import workspace_name
 from ipgate.v1 import admin_pb2 as admin
@@ -87,6 +87,7 @@ def update(
     workspace: Id,
     name: Name = None,
     require: Require = None,
+    allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -104,6 +105,7 @@ def update(
             etag=etag,
         ),
         validate_only=dry_run,
+        allow_unrestricted=allow_unrestricted,
     )
     if name is not None:
         request.update_mask.paths.append("display_name")
@@ -137,7 +139,8 @@ def default_text(workspace: Any) -> str:
     """Return the default allow list in a word."""
     default = workspace.default_allow_list
     if default.enabled:
-        return resource_id(default.allow_list)
+        mode = " (report only)" if default.report_only else ""
+        return f"{resource_id(default.allow_list)}{mode}"
     return f"off ({resource_id(default.allow_list)})" if default.allow_list else "off"
 
 

@@ -9,9 +9,10 @@ from itertools import count
 from typing import TypeVar
 
 from ipgate.domain.changes import Touched
-from ipgate.domain.facts import KeyFacts, TokenFacts
+from ipgate.domain.facts import KeyFacts
 from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name
+from ipgate.domain.resources import Caller
 from ipgate.policy.compiled import ListPool, MemoryAccount, SearchPlan
 from ipgate.policy.entries import CachedKey, CachedWorkspace
 from ipgate.policy.partitioned_dict import PartitionedDict, WeakPartitionedDict
@@ -54,7 +55,7 @@ class PolicyCache:
         self.keys: PartitionedDict[str, CachedKey] = PartitionedDict()
         self.digests: PartitionedDict[bytes, CachedKey] = PartitionedDict()
         self.negative: dict[str | bytes, None] = {}
-        self.tokens: dict[bytes, TokenFacts] = {}
+        self.tokens: dict[bytes, Caller] = {}
         self.negative_tokens: dict[bytes, None] = {}
         self.workspaces: WeakPartitionedDict[str, CachedWorkspace] = WeakPartitionedDict()
         self._pool = ListPool(self._account)
@@ -101,12 +102,12 @@ class PolicyCache:
         """Remember a name or a digest as unknown, instead of the oldest one if the table is full."""
         _remember(self.negative, subject, None, MAX_NEGATIVE)
 
-    def add_token(self, digest: bytes, token: TokenFacts | None) -> None:
-        """Remember an access token, or that it does not exist."""
-        if token is None:
+    def add_token(self, digest: bytes, caller: Caller | None) -> None:
+        """Remember the bearer of an access token, or that the token does not exist."""
+        if caller is None:
             _remember(self.negative_tokens, digest, None, MAX_TOKENS)
         else:
-            _remember(self.tokens, digest, token, MAX_TOKENS)
+            _remember(self.tokens, digest, caller, MAX_TOKENS)
 
     def drop_key(self, name: str) -> None:
         """Drop a key; it is loaded again when it is asked for."""

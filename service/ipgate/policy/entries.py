@@ -32,13 +32,14 @@ WORKSPACE_BYTES = 400
 class CachedWorkspace:
     """What the keys of a workspace share.
 
-    `loaded`: `require_allow_list` and `default` are valid.
+    `loaded`: `require_allow_list`, `default` and `default_report_only` are valid.
     """
 
     __slots__ = (
         "__weakref__",
         "_home",
         "default",
+        "default_report_only",
         "id",
         "loaded",
         "pool",
@@ -54,6 +55,7 @@ class CachedWorkspace:
         self.loaded = False
         self.require_allow_list = True
         self.default: CompiledList | None = None
+        self.default_report_only = False
         self.pool = pool
         self._home = home
         home.put(workspace, self)
@@ -75,7 +77,16 @@ class CachedKey:
     `used`: asked for since the last eviction that looked at it.
     """
 
-    __slots__ = ("digest", "disabled", "expire_time", "lists", "name", "used", "workspace")
+    __slots__ = (
+        "digest",
+        "disabled",
+        "expire_time",
+        "lists",
+        "name",
+        "report_only",
+        "used",
+        "workspace",
+    )
 
     def __init__(self, workspace: CachedWorkspace, key: str, facts: KeyFacts) -> None:
         self.name = key_name(workspace.id, key)
@@ -83,6 +94,7 @@ class CachedKey:
         self.digest = facts.digest
         self.disabled = facts.disabled
         self.expire_time = facts.expire_time
+        self.report_only = facts.report_only
         lists = [workspace.list(allow_list) for allow_list in facts.lists]
         self.lists: SearchPlan = (
             as_plan(lists) if len(lists) <= MAX_SEPARATE else UnplannedLists(lists)

@@ -137,6 +137,7 @@ def _decision_out(decision: Decision) -> bytes:
         reason=_REASONS[decision.reason],
         allow_list=decision.allow_list,
         range="" if decision.range is None else format_range(decision.range),
+        report_only=decision.report_only,
     ).SerializeToString()
     if len(_DECISIONS) >= _REMEMBERED:
         _DECISIONS.clear()

@@ -18,9 +18,11 @@ from ipgate.domain.resources import (
     AccessToken,
     AllowList,
     ApiKey,
+    Caller,
     Role,
     Workspace,
 )
+from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
 T = TypeVar("T")
@@ -35,17 +37,15 @@ _ACCESS: dict[Access, Any] = {
     access: resources.ApiKey.Access.Value(f"ACCESS_{access.value}") for access in Access
 }
 _ROLES: dict[Role, Any] = {
-    role: resources.AccessToken.Role.Value(f"ROLE_{role.value}")
-    for role in Role
-    if role is not Role.ROOT
+    role: resources.AccessToken.Role.Value(f"ROLE_{role.value}") for role in Role
 }
-_ROLES_BACK = {value: role for role, value in _ROLES.items()}
+_ROLES_BACK = {value: role for role, value in _ROLES.items() if role is not Role.ROOT}
 
 
 MUTABLE = {
     "workspace": ("display_name", "require_allow_list"),
     "allow_list": ("display_name", "description", "ranges"),
-    "api_key": ("display_name", "disabled", "expire_time"),
+    "api_key": ("display_name", "disabled", "report_only", "expire_time"),
 }
 """The fields that an update may change, by the request's field that has the resource."""
 
@@ -58,6 +58,7 @@ def workspace_in(message: resources.Workspace, identifier: str) -> Workspace:
         require_allow_list=message.require_allow_list,
         default_enabled=message.default_allow_list.enabled,
         default_list=message.default_allow_list.allow_list,
+        default_report_only=message.default_allow_list.report_only,
     )
 
 
@@ -82,6 +83,7 @@ def key_in(message: resources.ApiKey, workspace: str, identifier: str) -> ApiKey
         id=identifier,
         display_name=message.display_name,
         disabled=message.disabled,
+        report_only=message.report_only,
         expire_time=time_in("api_key", message, "expire_time"),
     )
 
@@ -112,6 +114,7 @@ def workspace_out(workspace: Workspace) -> resources.Workspace:
         default_allow_list=resources.DefaultAllowList(
             enabled=workspace.default_enabled,
             allow_list=list_name(workspace.id, default) if default else "",
+            report_only=workspace.default_report_only,
         ),
         create_time=_time_out(meta.create_time),
         update_time=_time_out(meta.update_time),
@@ -165,6 +168,7 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         name=key_name(key.workspace, key.id),
         display_name=key.display_name,
         disabled=key.disabled,
+        report_only=key.report_only,
         expire_time=_time_out(key.expire_time),
         allow_lists=[list_name(key.workspace, allow_list) for allow_list in key.lists],
         access=access_out(key.access),
@@ -187,8 +191,17 @@ def token_out(token: AccessToken) -> resources.AccessToken:
     )
 
 
+def caller_out(caller: Caller) -> admin.Caller:
+    return admin.Caller(
+        access_token="" if caller.role is Role.ROOT else token_name(caller.token),
+        role=_ROLES[caller.role],
+        workspace=workspace_name(caller.workspace) if caller.workspace else "",
+        expire_time=_time_out(caller.expire_time),
+    )
+
+
 def role_in(value: int) -> Role | None:
-    """Return the role, None if none that ipgate knows was given."""
+    """Return the role of an access token, None for any other value."""
     return _ROLES_BACK.get(value)
 
 

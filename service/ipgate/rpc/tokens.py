@@ -7,7 +7,7 @@ from ipgate.admin.tokens import Tokens, check_role
 from ipgate.domain.names import parse_token, parse_workspace
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, role_in, token_in, token_out
+from ipgate.rpc.convert import all_in_steps, caller_out, role_in, token_in, token_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
 from ipgate.v1 import admin_pb2 as admin
@@ -50,6 +50,9 @@ class TokenServicer:
             access_tokens=await cooperative.run(all_in_steps(page.items, token_out)),
             next_page_token=page_token(listing, page.next_after),
         )
+
+    async def GetCaller(self, _request: admin.GetCallerRequest, info: CallInfo) -> admin.Caller:
+        return caller_out(info.caller)
 
     async def RevokeAccessToken(
         self, request: admin.RevokeAccessTokenRequest, options: WriteOptions

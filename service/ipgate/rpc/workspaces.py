@@ -71,6 +71,7 @@ class WorkspaceServicer:
             options,
             enabled=default.enabled,
             allow_list=_list_of(workspace, default.allow_list),
+            report_only=default.report_only,
         )
         return admin.UpdateDefaultAllowListResponse(**_changed(result))
 

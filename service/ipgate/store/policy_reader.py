@@ -8,7 +8,7 @@ from ipgate import cooperative
 from ipgate.domain.addresses import parse_range
 from ipgate.domain.changes import Position
 from ipgate.domain.errors import Unavailable
-from ipgate.domain.facts import KeyFacts, ListFacts, TokenFacts, WorkspaceFacts
+from ipgate.domain.facts import KeyFacts, ListFacts, WorkspaceFacts
 from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.domain.resources import ROOT, Caller
@@ -26,8 +26,8 @@ FEW = 2000
 """Up to this many ranges are read by one command; more are scanned in portions of this size, so that
 neither the store nor the event loop stands still for one list."""
 
-_KEY_FIELDS = ("digest", "disabled", "expire")
-_WORKSPACE_FIELDS = ("require", "default_on", "default")
+_KEY_FIELDS = ("digest", "disabled", "expire", "report")
+_WORKSPACE_FIELDS = ("require", "default_on", "default", "report")
 _TOKEN_FIELDS = tuple(field.name for field in ACCESS_TOKEN.fields)
 
 _SCANS = 4
@@ -83,6 +83,7 @@ class PolicyReader:
                 API_KEY["disabled"].read(fields),
                 API_KEY["expire"].read(fields),
                 tuple(sorted(lists)),
+                API_KEY["report"].read(fields),
             )
         return _position(head), facts
 
@@ -101,7 +102,8 @@ class PolicyReader:
             is_on = WORKSPACE["default_on"].read(fields)
             # A default that is on without a list is no state that ipgate writes: it closes the keys.
             closed = WORKSPACE["require"].read(fields) or (is_on and not default)
-        return _position(head), WorkspaceFacts(closed, default if is_on else "")
+            report_only = WORKSPACE["report"].read(fields)
+        return _position(head), WorkspaceFacts(closed, default if is_on else "", report_only)
 
     async def allow_list(
         self, workspace: str, allow_list: str
@@ -124,19 +126,20 @@ class PolicyReader:
                 return head, ListFacts(etag, ranges, linked)
         raise AssertionError("the last attempt reads the ranges with one command")
 
-    async def token(self, digest: str) -> tuple[Position, TokenFacts | None]:
+    async def token(self, digest: str) -> tuple[Position, Caller | None]:
         head, stored = await self._scripts.rules(
             TOKEN_SHARD, kind="token", digest=digest, fields=_TOKEN_FIELDS
         )
         if stored == ["root"]:
-            return _position(head), TokenFacts(ROOT, None)
+            return _position(head), ROOT
         fields = _fields(_TOKEN_FIELDS, stored)
         if fields is None:
             return _position(head), None
         with reading("an access token"):
             token = ACCESS_TOKEN.decode(fields)
-            caller = Caller(token["id"], token["role"], token["workspace"])
-        return _position(head), TokenFacts(caller, token["expire_time"])
+        return _position(head), Caller(
+            token["id"], token["role"], token["workspace"], token["expire_time"]
+        )
 
     async def _list_head(
         self, workspace: str, allow_list: str, few: int

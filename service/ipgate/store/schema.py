@@ -150,6 +150,7 @@ WORKSPACE = Schema(
         Field("require", Flag(), "require_allow_list", "require_allow_list"),
         Field("default_on", Flag(), "default_enabled", "default_enabled"),
         Field("default", Identifier(optional=True), "default_list", "default_list"),
+        Field("report", Flag(), "default_report_only", "default_report_only", absent="0"),
     ),
 )
 
@@ -171,6 +172,7 @@ API_KEY = Schema(
         Field("display_name", _NAME, "display_name", "display_name"),
         Field("disabled", Flag(), "disabled", "disabled"),
         Field("expire", Instant(), "expire_time", "expire"),
+        Field("report", Flag(), "report_only", "report_only", absent="0"),
         Field("digest", _SHA256, exported="digest"),
         Field("indexed", _CHANGE_ID),
     ),

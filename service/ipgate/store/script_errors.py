@@ -60,10 +60,10 @@ def _unrestricted(detail: Any) -> IpgateError:
     subjects = [f"{count} API key{'s' * (count != 1)}"] if count else []
     subjects += ["every API key without an allow list"] if others else []
     them = "it" if count == 1 and not others else "them"
-    text = (
-        f"{' and '.join(subjects)} would become usable from every address; link {them} to another allow "
-        "list first, or set allow_unrestricted if that is what you want"
-    )
+    opens = f"{' and '.join(subjects)} would become usable from every address"
+    text = f"{opens}; link {them} to another allow list first, or set allow_unrestricted if that is what you want"
+    if detail.get("report_only"):  # links do not help an API key whose lists only report
+        text = f"{opens}; set allow_unrestricted if that is what you want"
     violations = [
         Violation(key, f"API key {key} would become usable from every address")
         for key in tuple(keys["names"])

@@ -27,13 +27,15 @@ class Reason(Enum):
 class Decision(NamedTuple):
     """A verdict.
 
-    `allow_list` (resource name) and `range` (packed) are given when a list matched.
+    `allow_list` (resource name) and `range` (packed) are given when a list matched. `report_only`: the address
+    would be denied for `reason`, and is allowed because that is only reported.
     """
 
     allowed: bool
     reason: Reason
     allow_list: str = ""
     range: int | None = None
+    report_only: bool = False
 
 
 class Compiled(Protocol):
@@ -50,7 +52,8 @@ Lists = Compiled | tuple[Compiled, ...]
 class KeyRules(Protocol):
     """The part of a policy that concerns the API key alone.
 
-    `expire_time`: ns since 1970, None for never. `lists`: () if it is linked to none.
+    `expire_time`: ns since 1970, None for never. `lists`: () if it is linked to none. `report_only`: its lists
+    deny nothing.
     """
 
     @property
@@ -58,19 +61,23 @@ class KeyRules(Protocol):
     @property
     def expire_time(self) -> int | None: ...
     @property
+    def report_only(self) -> bool: ...
+    @property
     def lists(self) -> Lists: ...
 
 
 class WorkspaceRules(Protocol):
     """What decides about the keys that are linked to no list.
 
-    `default` is None when off.
+    `default` is None when off. `default_report_only`: it denies nothing.
     """
 
     @property
     def require_allow_list(self) -> bool: ...
     @property
     def default(self) -> Compiled | None: ...
+    @property
+    def default_report_only(self) -> bool: ...
 
 
 class NotCompiled(Exception):
@@ -88,6 +95,8 @@ _KEY_DISABLED = Decision(False, Reason.KEY_DISABLED)
 _KEY_EXPIRED = Decision(False, Reason.KEY_EXPIRED)
 _NOT_IN_LINKED_LISTS = Decision(False, Reason.NOT_IN_LINKED_LISTS)
 _NOT_IN_DEFAULT_LIST = Decision(False, Reason.NOT_IN_DEFAULT_LIST)
+_NOT_IN_LINKED_LISTS_REPORTED = Decision(True, Reason.NOT_IN_LINKED_LISTS, report_only=True)
+_NOT_IN_DEFAULT_LIST_REPORTED = Decision(True, Reason.NOT_IN_DEFAULT_LIST, report_only=True)
 _NO_ALLOW_LIST = Decision(False, Reason.NO_ALLOW_LIST)
 _UNRESTRICTED = Decision(True, Reason.UNRESTRICTED)
 
@@ -104,10 +113,17 @@ def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: i
     if key.expire_time is not None and now >= key.expire_time:
         return _KEY_EXPIRED
     if key.lists:
-        return _search(key.lists, address, _LINKED_LIST_MATCH) or _NOT_IN_LINKED_LISTS
+        match = _search(key.lists, address, _LINKED_LIST_MATCH)
+        if match is not None:
+            return match
+        return _NOT_IN_LINKED_LISTS_REPORTED if key.report_only else _NOT_IN_LINKED_LISTS
     if workspace.default is not None:
         match = _search(workspace.default, address, _DEFAULT_LIST_MATCH)
-        return match or _NOT_IN_DEFAULT_LIST
+        if match is not None:
+            return match
+        return (
+            _NOT_IN_DEFAULT_LIST_REPORTED if workspace.default_report_only else _NOT_IN_DEFAULT_LIST
+        )
     return _NO_ALLOW_LIST if workspace.require_allow_list else _UNRESTRICTED
 
 
@@ -124,7 +140,7 @@ def _search(lists: Lists, address: int | None, match: Reason) -> Decision | None
         return None
     length, name = hit
     # As Decision(…), in half the time.
-    return _tuple(Decision, (True, match, name, range_holding(address, length)))
+    return _tuple(Decision, (True, match, name, range_holding(address, length), False))
 
 
 def _best(lists: tuple[Compiled, ...], address: int | None) -> tuple[int, str] | None:

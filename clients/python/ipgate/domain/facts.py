@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from ipgate.domain.resources import Caller
-
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
@@ -16,6 +14,7 @@ class KeyFacts:
     disabled: bool
     expire_time: int | None
     lists: tuple[str, ...]
+    report_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class WorkspaceFacts:
 
     require_allow_list: bool
     default_list: str
+    default_report_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,3 @@ class ListFacts:
     etag: str
     ranges: list[int]
     linked: int
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
-    """`expire_time`: ns since 1970, None for never."""
-
-    caller: Caller
-    expire_time: int | None

@@ -50,11 +50,15 @@ def stored_role(text: str) -> Role:
 
 
 class Caller(NamedTuple):
-    """Who calls: `workspace` is the id of the one it is confined to, "" for all."""
+    """Who calls: the bearer of an access token.
+
+    `workspace`: id of the one it is confined to, "" for all. `expire_time`: ns since 1970, None for never.
+    """
 
     token: str
     role: Role
     workspace: str = ""
+    expire_time: int | None = None
 
 
 ROOT = Caller("<root>", Role.ROOT)
@@ -78,6 +82,7 @@ class Workspace:
     require_allow_list: bool = False
     default_enabled: bool = False
     default_list: str = ""
+    default_report_only: bool = False
     meta: ResourceMeta = field(default_factory=ResourceMeta)
 
 
@@ -106,6 +111,7 @@ class ApiKey:
     id: str
     display_name: str = ""
     disabled: bool = False
+    report_only: bool = False
     expire_time: int | None = None
     lists: tuple[str, ...] = ()
     access: Access | None = None

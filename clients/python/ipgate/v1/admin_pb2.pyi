@@ -1,4 +1,5 @@
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ipgate.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -51,14 +52,16 @@ class ListWorkspacesResponse(_message.Message):
     def __init__(self, workspaces: _Optional[_Iterable[_Union[_resources_pb2.Workspace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateWorkspaceRequest(_message.Message):
-    __slots__ = ("workspace", "update_mask", "validate_only")
+    __slots__ = ("workspace", "update_mask", "validate_only", "allow_unrestricted")
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
     workspace: _resources_pb2.Workspace
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
-    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
+    allow_unrestricted: bool
+    def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class UpdateWorkspaceResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -91,16 +94,18 @@ class DeleteWorkspaceResponse(_message.Message):
     def __init__(self, workspace: _Optional[_Union[_resources_pb2.Workspace, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class UpdateDefaultAllowListRequest(_message.Message):
-    __slots__ = ("workspace", "default_allow_list", "etag", "validate_only")
+    __slots__ = ("workspace", "default_allow_list", "etag", "validate_only", "allow_unrestricted")
     WORKSPACE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
     workspace: str
     default_allow_list: _resources_pb2.DefaultAllowList
     etag: str
     validate_only: bool
-    def __init__(self, workspace: _Optional[str] = ..., default_allow_list: _Optional[_Union[_resources_pb2.DefaultAllowList, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+    allow_unrestricted: bool
+    def __init__(self, workspace: _Optional[str] = ..., default_allow_list: _Optional[_Union[_resources_pb2.DefaultAllowList, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: bool = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class UpdateDefaultAllowListResponse(_message.Message):
     __slots__ = ("workspace", "effect", "revision")
@@ -253,16 +258,18 @@ class RemoveRangesResponse(_message.Message):
     def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class LinkApiKeysRequest(_message.Message):
-    __slots__ = ("allow_list", "api_keys", "validate_only", "etag")
+    __slots__ = ("allow_list", "api_keys", "validate_only", "etag", "allow_unrestricted")
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     API_KEYS_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
     allow_list: str
     api_keys: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
     etag: str
-    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., etag: _Optional[str] = ...) -> None: ...
+    allow_unrestricted: bool
+    def __init__(self, allow_list: _Optional[str] = ..., api_keys: _Optional[_Iterable[str]] = ..., validate_only: bool = ..., etag: _Optional[str] = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class LinkApiKeysResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -367,14 +374,16 @@ class ListApiKeysResponse(_message.Message):
     def __init__(self, api_keys: _Optional[_Iterable[_Union[_resources_pb2.ApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateApiKeyRequest(_message.Message):
-    __slots__ = ("api_key", "update_mask", "validate_only")
+    __slots__ = ("api_key", "update_mask", "validate_only", "allow_unrestricted")
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_UNRESTRICTED_FIELD_NUMBER: _ClassVar[int]
     api_key: _resources_pb2.ApiKey
     update_mask: _field_mask_pb2.FieldMask
     validate_only: bool
-    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
+    allow_unrestricted: bool
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., validate_only: bool = ..., allow_unrestricted: bool = ...) -> None: ...
 
 class UpdateApiKeyResponse(_message.Message):
     __slots__ = ("api_key", "effect", "revision")
@@ -531,3 +540,35 @@ class AffectedApiKeys(_message.Message):
     count: int
     api_keys: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, count: _Optional[int] = ..., api_keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetRevisionStatusRequest(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    def __init__(self, revision: _Optional[str] = ...) -> None: ...
+
+class RevisionStatus(_message.Message):
+    __slots__ = ("applied_worker_count", "worker_count", "workers_behind")
+    APPLIED_WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_BEHIND_FIELD_NUMBER: _ClassVar[int]
+    applied_worker_count: int
+    worker_count: int
+    workers_behind: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, applied_worker_count: _Optional[int] = ..., worker_count: _Optional[int] = ..., workers_behind: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetCallerRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Caller(_message.Message):
+    __slots__ = ("access_token", "role", "workspace", "expire_time")
+    ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    access_token: str
+    role: _resources_pb2.AccessToken.Role
+    workspace: str
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, access_token: _Optional[str] = ..., role: _Optional[_Union[_resources_pb2.AccessToken.Role, str]] = ..., workspace: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -37,8 +37,7 @@ class AdminServiceStub(object):
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-    and a forced `DeleteAllowList`);
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -180,6 +179,16 @@ class AdminServiceStub(object):
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.FromString,
                 _registered_method=True)
+        self.GetRevisionStatus = channel.unary_unary(
+                '/ipgate.v1.AdminService/GetRevisionStatus',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.RevisionStatus.FromString,
+                _registered_method=True)
+        self.GetCaller = channel.unary_unary(
+                '/ipgate.v1.AdminService/GetCaller',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.GetCallerRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.Caller.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -193,8 +202,7 @@ class AdminServiceServicer(object):
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-    and a forced `DeleteAllowList`);
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -395,6 +403,20 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRevisionStatus(self, request, context):
+        """Reports how many live workers of all servers on the store have applied a revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCaller(self, request, context):
+        """Reports whose token the call carries. Every valid token may call it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -528,6 +550,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.SerializeToString,
             ),
+            'GetRevisionStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevisionStatus,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.RevisionStatus.SerializeToString,
+            ),
+            'GetCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCaller,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.GetCallerRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.Caller.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'ipgate.v1.AdminService', rpc_method_handlers)
@@ -547,8 +579,7 @@ class AdminService(object):
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-    `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-    and a forced `DeleteAllowList`);
+    `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
     with `NOT_FOUND`.
@@ -1246,6 +1277,60 @@ class AdminService(object):
             '/ipgate.v1.AdminService/WaitForRevision',
             ipgate_dot_v1_dot_admin__pb2.WaitForRevisionRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.WaitForRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevisionStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/GetRevisionStatus',
+            ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.RevisionStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/GetCaller',
+            ipgate_dot_v1_dot_admin__pb2.GetCallerRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.Caller.FromString,
             options,
             channel_credentials,
             insecure,

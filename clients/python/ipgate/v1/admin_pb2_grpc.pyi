@@ -38,8 +38,7 @@ class AdminServiceStub:
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-      `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-      and a forced `DeleteAllowList`);
+      `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
       with `NOT_FOUND`.
@@ -123,6 +122,10 @@ class AdminServiceStub:
     A worker that lost the store counts as live for as long as it may answer from memory;
     the call waits no longer than that for a worker that ended.
     """
+    GetRevisionStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetRevisionStatusRequest, _admin_pb2.RevisionStatus]
+    """Reports how many live workers of all servers on the store have applied a revision."""
+    GetCaller: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]
+    """Reports whose token the call carries. Every valid token may call it."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -136,8 +139,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-      `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-      and a forced `DeleteAllowList`);
+      `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
       with `NOT_FOUND`.
@@ -218,6 +220,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     A worker that lost the store counts as live for as long as it may answer from memory;
     the call waits no longer than that for a worker that ended.
     """
+    GetRevisionStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRevisionStatusRequest, _admin_pb2.RevisionStatus]  # type: ignore[assignment]
+    """Reports how many live workers of all servers on the store have applied a revision."""
+    GetCaller: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]  # type: ignore[assignment]
+    """Reports whose token the call carries. Every valid token may call it."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Administers the resources. Every change is atomic. Its response has the resource after the change,
@@ -230,8 +236,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     - a given `etag` that is not the resource's current one fails with `ABORTED`;
     - a change that changes nothing leaves the resource, its `etag` and its `revision` as they are;
     - a change that would make restricted API keys usable from every address fails with
-      `FAILED_PRECONDITION` unless `allow_unrestricted` is set (`UnlinkApiKeys`, `SetApiKeyAllowLists`
-      and a forced `DeleteAllowList`);
+      `FAILED_PRECONDITION` unless `allow_unrestricted` is set; disabled and expired keys count;
     - bad arguments fail with `INVALID_ARGUMENT` and one `BadRequest` violation for each;
     - a resource that does not exist, or lies in a workspace that the caller may not see, fails
       with `NOT_FOUND`.
@@ -466,5 +471,21 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         A worker that lost the store counts as live for as long as it may answer from memory;
         the call waits no longer than that for a worker that ended.
         """
+
+    @_abc_1.abstractmethod
+    def GetRevisionStatus(
+        self,
+        request: _admin_pb2.GetRevisionStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RevisionStatus, _abc.Awaitable[_admin_pb2.RevisionStatus]]:
+        """Reports how many live workers of all servers on the store have applied a revision."""
+
+    @_abc_1.abstractmethod
+    def GetCaller(
+        self,
+        request: _admin_pb2.GetCallerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Caller, _abc.Awaitable[_admin_pb2.Caller]]:
+        """Reports whose token the call carries. Every valid token may call it."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -43,20 +43,22 @@ class AuthorizeRequest(_message.Message):
     def __init__(self, key: _Optional[str] = ..., api_key: _Optional[str] = ..., ip: _Optional[str] = ..., min_revision: _Optional[str] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "api_key", "allow_list", "range", "revision")
+    __slots__ = ("allowed", "reason", "api_key", "allow_list", "range", "revision", "report_only")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     api_key: str
     allow_list: str
     range: str
     revision: str
-    def __init__(self, allowed: bool = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    report_only: bool
+    def __init__(self, allowed: bool = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
     __slots__ = ("requests",)

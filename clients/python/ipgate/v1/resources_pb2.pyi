@@ -29,12 +29,14 @@ class Workspace(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., require_allow_list: bool = ..., default_allow_list: _Optional[_Union[DefaultAllowList, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class DefaultAllowList(_message.Message):
-    __slots__ = ("enabled", "allow_list")
+    __slots__ = ("enabled", "allow_list", "report_only")
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     allow_list: str
-    def __init__(self, enabled: bool = ..., allow_list: _Optional[str] = ...) -> None: ...
+    report_only: bool
+    def __init__(self, enabled: bool = ..., allow_list: _Optional[str] = ..., report_only: bool = ...) -> None: ...
 
 class AllowList(_message.Message):
     __slots__ = ("name", "display_name", "description", "ranges", "range_count", "linked_api_key_count", "create_time", "update_time", "etag", "revision")
@@ -61,7 +63,7 @@ class AllowList(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., range_count: _Optional[int] = ..., linked_api_key_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class ApiKey(_message.Message):
-    __slots__ = ("name", "display_name", "disabled", "expire_time", "allow_lists", "access", "create_time", "update_time", "etag", "revision")
+    __slots__ = ("name", "display_name", "disabled", "expire_time", "allow_lists", "access", "create_time", "update_time", "etag", "revision", "report_only")
     class Access(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ACCESS_UNSPECIFIED: _ClassVar[ApiKey.Access]
@@ -84,6 +86,7 @@ class ApiKey(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     disabled: bool
@@ -94,7 +97,8 @@ class ApiKey(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     etag: str
     revision: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: bool = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    report_only: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: bool = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ...) -> None: ...
 
 class AccessToken(_message.Message):
     __slots__ = ("name", "display_name", "role", "workspace", "expire_time", "create_time", "revision")
@@ -104,10 +108,12 @@ class AccessToken(_message.Message):
         ROLE_WORKSPACE_ADMIN: _ClassVar[AccessToken.Role]
         ROLE_WORKSPACE_VIEWER: _ClassVar[AccessToken.Role]
         ROLE_AUTHORIZER: _ClassVar[AccessToken.Role]
+        ROLE_ROOT: _ClassVar[AccessToken.Role]
     ROLE_UNSPECIFIED: AccessToken.Role
     ROLE_WORKSPACE_ADMIN: AccessToken.Role
     ROLE_WORKSPACE_VIEWER: AccessToken.Role
     ROLE_AUTHORIZER: AccessToken.Role
+    ROLE_ROOT: AccessToken.Role
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]

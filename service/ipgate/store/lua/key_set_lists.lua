@@ -8,13 +8,17 @@ for i, id in ipairs(args.lists) do
 end
 if #missing > 0 then return reject('NOT_FOUND', missing) end
 local added, removed = difference(key .. ':lists', args.lists)
-local last = {}
+local default_on, require, report = unpack(call('HMGET', workspace_key(), 'default_on', 'require', 'report'))
+local unlinked_open, reports = opens_unlinked(default_on, require, report), call('HGET', key, 'report')
+local before, last, opened = call('SCARD', key .. ':lists'), {}, {}
 if #args.lists == 0 and #removed > 0 then last[1] = args.id end
-local access = unlinked_access(unpack(call('HMGET', workspace_key(), 'default_on', 'require')))
-if #last > 0 and access == 'UNRESTRICTED' and not args.allow_unrestricted then
-  return reject('UNRESTRICTED', { keys = affected(last) })
+if is_open(reports, #args.lists > 0, unlinked_open) and not is_open(reports, before > 0, unlinked_open) then
+  opened[1] = args.id
+  if not args.allow_unrestricted then
+    return reject('UNRESTRICTED', { keys = affected(opened), report_only = #args.lists > 0 })
+  end
 end
-local effect = unlinking(last, access)
+local effect = unlinking(last, unlinked_access(default_on, require), opened)
 if args.validate_only or #added + #removed == 0 then
   local view = views.key(args.id)
   view.lists = args.lists

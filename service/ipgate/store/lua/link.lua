@@ -2,7 +2,9 @@
 local key = list_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
-local missing, changing, full, last = {}, {}, {}, {}
+local default_on, require, report = unpack(call('HMGET', workspace_key(), 'default_on', 'require', 'report'))
+local unlinked_open = opens_unlinked(default_on, require, report)
+local missing, changing, full, last, opened = {}, {}, {}, {}, {}
 for _, id in ipairs(args.ids) do
   local lists = api_key(id) .. ':lists'
   if not is_live(api_key(id)) then
@@ -11,16 +13,20 @@ for _, id in ipairs(args.ids) do
     changing[#changing + 1] = id
     local count = call('SCARD', lists)
     if args.link and count >= args.limit then full[#full + 1] = args.parent .. '/apiKeys/' .. id end
-    if not args.link and count == 1 then last[#last + 1] = id end
+    local after = args.link and count + 1 or count - 1
+    if after == 0 then last[#last + 1] = id end
+    local reports = call('HGET', api_key(id), 'report')
+    if is_open(reports, after > 0, unlinked_open) and not is_open(reports, count > 0, unlinked_open) then
+      opened[#opened + 1] = id
+    end
   end
 end
 if #missing > 0 then return reject('NOT_FOUND', missing) end
 if #full > 0 then return reject('LIMIT_LISTS', { keys = full, limit = args.limit }) end
-local access = unlinked_access(unpack(call('HMGET', workspace_key(), 'default_on', 'require')))
-if #last > 0 and access == 'UNRESTRICTED' and not args.allow_unrestricted then
-  return reject('UNRESTRICTED', { keys = affected(last) })
+if #opened > 0 and not args.allow_unrestricted then
+  return reject('UNRESTRICTED', { keys = affected(opened), report_only = args.link })
 end
-local effect = unlinking(last, access)
+local effect = unlinking(last, unlinked_access(default_on, require), opened)
 local view = views.list(args.id)
 view.linked = view.linked + (args.link and #changing or -#changing)
 if args.validate_only or #changing == 0 then return done(view, effect) end

@@ -2,7 +2,7 @@
 local workspace, key = workspace_key(), list_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
-local default, default_on, require = unpack(call('HMGET', workspace, 'default', 'default_on', 'require'))
+local default, default_on, require, report = unpack(call('HMGET', workspace, 'default', 'default_on', 'require', 'report'))
 local is_default = default == args.id
 local is_applied = is_default and default_on == '1'
 local linked = call('ZCARD', key .. ':keys')
@@ -10,24 +10,20 @@ if not args.force and (linked > 0 or is_applied) then
   return reject('IN_USE', { linked = linked, default = is_applied, keys = call('ZRANGE', key .. ':keys', 0, 98) })
 end
 if linked > args.most then return reject('TOO_MANY_LINKS', { linked = linked, most = args.most }) end
-local keys, last = call('ZRANGE', key .. ':keys', 0, -1), {}
+local default_after = is_applied and '0' or default_on
+local open_before, open_after = opens_unlinked(default_on, require, report), opens_unlinked(default_after, require, report)
+local keys, last, opened = call('ZRANGE', key .. ':keys', 0, -1), {}, {}
 for _, id in ipairs(keys) do
-  if call('SCARD', api_key(id) .. ':lists') == 1 then last[#last + 1] = id end
+  local count, reports = call('SCARD', api_key(id) .. ':lists'), call('HGET', api_key(id), 'report')
+  if count == 1 then last[#last + 1] = id end
+  if is_open(reports, count > 1, open_after) and not is_open(reports, true, open_before) then opened[#opened + 1] = id end
 end
-local access = unlinked_access(is_applied and '0' or default_on, require)
-local effect = unlinking(last, access)
+local access = unlinked_access(default_after, require)
+local effect = unlinking(last, access, opened)
 if is_applied then effect.unlinked_access = access end
--- Without an index of them, other keys without a list are looked for among the first 1,000 keys; where there
--- are more, some may have none.
-local function has_unlinked()
-  for _, id in ipairs(call('ZRANGE', workspace .. ':keys', 0, 999)) do
-    if call('SCARD', api_key(id) .. ':lists') == 0 then return true end
-  end
-  return call('ZCARD', workspace .. ':keys') > 1000
-end
-local opens_others = is_applied and access == 'UNRESTRICTED' and has_unlinked()
-if not args.allow_unrestricted and access == 'UNRESTRICTED' and (#last > 0 or opens_others) then
-  return reject('UNRESTRICTED', { keys = affected(last), others = opens_others })
+local opens_others = open_after and not open_before and has_unlinked()
+if not args.allow_unrestricted and (#opened > 0 or opens_others) then
+  return reject('UNRESTRICTED', { keys = affected(opened), others = opens_others })
 end
 local view = views.list(args.id)
 if args.validate_only then return done(view, effect) end

@@ -115,11 +115,33 @@ local function unlinked_access(default_on, require)
   return require == '1' and 'CLOSED' or 'UNRESTRICTED'
 end
 
--- The effect of taking their last allow list from the API keys `ids`, judged by `access` after it.
-local function unlinking(ids, access)
-  local effect = { unlinked_keys = affected(ids) }
-  if access == 'UNRESTRICTED' then effect.unrestricted_keys = affected(ids) end
-  if access == 'CLOSED' then effect.closed_keys = affected(ids) end
+-- Whether an API key without an allow list may be used from every address, by fields of its workspace.
+local function opens_unlinked(default_on, require, report)
+  if default_on == '1' then return report == '1' end
+  return require ~= '1'
+end
+
+-- Whether an API key may be used from every address. `report`: its field, `linked`: whether it has lists,
+-- `unlinked_open`: what opens_unlinked says.
+local function is_open(report, linked, unlinked_open)
+  if linked then return report == '1' end
+  return unlinked_open
+end
+
+-- Whether a workspace has an API key without an allow list. Without an index of them, they are looked for among
+-- the first 1,000 keys; where there are more, some may have none.
+local function has_unlinked()
+  for _, id in ipairs(call('ZRANGE', workspace_key() .. ':keys', 0, 999)) do
+    if call('SCARD', api_key(id) .. ':lists') == 0 then return true end
+  end
+  return call('ZCARD', workspace_key() .. ':keys') > 1000
+end
+
+-- The effect of changed links: the API keys `last` lose their last allow list and are judged by `access` then,
+-- and the API keys `opened` become usable from every address.
+local function unlinking(last, access, opened)
+  local effect = { unlinked_keys = affected(last), unrestricted_keys = affected(opened) }
+  if access == 'CLOSED' then effect.closed_keys = affected(last) end
   return effect
 end
 

@@ -4,10 +4,14 @@ if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
 local default = args.set.default
 if default and default ~= '' and not is_live(list_key(default)) then return reject('NOT_FOUND', args.default_name) end
-local before, effect = unlinked_access(unpack(call('HMGET', key, 'default_on', 'require'))), {}
-local after = unlinked_access(args.set.default_on or call('HGET', key, 'default_on'),
-  args.set.require or call('HGET', key, 'require'))
-if after ~= before then effect.unlinked_access = after end
+local default_on, require, report = unpack(call('HMGET', key, 'default_on', 'require', 'report'))
+local new_on, new_require, new_report = args.set.default_on or default_on, args.set.require or require, args.set.report or report
+local effect, access = {}, unlinked_access(new_on, new_require)
+if access ~= unlinked_access(default_on, require) then effect.unlinked_access = access end
+local opens = opens_unlinked(new_on, new_require, new_report) and not opens_unlinked(default_on, require, report)
+if opens and not args.allow_unrestricted and has_unlinked() then
+  return reject('UNRESTRICTED', { keys = affected({}), others = true })
+end
 if args.validate_only or is_same(key, args.set) then return done(views.workspace(args.workspace), effect) end
 commit('workspace', '')
 set_fields(key, args.set)
