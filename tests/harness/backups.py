@@ -60,7 +60,7 @@ def large(keys: int, ranges: int) -> Lines:
             "counts": {"workspace": 1, "list": 1, "key": keys, "token": 0},
         },
         {"kind": "workspace", "id": "large", "display_name": "", "require_allow_list": False,
-         "default_enabled": False, "default_list": "", **stamps},
+         "default_enabled": False, "default_list": "", "default_report_only": False, **stamps},
         {"kind": "list", "workspace": "large", "id": "l", "display_name": "L", "folded": "l", "description": "d",
          "ranges": [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(ranges)], **stamps},
     ]  # fmt: skip
@@ -68,7 +68,7 @@ def large(keys: int, ranges: int) -> Lines:
         digest = hashlib.sha256(credential(index).encode()).hexdigest()
         lines.append(
             {"kind": "key", "workspace": "large", "id": f"k{index:06}", "display_name": "",
-             "disabled": False, "expire": None, "digest": digest, "lists": ["l"], **stamps}
+             "disabled": False, "expire": None, "report_only": False, "digest": digest, "lists": ["l"], **stamps}
         )  # fmt: skip
     return lines
 

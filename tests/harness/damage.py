@@ -120,6 +120,12 @@ def _namesake(store: Any) -> None:
     store.hdel(f"{OWN}:list-names", "office")
 
 
+def _former(store: Any) -> None:
+    meta = SHARD + "meta"
+    store.hset(meta, mapping={"schema": "1", "epoch": store.hget(meta, "history")})
+    store.hdel(meta, "history")
+
+
 def _homeless(store: Any) -> None:
     """The workspace of a token goes, and all that is in it."""
     store.delete(*store.keys(f"{OWN}*"), *store.keys("ipgate:digest:*"))
@@ -169,11 +175,12 @@ BEYOND_REPAIR = [
     Damage("wrong-type", lambda s: s.set(f"{OWN}:list:other", "x"), {"WRONG_TYPE"}),
     Damage("wrong-shard", _elsewhere, {"WRONG_SHARD"}),
     Damage("no-meta", lambda s: s.delete(SHARD + "meta"), {"BAD_META", "BAD_HISTORY"}),
-    Damage("other-schema", lambda s: s.hset(SHARD + "meta", "schema", "2"), {"BAD_META"}),
-    Damage("no-epoch", lambda s: s.hdel(SHARD + "meta", "epoch"), {"BAD_META"}),
+    Damage("other-schema", lambda s: s.hset(SHARD + "meta", "schema", "9"), {"BAD_META"}),
+    Damage("no-history", lambda s: s.hdel(SHARD + "meta", "history"), {"BAD_META"}),
     Damage("rev-set-back", lambda s: s.hset(SHARD + "meta", "rev", "1"), {"BAD_HISTORY"}),
     Damage("other-tip", lambda s: s.hset(SHARD + "meta", "tip", TIP), {"BAD_HISTORY"}),
     Damage("missing-change", lambda s: s.xdel(SHARD + "changes", "3-0"), {"BAD_HISTORY"}),
+    Damage("old-schema", _former, {"OLD_SCHEMA"}),
     Damage(
         "import", lambda s: s.hset(SHARD + "meta", "schema", "importing"), {"INCOMPLETE_IMPORT"}
     ),
@@ -205,10 +212,12 @@ BEYOND_REPAIR = [
     Damage("lost-token", lambda s: s.delete(_token(s)), {"DANGLING"}),
     Damage("no-ranges", lambda s: s.delete(f"{OWN}:list:office:ranges"), {"BAD_RANGES"}),
     Damage(
-        "bad-range", lambda s: s.sadd(f"{OWN}:list:office:ranges", "10.0.0.1/8"), {"BAD_RANGES"}
+        "bad-range", lambda s: s.hset(f"{OWN}:list:office:ranges", "10.0.0.1/8", ""), {"BAD_RANGES"}
     ),
     Damage(
-        "long-range", lambda s: s.sadd(f"{OWN}:list:office:ranges", "9.9.9.9/32"), {"BAD_RANGES"}
+        "long-range",
+        lambda s: s.hset(f"{OWN}:list:office:ranges", "9.9.9.9/32", ""),
+        {"BAD_RANGES"},
     ),
     Damage("lost-default", lambda s: s.hset(OWN, "default", "nobody"), {"BAD_DEFAULT"}),
     Damage("no-default", lambda s: s.hset(OWN, "default", ""), {"BAD_DEFAULT"}),

@@ -17,6 +17,7 @@ from ipgate.store.connection import (
 from ipgate.store.root import RootStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.topology import FAULTS, Store
+from ipgate.store.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ async def prepare(
             try:
                 await check_server(redis, allow_eviction=settings.allow_eviction)
                 scripts = Scripts(redis, Clock())
+                await upgrade(scripts)
                 await scripts.initialize()
                 file = settings.data_dir / "root-token"
                 return configured or await shared_root(RootStore(scripts), file)

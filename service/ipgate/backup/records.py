@@ -78,7 +78,7 @@ def _list_commands(record: Record) -> Iterator[Command]:
     name = folded_name(record)
     derived = {"folded": name, "span": str(_span(ranges)), "ranges_tip": record["etag"]}
     yield _hash(key_names.of("list", owner, identifier), ALLOW_LIST.from_record(record) | derived)
-    yield from _set(key_names.of("list-ranges", owner, identifier), ranges)
+    yield from _ranges(key_names.of("list-ranges", owner, identifier), ranges)
     yield _indexed(key_names.of("lists", owner), identifier)
     yield ["HSET", key_names.of("list-names", owner), name, identifier]
 
@@ -125,6 +125,15 @@ def _indexed(key: str, member: str) -> Command:
 def _set(key: str, members: list[str]) -> Iterator[Command]:
     for first in range(0, len(members), _BATCH):
         yield ["SADD", key, *members[first : first + _BATCH]]
+
+
+def _ranges(key: str, ranges: list[str]) -> Iterator[Command]:
+    for first in range(0, len(ranges), _BATCH):
+        yield [
+            "HSET",
+            key,
+            *(word for text in ranges[first : first + _BATCH] for word in (text, "")),
+        ]
 
 
 def _span(ranges: Iterable[str]) -> int:

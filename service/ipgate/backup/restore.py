@@ -33,7 +33,7 @@ _BATCH = 2000
 # Puts the mark ARGV[2] on a shard that holds nothing, or only what a former import wrote. Answers with
 # the meta as it was before, false for a shard that holds something else. ARGV[3]: its prefix.
 _MARK = """
-local former = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip', 'import')
+local former = redis.call('HMGET', KEYS[1], 'schema', 'history', 'rev', 'tip', 'import')
 local marked = redis.call('HEXISTS', KEYS[1], 'import') == 1
 if not marked and redis.call('EXISTS', ARGV[3] .. 'workspaces', ARGV[3] .. 'tokens') > 0 then return false end
 redis.call('DEL', KEYS[1])
@@ -141,7 +141,7 @@ class Restore:
                 marked.append((shard, former))
                 continue
             for done, meta in marked:
-                fields = zip(("schema", "epoch", "rev", "tip", "import"), meta, strict=True)
+                fields = zip(("schema", "history", "rev", "tip", "import"), meta, strict=True)
                 back = [word for name, value in fields if value for word in (name, value)]
                 key = key_names.meta(done)
                 again = [["HSET", key, *back]] if back else []
@@ -217,7 +217,7 @@ class Restore:
     async def _open(self, shard: int) -> None:
         """Let a shard be served, as a new history that begins after the latest `rev` in it."""
         meta = key_names.meta(shard)
-        fields = ("schema", SCHEMA, "epoch", secrets.token_hex(8), "tip", secrets.token_hex(8))
+        fields = ("schema", SCHEMA, "history", secrets.token_hex(8), "tip", secrets.token_hex(8))
         rev = str(self._header["shards"][shard]["rev"] + 1)
         commands = [
             ["DEL", key_names.changes(shard)],

@@ -25,7 +25,7 @@ _COUNT = 500
 
 # The shard's position, and the changes after ARGV[1], at the same moment.
 _SINCE = """
-local meta = redis.call('HMGET', KEYS[1], 'schema', 'epoch', 'rev', 'tip')
+local meta = redis.call('HMGET', KEYS[1], 'schema', 'history', 'rev', 'tip')
 return { meta, redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2]) }
 """
 
@@ -106,7 +106,10 @@ class Snapshot:
                 "an import into the store was interrupted; finish it with --restart first"
             )
         if schema not in (None, SCHEMA):
-            raise BackupError(f"the store holds data of schema {schema}, and not {SCHEMA}")
+            raise BackupError(
+                f"the store holds data of schema {schema}, and not {SCHEMA}; start a server of this version, "
+                "which upgrades it"
+            )
         position = Position(meta[0] or "", int(meta[1] or 0), meta[2] or "")
         changes = [
             parse_change(identifier, dict(zip(flat[::2], flat[1::2], strict=True)))
@@ -175,10 +178,12 @@ class Snapshot:
         if rank == _TOKEN:
             return records.token(identifier, stored)
         if rank == _LIST:
-            ranges = await self._members("list-ranges", name)
+            ranges = await self._members("list-ranges", name, "hash")
             return records.allow_list(owner, identifier, stored, ranges)
-        return records.api_key(owner, identifier, stored, await self._members("key-lists", name))
+        return records.api_key(
+            owner, identifier, stored, await self._members("key-lists", name, "set")
+        )
 
-    async def _members(self, kind: str, name: Name) -> set[str]:
-        pages = self._reader.members(key_names.of(kind, name.workspace, name.id), "set")
+    async def _members(self, kind: str, name: Name, type_: str) -> set[str]:
+        pages = self._reader.members(key_names.of(kind, name.workspace, name.id), type_)
         return {member async for page in pages for member in page}

@@ -48,7 +48,8 @@ async def examine(redis: Store, *, fix: bool, progress: Progress) -> Report:
     suspected: dict[Finding, None] = {}
     for shard in range(SHARDS):  # a meta that is missing is not among the keys
         suspected |= dict.fromkeys(await checks.inspect(key_names.meta(shard)))
-    interrupted = [finding for finding in suspected if finding.problem is Problem.INCOMPLETE_IMPORT]
+    whole = (Problem.INCOMPLETE_IMPORT, Problem.OLD_SCHEMA)
+    interrupted = [finding for finding in suspected if finding.problem in whole]
     if interrupted:
         return Report(SHARDS, (), interrupted, Stock(0, 0))  # the rest is half written
     async for page in reader.keys():
@@ -75,9 +76,9 @@ async def examine(redis: Store, *, fix: bool, progress: Progress) -> Report:
 
 async def _size(reader: BatchReader, key: str) -> int:
     try:
-        return int(await reader.execute("SCARD", key))
+        return int(await reader.execute("HLEN", key))
     except WrongKeyType:
-        return 0  # it is no set, which is a finding
+        return 0  # it is no hash, which is a finding
 
 
 async def _confirmed(reader: BatchReader, suspected: list[Finding]) -> list[Finding]:
@@ -94,10 +95,10 @@ async def _again(reader: BatchReader, checks: Checks, finding: Finding) -> bool:
     parsed = parse_key(finding.key)
     meta = key_names.meta(max(parsed.shard, 0) if parsed else 0)
     for _ in range(_ATTEMPTS):
-        before = await reader.execute("HMGET", meta, "epoch", "rev")
+        before = await reader.execute("HMGET", meta, "history", "rev")
         if finding not in await checks.inspect(finding.key, finding.member):
             return False
-        if before == await reader.execute("HMGET", meta, "epoch", "rev"):
+        if before == await reader.execute("HMGET", meta, "history", "rev"):
             return True
     return True
 

@@ -22,6 +22,7 @@ class Problem(Enum):
     WRONG_SHARD = Remedy(False, "it is never read; find out what wrote it, and delete it by hand")
     BAD_META = Remedy(False, _COPY)
     BAD_HISTORY = Remedy(False, _COPY + "; until then servers may load everything again")
+    OLD_SCHEMA = Remedy(False, "start a server of this version: it upgrades the store")
     INCOMPLETE_IMPORT = Remedy(False, "run ipgate import again, with --restart")
     BAD_FIELD = Remedy(False, "update the resource with a valid value; else " + _COPY)
     NOT_INDEXED = Remedy(True, "it is added to the index")

@@ -44,9 +44,7 @@ class ResourceChecks:
             yield Finding(at.key, Problem.DANGLING, "its workspace is missing")
         if await self._missing(key_names.of("lists", at.workspace), at.id):
             yield _not_indexed(at, "lists", "list", at.id)
-        if not await self._reader.execute(
-            "SCARD", key_names.of("list-ranges", at.workspace, at.id)
-        ):
+        if not await self._reader.execute("HLEN", key_names.of("list-ranges", at.workspace, at.id)):
             yield Finding(at.key, Problem.BAD_RANGES, "the list has no range")
         name = fields.get("folded", "")
         display_name = fields.get("display_name", "")
@@ -68,7 +66,7 @@ class ResourceChecks:
     async def ranges(self, at: ParsedKey) -> AsyncIterator[Finding]:
         if not await self._live(key_names.of("list", at.workspace, at.id)):
             yield Finding(at.key, Problem.DANGLING, "belongs to a list that is missing")
-        async for page in self._reader.members(at.key, "set"):
+        async for page in self._reader.members(at.key, "hash"):
             for text in page:
                 if not _is_canonical(text):
                     detail = f"{quoted(text)} is not a range in canonical form"

@@ -7,9 +7,9 @@ from ipgate.doctor.findings import Finding, Problem
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
-from ipgate.store.scripts import IMPORTS, SCHEMA
+from ipgate.store.scripts import IMPORTS, SCHEMA, UPGRADES
 
-_FORMS = {"epoch": "[0-9a-f]{16}", "rev": "[0-9]{1,15}", "tip": "[0-9a-f]{16}"}
+_FORMS = {"history": "[0-9a-f]{16}", "rev": "[0-9]{1,15}", "tip": "[0-9a-f]{16}"}
 _PAGE = 1000
 
 # The last entry's number and tip, as of the same moment as the meta.
@@ -31,6 +31,9 @@ class ShardChecks:
             return
         if fields.get("schema") in IMPORTS:
             yield Finding(at.key, Problem.INCOMPLETE_IMPORT, "an import was begun and not finished")
+            return
+        if fields.get("schema") in UPGRADES:
+            yield Finding(at.key, Problem.OLD_SCHEMA, f"has schema {fields['schema']}")
             return
         if fields.get("schema") != SCHEMA:
             detail = f"has schema {fields.get('schema')}, and should have {SCHEMA}"

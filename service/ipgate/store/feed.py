@@ -22,14 +22,14 @@ COUNT = 500
 
 _HEADS = """
 local heads = {}
-for i, meta in ipairs(KEYS) do heads[i] = redis.call('HMGET', meta, 'epoch', 'rev', 'tip') end
+for i, meta in ipairs(KEYS) do heads[i] = redis.call('HMGET', meta, 'history', 'rev', 'tip') end
 return { heads, redis.call('TIME') }
 """
 
 _HISTORIES = """
 local heads, tips, count = {}, {}, #KEYS / 2
 for i = 1, count do
-  heads[i] = redis.call('HMGET', KEYS[i], 'epoch', 'rev', 'tip')
+  heads[i] = redis.call('HMGET', KEYS[i], 'history', 'rev', 'tip')
   tips[i] = {}
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[count + i], '+', '-', 'COUNT', ARGV[1])) do
     for at = 1, #entry[2], 2 do

@@ -155,12 +155,12 @@ class PolicyReader:
         cursor = 0
         while True:
             try:
-                cursor, members = await self._scripts.store.sscan(
+                cursor, entries = await self._scripts.store.hscan(
                     key_names.of("list-ranges", workspace, allow_list), cursor, count=FEW
                 )
             except FAULTS as error:
                 raise unavailable(error, writing=False) from error
-            ranges.update(await cooperative.run(_parse(members)))
+            ranges.update(await cooperative.run(_parse(list(entries))))
             if not cursor:
                 return list(ranges)
 

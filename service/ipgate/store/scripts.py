@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from redis.exceptions import ConnectionError, NoScriptError
 
 from ipgate.clock import Clock
+from ipgate.domain.errors import Unavailable
 from ipgate.domain.resources import Access, Page, ResourceMeta
 from ipgate.domain.revision import Revision
 from ipgate.domain.shards import SHARDS
@@ -21,7 +22,9 @@ from ipgate.store.store_clock import Deadline, StoreClock
 from ipgate.store.topology import FAULTS, Store
 from ipgate.store.writes import ReplicatedWriter
 
-SCHEMA = "1"
+SCHEMA = "2"
+UPGRADES = FORMER, UPGRADING = "1", "upgrading"
+"""What stands for the schema before an upgrade, and during it (store/upgrade.py)."""
 IMPORTS = IMPORTING, IMPORTED = "importing", "imported"
 """Stand for the schema during an import: before and after all data are written."""
 
@@ -148,7 +151,8 @@ class Scripts:
         Raises: Unavailable.
         """
         arguments = json.dumps(
-            _present(args) | {"prefix": key_names.shard_prefix(shard), "initial": True}
+            _present(args)
+            | {"prefix": key_names.shard_prefix(shard), "schema": SCHEMA, "initial": True}
         )
         return await self._run("rules", shard, arguments, "")
 
@@ -218,6 +222,8 @@ class Scripts:
             if schema in IMPORTS:
                 text = "an import into the store was interrupted; run ipgate import with --restart"
                 raise UnusableStore(text)
+            if schema in UPGRADES:
+                raise Unavailable("the store is being upgraded; try again")
             if schema != SCHEMA:
                 text = f"the store holds data of schema {schema}; this ipgate reads schema {SCHEMA}"
                 raise UnusableStore(text)
@@ -227,6 +233,7 @@ class Scripts:
     ) -> Outcome:
         fixed = {
             "prefix": key_names.shard_prefix(shard),
+            "schema": SCHEMA,
             "now": str(self._clock.now()),
             "history": HISTORY,
         }

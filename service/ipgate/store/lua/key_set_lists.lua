@@ -7,7 +7,7 @@ for i, id in ipairs(args.lists) do
   if not is_live(list_key(id)) then missing[#missing + 1] = args.list_names[i] end
 end
 if #missing > 0 then return reject('NOT_FOUND', missing) end
-local added, removed = difference(key .. ':lists', args.lists)
+local added, removed = difference(call('SMEMBERS', key .. ':lists'), args.lists)
 local default_on, require, report = unpack(call('HMGET', workspace_key(), 'default_on', 'require', 'report'))
 local unlinked_open, reports = opens_unlinked(default_on, require, report), call('HGET', key, 'report')
 local before, last, opened = call('SCARD', key .. ':lists'), {}, {}

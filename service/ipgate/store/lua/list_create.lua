@@ -14,7 +14,7 @@ set_fields(key, args.fields)
 stamp(key)
 -- A list of that id that was lost may have left ranges behind: they must not come back with this one.
 call('DEL', key .. ':ranges')
-in_batches('SADD', key .. ':ranges', ranges)
+add_ranges(key .. ':ranges', ranges)
 call('ZADD', workspace .. ':lists', 0, args.id)
 call('HSET', workspace .. ':list-names', args.fields.folded, args.id)
 return done(views.list(args.id), effect)

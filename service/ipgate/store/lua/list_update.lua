@@ -10,7 +10,7 @@ if folded then
   end
 end
 local added, removed = {}, {}
-if args.span then added, removed = difference(key .. ':ranges', as_list(words())) end
+if args.span then added, removed = difference(call('HKEYS', key .. ':ranges'), as_list(words())) end
 local ranges_change = #added + #removed > 0
 local effect = { ranges_added = affected(added), ranges_removed = affected(removed) }
 if args.validate_only or (is_same(key, args.set) and not ranges_change) then
@@ -23,8 +23,8 @@ if folded then
 end
 set_fields(key, args.set)
 if ranges_change then
-  in_batches('SADD', key .. ':ranges', added)
-  in_batches('SREM', key .. ':ranges', removed)
+  add_ranges(key .. ':ranges', added)
+  remove_ranges(key .. ':ranges', removed)
   call('HSET', key, 'span', args.span, 'ranges_tip', args.tip)
 end
 stamp(key)

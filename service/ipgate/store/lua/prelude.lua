@@ -21,7 +21,7 @@ end
 -- fail, so no script goes beyond this line.
 call('EXISTS', args.prefix .. 'nothing', args.prefix .. 'nowhere')
 
-local meta = call('HMGET', KEYS[1], 'epoch', 'rev', 'tip')
+local meta = call('HMGET', KEYS[1], 'history', 'rev', 'tip', 'schema')
 
 local function reject(code, detail)
   return cjson.encode({ rejected = code, detail = detail })
@@ -80,7 +80,7 @@ end
 function views.list(id)
   local key = list_key(id)
   return { id = id, fields = fields(key),
-    range_count = call('SCARD', key .. ':ranges'), linked = call('ZCARD', key .. ':keys') }
+    range_count = call('HLEN', key .. ':ranges'), linked = call('ZCARD', key .. ':keys') }
 end
 
 function views.key(id)
@@ -159,10 +159,21 @@ local function words() return string.gmatch(ARGV[2], '%S+') end
 -- Changes of up to so many ranges are described to the servers, which load the list again after larger ones.
 local most_told = 64
 
-local function in_batches(command, key, members)
-  for first = 1, #members, 1000 do
-    call(command, key, unpack(members, first, math.min(first + 999, #members)))
-  end
+local function in_batches(members, work)
+  for first = 1, #members, 1000 do work({ unpack(members, first, math.min(first + 999, #members)) }) end
+end
+
+-- Adds ranges to the hash `key`, without attributes.
+local function add_ranges(key, ranges)
+  in_batches(ranges, function(part)
+    local pairs_ = {}
+    for i, range in ipairs(part) do pairs_[2 * i - 1], pairs_[2 * i] = range, '' end
+    call('HSET', key, unpack(pairs_))
+  end)
+end
+
+local function remove_ranges(key, ranges)
+  in_batches(ranges, function(part) call('HDEL', key, unpack(part)) end)
 end
 
 local function as_list(iterator)
@@ -171,22 +182,20 @@ local function as_list(iterator)
   return list
 end
 
--- Which of `members` the set `key` lacks, and which of its members are not among them.
-local function difference(key, members)
-  local added, removed, kept = {}, {}, {}
-  for first = 1, #members, 1000 do
-    local last = math.min(first + 999, #members)
-    for i, present in ipairs(call('SMISMEMBER', key, unpack(members, first, last))) do
-      if present == 0 then added[#added + 1] = members[first + i - 1] end
-    end
+-- Which of `wanted` are not among `present`, and which of those are not wanted.
+local function difference(present, wanted)
+  local added, removed, is_present, is_wanted = {}, {}, {}, {}
+  for _, member in ipairs(present) do is_present[member] = true end
+  for _, member in ipairs(wanted) do
+    is_wanted[member] = true
+    if not is_present[member] then added[#added + 1] = member end
   end
-  if call('SCARD', key) > #members - #added then
-    for _, member in ipairs(members) do kept[member] = true end
-    for _, member in ipairs(call('SMEMBERS', key)) do
-      if not kept[member] then removed[#removed + 1] = member end
-    end
+  for _, member in ipairs(present) do
+    if not is_wanted[member] then removed[#removed + 1] = member end
   end
   return added, removed
 end
 
+-- An older version that imported into the store may have left another schema.
+if meta[4] ~= args.schema then meta[1] = false end
 if not meta[1] and not args.initial then return reject('NO_STORE', '') end

@@ -6,7 +6,7 @@ if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
 local new, span = {}, tonumber(call('HGET', key, 'span'))
 for range in words() do
-  if call('SISMEMBER', key .. ':ranges', range) == 0 then
+  if call('HEXISTS', key .. ':ranges', range) == 0 then
     new[#new + 1] = range
     span = span + 2 ^ (32 - (string.match(range, '/(%d+)') or 32))
   end
@@ -18,14 +18,14 @@ if args.span then
 elseif span > args.span_limit and not args.allow_broad then
   return reject('SPAN', args.name)
 end
-local count = call('SCARD', key .. ':ranges') + #new
+local count = call('HLEN', key .. ':ranges') + #new
 if count > args.limit then return reject('LIMIT_RANGES', { count = count, limit = args.limit }) end
 local view = views.list(args.id)
 view.range_count = count
 local effect = { ranges_added = affected(new) }
 if args.validate_only then return done(view, effect) end
 commit('list', args.id, nil, #new <= most_told and '+' .. table.concat(new, ' +') or '')
-in_batches('SADD', key .. ':ranges', new)
+add_ranges(key .. ':ranges', new)
 call('HSET', key, 'span', string.format('%.0f', span), 'ranges_tip', args.tip)
 stamp(key)
 return done(views.list(args.id), effect)

@@ -9,7 +9,7 @@ local function told(range, leaving)
     local at = base - base % 2 ^ (32 - wider)
     local holder = string.format('%d.%d.%d.%d/%d', math.floor(at / 16777216),
       math.floor(at / 65536) % 256, math.floor(at / 256) % 256, at % 256, wider)
-    if not leaving[holder] and call('SISMEMBER', key .. ':ranges', holder) == 1 then
+    if not leaving[holder] and call('HEXISTS', key .. ':ranges', holder) == 1 then
       return '-' .. range .. '>' .. wider
     end
   end
@@ -20,12 +20,12 @@ if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
 local old, missing = {}, {}
 for range in words() do
-  local known = call('SISMEMBER', key .. ':ranges', range) == 1
+  local known = call('HEXISTS', key .. ':ranges', range) == 1
   local into = known and old or missing
   into[#into + 1] = range
 end
 if #missing > 0 then return reject('MISSING_RANGES', { unpack(missing, 1, math.min(#missing, 100)) }) end
-local count = call('SCARD', key .. ':ranges') - #old
+local count = call('HLEN', key .. ':ranges') - #old
 if count < 1 then return reject('EMPTY', args.name) end
 local view = views.list(args.id)
 view.range_count = count
@@ -38,7 +38,7 @@ if #old <= most_told then
   for _, range in ipairs(old) do telling[#telling + 1] = told(range, leaving) end
 end
 commit('list', args.id, nil, table.concat(telling, ' '))
-in_batches('SREM', key .. ':ranges', old)
+remove_ranges(key .. ':ranges', old)
 call('HSET', key, 'ranges_tip', args.tip)
 stamp(key)
 return done(views.list(args.id), effect)

@@ -12,9 +12,9 @@ elseif args.kind == 'workspace' then
   return { head, call('HMGET', workspace_key(), 'etag', unpack(args.fields)) }
 elseif args.kind == 'list' then
   local key = list_key(args.id)
-  local few = call('SCARD', key .. ':ranges') <= args.few
+  local few = call('HLEN', key .. ':ranges') <= args.few
   return { head, call('HMGET', key, 'etag', 'ranges_tip'), call('ZCARD', key .. ':keys'),
-    few and table.concat(call('SMEMBERS', key .. ':ranges'), ' ') or false }
+    few and table.concat(call('HKEYS', key .. ':ranges'), ' ') or false }
 elseif args.kind == 'token' then
   if call('GET', args.prefix .. 'root') == args.digest then return { head, { 'root' } } end
   return { head, call('HMGET', token_key(args.digest), 'etag', unpack(args.fields)) }
