@@ -78,7 +78,7 @@ def test_hostile_texts_in_all_fields_are_refused(client: Client, method: str) ->
         request: Any = METHODS[method]()
         fill(request, text)
         # An empty text counts as missing, which some methods accept.
-        wanted = PROPER if not text else PROPER - {"OK"}
+        wanted = PROPER - {"OK"} if text and request.ListFields() else PROPER
         assert raw(client, method, request.SerializeToString()) in wanted, text
 
 

@@ -114,7 +114,7 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (
         "UpdateApiKey",
         {"api_key": {"name": KEY, "disabled": True}, "update_mask": "createTime"},
-        "cannot be changed here; use display_name, disabled, expire_time or *",
+        "cannot be changed here; use display_name, disabled, report_only, expire_time or *",
         {"api_key": {"name": KEY, "disabled": True}, "update_mask": "disabled"},
     ),
     (
