@@ -96,6 +96,7 @@ def _delete(store: Any) -> None:
     key = f"{OWN}:key:plain"
     digest = store.hget(key, "digest")
     store.zrem(f"{OWN}:keys", "plain")
+    store.zrem(f"{OWN}:unlinked", "plain")
     store.delete(key)
     store.hset(key, mapping={"digest": str(digest), "deleted": TIP})
 
@@ -154,6 +155,10 @@ REPAIRABLE = [
     Damage("no-workspace-index", lambda s: s.delete(SHARD + "workspaces"), {"NOT_INDEXED"}),
     Damage("no-list-index", lambda s: s.delete(f"{OWN}:lists"), {"NOT_INDEXED"}),
     Damage("no-key-index", lambda s: s.zrem(f"{OWN}:keys", "linked"), {"NOT_INDEXED"}),
+    Damage("no-unlinked", lambda s: s.delete(f"{OWN}:unlinked"), {"NOT_INDEXED"}),
+    Damage(
+        "linked-as-unlinked", lambda s: s.zadd(f"{OWN}:unlinked", {"linked": 0}), {"STALE_INDEX"}
+    ),
     Damage("no-names", lambda s: s.delete(f"{OWN}:list-names"), {"NOT_INDEXED"}),
     Damage(
         "name-of-no-list", lambda s: s.hset(f"{OWN}:list-names", "x", "nobody"), {"ORPHANED_NAME"}
@@ -221,6 +226,10 @@ BEYOND_REPAIR = [
     ),
     Damage("lost-default", lambda s: s.hset(OWN, "default", "nobody"), {"BAD_DEFAULT"}),
     Damage("no-default", lambda s: s.hset(OWN, "default", ""), {"BAD_DEFAULT"}),
-    Damage("unlinked-key", lambda s: s.delete(f"{OWN}:key:linked:lists"), {"ONE_SIDED_LINK"}),
+    Damage(
+        "unlinked-key",
+        lambda s: s.delete(f"{OWN}:key:linked:lists"),
+        {"ONE_SIDED_LINK", "NOT_INDEXED"},
+    ),
     Damage("credential-twice", _twice, {"DUPLICATE_CREDENTIAL"}),
 ]

@@ -235,3 +235,30 @@ def test_a_key_moves_between_lists_in_one_change(client: Client, workspace: str)
     with pytest.raises(RpcFailed) as failed:
         client.call("SetApiKeyAllowLists", setting(key, new, foreign))
     assert list(failed.value.fields) == ["allow_lists[1]"]
+
+
+def test_the_guard_names_the_keys_that_a_change_opens(client: Client, workspace: str) -> None:
+    """Those without a list and those that lose it, up to 100 of them with the true count."""
+    allow_list = client.allow_list(workspace, "l", ["192.0.2.1"]).name
+    client.default(workspace, allow_list)
+    linked = [client.key(workspace, f"a{index:03}").api_key.name for index in range(70)]
+    free = [client.key(workspace, f"b{index:03}").api_key.name for index in range(70)]
+    client.link(allow_list, *linked)
+    request = admin.DeleteAllowListRequest(name=allow_list, force=True)
+    with pytest.raises(RpcFailed, match="140 API keys would become usable") as failed:
+        client.call("DeleteAllowList", request)
+    assert len(failed.value.subjects) > 50, "as many as fit into the trailers"
+    request.allow_unrestricted = True
+    opened = client.call("DeleteAllowList", request).effect.unrestricted_api_keys
+    assert opened.count == 140
+    assert list(opened.api_keys) == [*linked, *free][:100]
+    require = admin.UpdateWorkspaceRequest(
+        workspace={"name": workspace, "require_allow_list": True}
+    )
+    closed = client.call("UpdateWorkspace", require).effect.closed_api_keys
+    assert (closed.count, list(closed.api_keys)) == (140, [*linked, *free][:100])
+    client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=free[0]))
+    require.workspace.require_allow_list = False
+    require.update_mask.paths.append("require_allow_list")
+    with pytest.raises(RpcFailed, match="139 API keys would become usable"):
+        client.call("UpdateWorkspace", require)

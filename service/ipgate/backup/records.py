@@ -93,6 +93,8 @@ def _key_commands(record: Record) -> Iterator[Command]:
     derived = {"indexed": record["etag"]}
     yield _hash(key_names.of("key", owner, identifier), API_KEY.from_record(record) | derived)
     yield _indexed(key_names.of("keys", owner), identifier)
+    if not lists:
+        yield _indexed(key_names.of("unlinked", owner), identifier)
     yield from _set(key_names.of("key-lists", owner, identifier), lists)
     for allow_list in lists:
         yield _indexed(key_names.of("list-keys", owner, allow_list), identifier)

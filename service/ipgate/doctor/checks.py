@@ -42,6 +42,7 @@ class Checks:
             "workspaces": indexes.workspace,
             "lists": indexes.allow_list,
             "keys": indexes.api_key,
+            "unlinked": indexes.unlinked,
             "list-names": indexes.list_name,
             "list-keys": indexes.list_key,
             "key-lists": indexes.key_list,

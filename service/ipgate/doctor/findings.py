@@ -26,6 +26,7 @@ class Problem(Enum):
     INCOMPLETE_IMPORT = Remedy(False, "run ipgate import again, with --restart")
     BAD_FIELD = Remedy(False, "update the resource with a valid value; else " + _COPY)
     NOT_INDEXED = Remedy(True, "it is added to the index")
+    STALE_INDEX = Remedy(True, "it is removed from the index")
     DANGLING = Remedy(False, "what it belongs to is lost; restore it from a backup")
     MAY_EVICT = Remedy(
         False, "set maxmemory-policy noeviction: a missing key could open an API key"

@@ -46,6 +46,15 @@ class IndexChecks:
     async def api_key(self, at: ParsedKey, member: str) -> Finding | None:
         return await self._leads(at, member, key_names.of("key", at.workspace, member))
 
+    async def unlinked(self, at: ParsedKey, member: str) -> Finding | None:
+        """Return an API key that is among those without an allow list, and is not one."""
+        lists = key_names.of("key-lists", at.workspace, member)
+        is_linked = await self._reader.execute("EXISTS", lists)
+        if not is_linked and await self._live(key_names.of("key", at.workspace, member)):
+            return None
+        detail = f"has {member}, which has an allow list or is missing"
+        return Finding(at.key, Problem.STALE_INDEX, detail, member, ("unlinked", member))
+
     async def list_name(self, at: ParsedKey, member: str) -> Finding | None:
         holder = await self._reader.execute("HGET", at.key, member)
         if holder is None:

@@ -30,6 +30,7 @@ class Repair:
             Problem.NO_ENTRY: self._entry,
             Problem.ORPHANED_NAME: self._name,
             Problem.NOT_INDEXED: self._index,
+            Problem.STALE_INDEX: self._index,
             Problem.ORPHANED_TOKEN: self._token,
         }
 

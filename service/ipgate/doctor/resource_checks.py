@@ -97,6 +97,10 @@ class ResourceChecks:
             yield Finding(at.key, Problem.DANGLING, "its workspace is missing")
         if await self._missing(key_names.of("keys", at.workspace), at.id):
             yield _not_indexed(at, "keys", "key", at.id)
+        if not await self._reader.execute(
+            "EXISTS", key_names.of("key-lists", at.workspace, at.id)
+        ) and await self._missing(key_names.of("unlinked", at.workspace), at.id):
+            yield _not_indexed(at, "unlinked", "unlinked", at.id)
         digest, indexed = fields.get("digest", ""), fields.get("indexed", "")
         entry = await self._reader.execute("GET", key_names.digest(digest))
         if entry == f"{at.workspace}/{at.id}/{indexed}":

@@ -25,6 +25,7 @@ KINDS = {
     "workspace": KeyKind("ws:{workspace}", "hash"),
     "lists": KeyKind("ws:{workspace}:lists", "zset"),
     "keys": KeyKind("ws:{workspace}:keys", "zset"),
+    "unlinked": KeyKind("ws:{workspace}:unlinked", "zset"),
     "list-names": KeyKind("ws:{workspace}:list-names", "hash"),
     "list": KeyKind("ws:{workspace}:list:{id}", "hash"),
     "list-ranges": KeyKind("ws:{workspace}:list:{id}:ranges", "hash"),

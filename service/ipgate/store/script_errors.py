@@ -55,12 +55,9 @@ def _too_many_links(detail: Any) -> IpgateError:
 
 
 def _unrestricted(detail: Any) -> IpgateError:
-    keys, others = detail["keys"], detail.get("others")
-    count = keys["count"]
-    subjects = [f"{count} API key{'s' * (count != 1)}"] if count else []
-    subjects += ["every API key without an allow list"] if others else []
-    them = "it" if count == 1 and not others else "them"
-    opens = f"{' and '.join(subjects)} would become usable from every address"
+    keys, count = detail["keys"], detail["keys"]["count"]
+    them = "it" if count == 1 else "them"
+    opens = f"{count} API key{'s' * (count != 1)} would become usable from every address"
     text = f"{opens}; link {them} to another allow list first, or set allow_unrestricted if that is what you want"
     if detail.get("report_only"):  # links do not help an API key whose lists only report
         text = f"{opens}; set allow_unrestricted if that is what you want"

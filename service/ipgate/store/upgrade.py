@@ -6,10 +6,12 @@ server that comes late changes nothing.
 
 Schema 2 differs from 1 in this:
 - the ranges of a list are the fields of a hash, whose values have their attributes, and no set;
+- the API keys without an allow list have an index;
 - the epoch of a shard is in the field `history`.
 """
 
 import logging
+from collections.abc import Sequence
 
 from ipgate.domain.shards import SHARDS
 from ipgate.store import key_names
@@ -20,7 +22,7 @@ from ipgate.store.scripts import FORMER, SCHEMA, UPGRADING, Scripts
 log = logging.getLogger(__name__)
 
 _STEP = 1000
-"""Ranges that one script moves."""
+"""Ranges or API keys that one script handles."""
 
 # Returns the schema after it.
 _BEGIN = """
@@ -51,6 +53,17 @@ redis.call('UNLINK', KEYS[1])
 redis.call('RENAME', ARGV[4], KEYS[1])
 """
 
+# ARGV: meta, `upgrading`, the prefix of API keys, their ids.
+_INDEX = """
+if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] then return end
+for i = 5, #ARGV do
+  local key = ARGV[4] .. ARGV[i]
+  if redis.call('HEXISTS', key, 'etag') == 1 and redis.call('EXISTS', key .. ':lists') == 0 then
+    redis.call('ZADD', KEYS[1], 0, ARGV[i])
+  end
+end
+"""
+
 _END = """
 local schema, epoch = unpack(redis.call('HMGET', KEYS[1], 'schema', 'upgrading'))
 if schema ~= ARGV[2] then return end
@@ -74,9 +87,11 @@ async def upgrade(scripts: Scripts) -> None:
     log.warning("upgrading the store, which no server uses until it is done schema=%s", SCHEMA)
     reader = BatchReader(scripts.store)
     async for page in reader.keys():
-        for parsed in map(parse_key, page):
-            if parsed and parsed.kind == "list-ranges" and parsed.shard in shards:
-                await _upgrade_ranges(scripts, reader, parsed)
+        parsed = [at for key in page if (at := parse_key(key)) and at.shard in shards]
+        for at in parsed:
+            if at.kind == "list-ranges":
+                await _upgrade_ranges(scripts, reader, at)
+        await _index_unlinked(scripts, [at for at in parsed if at.kind == "key"])
     for shard in sorted(shards):
         await scripts.write(key_names.meta(shard), _END, UPGRADING, SCHEMA, shard=shard)
     log.info("upgraded the store schema=%s", SCHEMA)
@@ -93,3 +108,18 @@ async def _upgrade_ranges(scripts: Scripts, reader: BatchReader, at: ParsedKey) 
     except WrongKeyType:
         return  # it was upgraded before
     await scripts.write(at.key, _SWAP, meta, UPGRADING, target, shard=at.shard)
+
+
+async def _index_unlinked(scripts: Scripts, keys: Sequence[ParsedKey]) -> None:
+    """Index those of the API keys that have no allow list."""
+    by_workspace: dict[str, list[ParsedKey]] = {}
+    for at in keys:
+        by_workspace.setdefault(at.workspace, []).append(at)
+    for workspace, group in by_workspace.items():
+        index = key_names.of("unlinked", workspace)
+        shard, prefix = group[0].shard, key_names.of("key", workspace)
+        for first in range(0, len(group), _STEP):
+            ids = [at.id for at in group[first : first + _STEP]]
+            await scripts.write(
+                index, _INDEX, key_names.meta(shard), UPGRADING, prefix, *ids, shard=shard
+            )

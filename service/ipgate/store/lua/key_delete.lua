@@ -11,6 +11,7 @@ for _, id in ipairs(call('SMEMBERS', key .. ':lists')) do
   call('ZREM', list_key(id) .. ':keys', args.id)
 end
 call('ZREM', workspace_key() .. ':keys', args.id)
+set_unlinked(args.id, false)
 call('DEL', key, key .. ':lists')
 call('HSET', key, 'digest', digest, 'deleted', args.tip)
 view.indexed = indexed

@@ -33,5 +33,6 @@ for _, id in ipairs(removed) do
   call('SREM', key .. ':lists', id)
   call('ZREM', list_key(id) .. ':keys', args.id)
 end
+set_unlinked(args.id, #args.lists == 0)
 stamp(key)
 return done(views.key(args.id), effect)

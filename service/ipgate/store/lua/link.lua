@@ -39,6 +39,7 @@ for _, id in ipairs(changing) do
     call('SREM', api_key(id) .. ':lists', args.id)
     call('ZREM', key .. ':keys', id)
   end
+  set_unlinked(id, call('SCARD', api_key(id) .. ':lists') == 0)
   stamp(api_key(id))
 end
 return done(view, effect)

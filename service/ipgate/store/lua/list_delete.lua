@@ -21,15 +21,17 @@ end
 local access = unlinked_access(default_after, require)
 local effect = unlinking(last, access, opened)
 if is_applied then effect.unlinked_access = access end
-local opens_others = open_after and not open_before and has_unlinked()
-if not args.allow_unrestricted and (#opened > 0 or opens_others) then
-  return reject('UNRESTRICTED', { keys = affected(opened), others = opens_others })
+if open_after and not open_before then effect.unrestricted_keys = affected_unlinked(opened) end
+if is_applied and access == 'CLOSED' then effect.closed_keys = affected_unlinked(last) end
+if not args.allow_unrestricted and effect.unrestricted_keys.count > 0 then
+  return reject('UNRESTRICTED', { keys = effect.unrestricted_keys })
 end
 local view = views.list(args.id)
 if args.validate_only then return done(view, effect) end
 commit('list_deleted', args.id)
 for _, id in ipairs(keys) do
   call('SREM', api_key(id) .. ':lists', args.id)
+  set_unlinked(id, call('SCARD', api_key(id) .. ':lists') == 0)
   stamp(api_key(id))
 end
 if is_default then

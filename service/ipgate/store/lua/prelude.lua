@@ -109,6 +109,22 @@ local function affected(names)
   return { count = #names, names = { unpack(names, 1, math.min(#names, 100)) } }
 end
 
+-- The index of API keys without an allow list.
+local function unlinked_index() return workspace_key() .. ':unlinked' end
+
+local function set_unlinked(id, is_unlinked)
+  if is_unlinked then call('ZADD', unlinked_index(), 0, id) else call('ZREM', unlinked_index(), id) end
+end
+
+-- The API keys without an allow list, and the names `others` in addition.
+local function affected_unlinked(others)
+  local names = { unpack(others, 1, math.min(#others, 100)) }
+  for _, id in ipairs(call('ZRANGE', unlinked_index(), 0, 99)) do
+    if #names < 100 then names[#names + 1] = id end
+  end
+  return { count = call('ZCARD', unlinked_index()) + #others, names = names }
+end
+
 -- How an API key without an allow list is judged: by the workspace's fields, or these in their place.
 local function unlinked_access(default_on, require)
   if default_on == '1' then return 'DEFAULT' end
@@ -126,15 +142,6 @@ end
 local function is_open(report, linked, unlinked_open)
   if linked then return report == '1' end
   return unlinked_open
-end
-
--- Whether a workspace has an API key without an allow list. Without an index of them, they are looked for among
--- the first 1,000 keys; where there are more, some may have none.
-local function has_unlinked()
-  for _, id in ipairs(call('ZRANGE', workspace_key() .. ':keys', 0, 999)) do
-    if call('SCARD', api_key(id) .. ':lists') == 0 then return true end
-  end
-  return call('ZCARD', workspace_key() .. ':keys') > 1000
 end
 
 -- The effect of changed links: the API keys `last` lose their last allow list and are judged by `access` then,

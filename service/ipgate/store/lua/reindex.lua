@@ -1,5 +1,5 @@
--- Puts a live resource back into the indexes of its `kind` in which it is missing, or frees a `name` that
--- leads to a list which does not have it. Decisions do not depend on these, so it is no change.
+-- Puts a live resource back into the indexes of its `kind` in which it is missing, frees a `name` that leads to a
+-- list which does not have it, or sets whether a key is among the `unlinked` ones. Decisions do not depend on these, so it is no change.
 if args.kind == 'workspace' and is_live(workspace_key()) then
   call('ZADD', args.prefix .. 'workspaces', 0, args.workspace)
 elseif args.kind == 'list' and is_live(list_key(args.id)) then
@@ -12,6 +12,8 @@ elseif args.kind == 'name' then
   end
 elseif args.kind == 'key' and is_live(api_key(args.id)) then
   call('ZADD', workspace_key() .. ':keys', 0, args.id)
+elseif args.kind == 'unlinked' then
+  set_unlinked(args.id, is_live(api_key(args.id)) and call('SCARD', api_key(args.id) .. ':lists') == 0)
 elseif args.kind == 'link' and is_live(list_key(args.list)) and is_live(api_key(args.id))
   and call('SISMEMBER', api_key(args.id) .. ':lists', args.list) == 1 then
   call('ZADD', list_key(args.list) .. ':keys', 0, args.id)

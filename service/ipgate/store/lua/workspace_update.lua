@@ -8,10 +8,13 @@ local default_on, require, report = unpack(call('HMGET', key, 'default_on', 'req
 local new_on, new_require, new_report = args.set.default_on or default_on, args.set.require or require, args.set.report or report
 local effect, access = {}, unlinked_access(new_on, new_require)
 if access ~= unlinked_access(default_on, require) then effect.unlinked_access = access end
-local opens = opens_unlinked(new_on, new_require, new_report) and not opens_unlinked(default_on, require, report)
-if opens and not args.allow_unrestricted and has_unlinked() then
-  return reject('UNRESTRICTED', { keys = affected({}), others = true })
+if opens_unlinked(new_on, new_require, new_report) and not opens_unlinked(default_on, require, report) then
+  effect.unrestricted_keys = affected_unlinked({})
+  if effect.unrestricted_keys.count > 0 and not args.allow_unrestricted then
+    return reject('UNRESTRICTED', { keys = effect.unrestricted_keys })
+  end
 end
+if effect.unlinked_access == 'CLOSED' then effect.closed_keys = affected_unlinked({}) end
 if args.validate_only or is_same(key, args.set) then return done(views.workspace(args.workspace), effect) end
 commit('workspace', '')
 set_fields(key, args.set)
