@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ipgate.store.key_names import meta
+from ipgate.store.scripts import SCHEMA
 
 from tests.harness.backups import (
     LARGE_SHARD,
@@ -163,11 +164,18 @@ def test_an_import_that_was_all_written_is_only_opened(
     ipgate("import", tmp_path / "x", *url)
     sha256 = json.loads((tmp_path / "x").read_text().splitlines()[-1])["sha256"]
     with empty.client() as plain:
-        for shard in (0, 5):
-            plain.delete(meta(shard))
-            plain.hset(meta(shard), mapping={"schema": "imported", "import": f"{sha256}.x"})
+
+        def interrupt(mark: str) -> None:
+            for shard in (0, 5):
+                plain.delete(meta(shard))
+                plain.hset(meta(shard), mapping={"schema": "imported", "import": mark})
+
         before = plain.hgetall(meta(3))
-        assert "another file" in ipgate("import", tmp_path / "y", "--restart", *url, code=2)
+        for mark, file in ((f"{SCHEMA}.{sha256}.x", "y"), (f"{sha256}.x", "x")):
+            interrupt(mark)
+            said = ipgate("import", tmp_path / file, "--restart", *url, code=2)
+            assert "another file, or by another version" in said
+        interrupt(f"{SCHEMA}.{sha256}.x")
         ipgate("import", tmp_path / "x", "--restart", *url)
         assert plain.hgetall(meta(3)) == before
     ipgate("doctor", *url)

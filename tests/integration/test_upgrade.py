@@ -1,7 +1,10 @@
 """A store of schema 1, as `tests/fixtures/schema-1.jsonl` has it, is upgraded without a lost or changed decision."""
 
 import json
-from collections.abc import Iterator
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.revision import Revision
 from ipgate.domain.shards import SHARDS, shard_of
+from ipgate.store.batch_reader import BatchReader
 from ipgate.store.connection import connect
 from ipgate.store.key_names import meta
 from ipgate.store.scripts import SCHEMA, Scripts
@@ -17,7 +21,7 @@ from ipgate.store.upgrade import upgrade
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.servers import Server, serving
+from tests.harness.servers import IPGATE, Server, rejection, serving
 from tests.harness.sources import ROOT
 from tests.harness.stores import StoreServer, running
 
@@ -156,12 +160,85 @@ async def test_an_upgrade_that_is_killed_at_any_step_goes_on(former: StoreServer
         assert contents(former) == wanted, f"killed before write {step}"
 
 
+async def test_a_restart_of_the_store_during_the_scan_is_noticed(
+    former: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scan, which can have missed keys that no index names, is repeated."""
+    scans = 0
+    keys = BatchReader.keys
+
+    async def restarting(self: BatchReader) -> AsyncIterator[list[str]]:
+        nonlocal scans
+        scans += 1
+        async for page in keys(self):
+            yield page
+        if scans == 1:
+            former.kill()
+            former.start()
+
+    monkeypatch.setattr(BatchReader, "keys", restarting)
+    for _ in range(2):  # a connection that breaks ends the first upgrade
+        with suppress(Unavailable):
+            await upgraded(former, 10_000)
+    assert scans > 1
+    with former.client() as client:
+        assert _text(client.hget(meta(0), "schema")) == SCHEMA
+
+
+async def test_an_upgrade_does_not_rely_on_a_scan(
+    former: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan misses keys when the server restarts; all that the indexes name is upgraded all the same."""
+    await upgraded(former, 10_000)
+    wanted = contents(former)
+    fill(former)
+
+    async def nothing(_: BatchReader) -> AsyncIterator[list[str]]:
+        yield []
+
+    monkeypatch.setattr(BatchReader, "keys", nothing)
+    await upgraded(former, 10_000)
+    assert contents(former) == wanted
+
+
+def test_a_user_who_may_not_upgrade_changes_nothing(tmp_path: Path, former: StoreServer) -> None:
+    """The server exits with what is missing, and servers of schema 1 go on."""
+    guide = re.search(r"ACL SETUSER .*", (ROOT / "docs" / "security.md").read_text())
+    assert guide
+    before = contents(former)
+    with former.client() as client:
+        client.execute_command(*guide[0].replace("PASSWORD", "secret").split())
+        url = f"unix://ipgate:secret@{former.socket}"
+        said = rejection("--redis-url", url, "--data-dir", str(tmp_path / "d"))
+        assert "the store rejects what ipgate needs" in said
+        assert contents(former) == before
+        client.execute_command(
+            *["ACL", "SETUSER", "ipgate", "+scan", "+type", "+sscan", "+unlink", "+rename"]
+        )
+    with serving(tmp_path / "d", "--redis-url", url) as server:
+        assert decisions(server) == DECISIONS
+
+
+def test_an_upgraded_store_has_no_findings(tmp_path: Path, former: StoreServer) -> None:
+    """Nor a change that changes nothing: all fields are stored."""
+    with serving(tmp_path / "a", "--redis-url", former.url) as server:
+        client = server.client()
+        name = "workspaces/acme/apiKeys/ci"
+        key = client.call("GetApiKey", admin.GetApiKeyRequest(name=name))
+        request = admin.UpdateApiKeyRequest(api_key={"name": name}, update_mask={"paths": ["*"]})
+        assert client.call("UpdateApiKey", request).api_key.etag == key.etag
+    done = subprocess.run(
+        [IPGATE, "doctor", "--redis-url", former.url], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 async def test_scripts_of_an_older_server_find_no_store_from_the_first_step_on(
     former: StoreServer,
 ) -> None:
     """They look for the epoch in the field that schema 1 has it in, which never comes back."""
     with pytest.raises(Killed):
-        await upgraded(former, SHARDS)
+        await upgraded(former, SHARDS + 1)
     for _ in range(2):
         with former.client() as client:
             for shard in range(SHARDS):

@@ -136,10 +136,14 @@ class WorkerLease:
 
         While this worker has not applied it, the others count as behind, too: it cannot compare histories.
 
-        Raises: Unavailable.
+        Raises: Unavailable, also while rows may be missing from the registry.
         """
         progress = self._freshness.progress[revision.shard]
         rows = await self._live()
+        if self._worker not in rows or self._follower.seconds_since_reset() <= _SETTLE_TIME:
+            raise Unavailable(
+                "the workers are being counted; try again", reason="REVISION_NOT_REACHED"
+            )
         is_known = self._follower.includes(revision)
         behind = [
             worker

@@ -79,7 +79,9 @@ class Restore:
         self._reader = BatchReader(redis)
         self._header = validated.header
         self._sha256 = validated.sha256
-        self._mark = f"{validated.sha256}.{secrets.token_hex(8)}"
+        # What another version has written is of another schema.
+        self._file = f"{SCHEMA}.{validated.sha256}"
+        self._mark = f"{self._file}.{secrets.token_hex(8)}"
         self._progress = progress
         self._total = sum(validated.header["counts"].values())
 
@@ -110,8 +112,8 @@ class Restore:
         """All was written, and a part may be served already: what is left is to serve the rest."""
         for shard, (schema, mark) in enumerate(states):
             if schema == IMPORTED:
-                if not mark.startswith(self._sha256):
-                    text = "the import of another file was all but finished; restart that one"
+                if not mark.startswith(self._file):
+                    text = "the import of another file, or by another version, was all but finished; restart that one"
                     raise BackupError(text)
                 self._mark = mark
                 await self._open(shard)

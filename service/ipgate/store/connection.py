@@ -130,6 +130,14 @@ async def evicting_policies(store: Store) -> list[str]:
     return sorted({policy for info in await _infos(store) if _evicts(policy := _policy(info))})
 
 
+async def run_ids(store: Store) -> set[str]:
+    """Return a name for each run of each primary: it changes when one restarts or is replaced.
+
+    Raises redis's errors.
+    """
+    return {str(info["run_id"]) for info in await _infos(store)}
+
+
 def _policy(info: dict[str, Any]) -> str:
     return str(info.get("maxmemory_policy", "noeviction"))
 

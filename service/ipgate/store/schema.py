@@ -105,12 +105,15 @@ class Schema:
         }
 
     def from_record(self, record: Mapping[str, Any]) -> dict[str, str]:
-        """Return the stored form of an export's line, as far as it is in there."""
-        return {
-            field.name: field.codec.encode(field.codec.from_json(record[field.exported]))
-            for field in (*self.fields, *META_FIELDS)
-            if field.exported in record
-        }
+        """Return the stored form of an export's line; what an older one lacks has its default."""
+        fields = {}
+        for field in (*self.fields, *META_FIELDS):
+            if field.exported in record:
+                value = field.codec.from_json(record[field.exported])
+                fields[field.name] = field.codec.encode(value)
+            elif field.absent is not None:
+                fields[field.name] = field.absent
+        return fields
 
     def record_codecs(self) -> dict[str, Codec]:
         """Return the codec of each field of an export's line."""

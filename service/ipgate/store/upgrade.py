@@ -7,22 +7,36 @@ server that comes late changes nothing.
 Schema 2 differs from 1 in this:
 - the ranges of a list are the fields of a hash, whose values have their attributes, and no set;
 - the API keys without an allow list have an index;
+- `report` is stored for every workspace and API key;
 - the epoch of a shard is in the field `history`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from ipgate.domain.shards import SHARDS
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader, WrongKeyType
-from ipgate.store.parsed_key import ParsedKey, parse_key
+from ipgate.store.connection import run_ids, unavailable
+from ipgate.store.parsed_key import parse_key
 from ipgate.store.scripts import FORMER, SCHEMA, UPGRADING, Scripts
+from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
 
 _STEP = 1000
 """Ranges or API keys that one script handles."""
+
+# Tries what the steps need on keys that do not exist: a user without a permission must not begin.
+_TRY = """
+for _, command in ipairs({ { 'TYPE' }, { 'SCARD' }, { 'UNLINK' }, { 'RENAME', ARGV[2] } }) do
+  local answer = redis.pcall(command[1], KEYS[1], unpack(command, 2))
+  if type(answer) == 'table' and answer.err and not string.find(answer.err, 'no such key') then
+    return redis.error_reply(answer.err)
+  end
+end
+"""
 
 # Returns the schema after it.
 _BEGIN = """
@@ -53,13 +67,20 @@ redis.call('UNLINK', KEYS[1])
 redis.call('RENAME', ARGV[4], KEYS[1])
 """
 
+# ARGV: meta, `upgrading`.
+_WORKSPACE = """
+if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] or redis.call('HEXISTS', KEYS[1], 'etag') == 0 then return end
+redis.call('HSETNX', KEYS[1], 'report', '0')
+"""
+
 # ARGV: meta, `upgrading`, the prefix of API keys, their ids.
-_INDEX = """
+_API_KEYS = """
 if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] then return end
 for i = 5, #ARGV do
   local key = ARGV[4] .. ARGV[i]
-  if redis.call('HEXISTS', key, 'etag') == 1 and redis.call('EXISTS', key .. ':lists') == 0 then
-    redis.call('ZADD', KEYS[1], 0, ARGV[i])
+  if redis.call('HEXISTS', key, 'etag') == 1 then
+    redis.call('HSETNX', key, 'report', '0')
+    if redis.call('EXISTS', key .. ':lists') == 0 then redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
   end
 end
 """
@@ -77,49 +98,111 @@ async def upgrade(scripts: Scripts) -> None:
 
     Raises: Unavailable, and redis's errors. Called again, it goes on where it ended.
     """
-    schemas = [
-        await scripts.write(key_names.meta(shard), _BEGIN, FORMER, UPGRADING, shard=shard)
-        for shard in range(SHARDS)
-    ]
-    shards = {shard for shard, schema in enumerate(schemas) if schema == UPGRADING}
-    if not shards:
-        return
-    log.warning("upgrading the store, which no server uses until it is done schema=%s", SCHEMA)
-    reader = BatchReader(scripts.store)
-    async for page in reader.keys():
-        parsed = [at for key in page if (at := parse_key(key)) and at.shard in shards]
-        for at in parsed:
-            if at.kind == "list-ranges":
-                await _upgrade_ranges(scripts, reader, at)
-        await _index_unlinked(scripts, [at for at in parsed if at.kind == "key"])
-    for shard in sorted(shards):
-        await scripts.write(key_names.meta(shard), _END, UPGRADING, SCHEMA, shard=shard)
-    log.info("upgraded the store schema=%s", SCHEMA)
-
-
-async def _upgrade_ranges(scripts: Scripts, reader: BatchReader, at: ParsedKey) -> None:
-    meta = key_names.meta(at.shard)
-    target = key_names.of("list-upgrade", at.workspace, at.id)
     try:
-        async for page in reader.members(at.key, "set"):
-            for first in range(0, len(page), _STEP):
-                part = page[first : first + _STEP]
-                await scripts.write(at.key, _MOVE, meta, UPGRADING, target, *part, shard=at.shard)
-    except WrongKeyType:
-        return  # it was upgraded before
-    await scripts.write(at.key, _SWAP, meta, UPGRADING, target, shard=at.shard)
+        await _Upgrade(scripts).run()
+    except FAULTS as error:
+        raise unavailable(error, writing=False) from error
 
 
-async def _index_unlinked(scripts: Scripts, keys: Sequence[ParsedKey]) -> None:
-    """Index those of the API keys that have no allow list."""
-    by_workspace: dict[str, list[ParsedKey]] = {}
-    for at in keys:
-        by_workspace.setdefault(at.workspace, []).append(at)
-    for workspace, group in by_workspace.items():
-        index = key_names.of("unlinked", workspace)
-        shard, prefix = group[0].shard, key_names.of("key", workspace)
-        for first in range(0, len(group), _STEP):
-            ids = [at.id for at in group[first : first + _STEP]]
-            await scripts.write(
-                index, _INDEX, key_names.meta(shard), UPGRADING, prefix, *ids, shard=shard
-            )
+class _Upgrade:
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._reader = BatchReader(scripts.store)
+
+    async def run(self) -> None:
+        schemas = [
+            await self._reader.execute("HGET", key_names.meta(shard), "schema")
+            for shard in range(SHARDS)
+        ]
+        if not {FORMER, UPGRADING} & set(schemas):
+            return
+        await self._try_all()
+        shards = set()
+        for shard in range(SHARDS):
+            meta = key_names.meta(shard)
+            if await self._write(shard, meta, _BEGIN, FORMER, UPGRADING) == UPGRADING:
+                shards.add(shard)
+        log.warning("upgrading the store, which no server uses until it is done schema=%s", SCHEMA)
+        for shard in sorted(shards):
+            await self._shard(shard)
+        before: set[str] = set()
+        while (present := await run_ids(self._scripts.store)) != before:
+            # A scan can miss keys when a server restarts: then it is repeated.
+            before = present
+            await self._without_index(shards)
+        for shard in sorted(shards):
+            await self._write(shard, key_names.meta(shard), _END, UPGRADING, SCHEMA)
+        log.info("upgraded the store schema=%s", SCHEMA)
+
+    async def _try_all(self) -> None:
+        """Check the permissions before the first change.
+
+        Raises redis's error for one that is missing.
+        """
+        absent = key_names.of("list-upgrade", "nobody", "nothing")
+        shard = key_names.of("list-ranges", "nobody", "nothing")
+        await self._scripts.write(absent, _TRY, shard)
+        async for _ in self._reader.members(absent, "set"):
+            pass
+        async for _ in self._pages(key_names.of("keys", "nobody")):
+            pass
+        async for _ in self._reader.redis.scan_iter(match=absent, count=1):
+            break
+
+    async def _shard(self, shard: int) -> None:
+        """Upgrade what the indexes of a shard name."""
+        async for workspaces in self._pages(key_names.of_shard("workspaces", shard)):
+            for workspace in workspaces:
+                key = key_names.of("workspace", workspace)
+                await self._write(shard, key, _WORKSPACE, key_names.meta(shard), UPGRADING)
+                async for lists in self._pages(key_names.of("lists", workspace)):
+                    for allow_list in lists:
+                        await self._ranges(shard, workspace, allow_list)
+                async for keys in self._pages(key_names.of("keys", workspace)):
+                    await self._api_keys(shard, workspace, keys)
+
+    async def _without_index(self, shards: set[int]) -> None:
+        """Upgrade what no index names, which a damaged store may have."""
+        async for page in self._reader.keys():
+            api_keys: dict[tuple[int, str], list[str]] = {}
+            for at in map(parse_key, page):
+                if at is None or at.shard not in shards:
+                    continue
+                if at.kind == "list-ranges":
+                    await self._ranges(at.shard, at.workspace, at.id)
+                elif at.kind == "key":
+                    api_keys.setdefault((at.shard, at.workspace), []).append(at.id)
+            for (shard, workspace), ids in api_keys.items():
+                await self._api_keys(shard, workspace, ids)
+
+    async def _ranges(self, shard: int, workspace: str, allow_list: str) -> None:
+        key = key_names.of("list-ranges", workspace, allow_list)
+        target = key_names.of("list-upgrade", workspace, allow_list)
+        arguments = (key_names.meta(shard), UPGRADING, target)
+        try:
+            async for page in self._reader.members(key, "set"):
+                for first in range(0, len(page), _STEP):
+                    await self._write(shard, key, _MOVE, *arguments, *page[first : first + _STEP])
+        except WrongKeyType:
+            return  # it was upgraded before
+        await self._write(shard, key, _SWAP, *arguments)
+
+    async def _api_keys(self, shard: int, workspace: str, keys: Sequence[str]) -> None:
+        index, prefix = key_names.of("unlinked", workspace), key_names.of("key", workspace)
+        await self._write(shard, index, _API_KEYS, key_names.meta(shard), UPGRADING, prefix, *keys)
+
+    async def _pages(self, index: str) -> AsyncIterator[list[str]]:
+        """Yield the members of an index in pages, each by the last member of the page before.
+
+        A damaged store may have something else there, which `ipgate doctor` finds.
+        """
+        after = "-"
+        with suppress(WrongKeyType):
+            while page := await self._reader.execute(
+                "ZRANGE", index, after, "+", "BYLEX", "LIMIT", 0, _STEP
+            ):
+                yield page
+                after = f"({page[-1]}"
+
+    async def _write(self, shard: int, key: str, script: str, *arguments: str) -> object:
+        return await self._scripts.write(key, script, *arguments, shard=shard)

@@ -404,7 +404,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRevisionStatus(self, request, context):
-        """Reports how many live workers of all servers on the store have applied a revision.
+        """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
+        for some seconds after the worker started or lost the store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

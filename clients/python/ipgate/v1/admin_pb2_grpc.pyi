@@ -123,7 +123,9 @@ class AdminServiceStub:
     the call waits no longer than that for a worker that ended.
     """
     GetRevisionStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetRevisionStatusRequest, _admin_pb2.RevisionStatus]
-    """Reports how many live workers of all servers on the store have applied a revision."""
+    """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
+    for some seconds after the worker started or lost the store.
+    """
     GetCaller: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]
     """Reports whose token the call carries. Every valid token may call it."""
 
@@ -221,7 +223,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     the call waits no longer than that for a worker that ended.
     """
     GetRevisionStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRevisionStatusRequest, _admin_pb2.RevisionStatus]  # type: ignore[assignment]
-    """Reports how many live workers of all servers on the store have applied a revision."""
+    """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
+    for some seconds after the worker started or lost the store.
+    """
     GetCaller: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]  # type: ignore[assignment]
     """Reports whose token the call carries. Every valid token may call it."""
 
@@ -478,7 +482,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetRevisionStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.RevisionStatus, _abc.Awaitable[_admin_pb2.RevisionStatus]]:
-        """Reports how many live workers of all servers on the store have applied a revision."""
+        """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
+        for some seconds after the worker started or lost the store.
+        """
 
     @_abc_1.abstractmethod
     def GetCaller(
