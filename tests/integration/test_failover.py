@@ -245,6 +245,21 @@ def test_half_a_shard_decides_nothing(tmp_path: Path) -> None:
         assert fresh.ask("10.0.0.1", api_key=key).allowed
 
 
+def confirmed_workspace(client: Client) -> str:
+    """A workspace that the replicas have, which have just begun to follow."""
+    names: list[str] = []
+
+    def created() -> bool:
+        try:
+            names.append(client.workspace())
+        except RpcFailed as failed:
+            assert failed.code == "UNAVAILABLE"
+        return bool(names)
+
+    eventually(created, "a replica confirms a change")
+    return names[0]
+
+
 def test_a_lost_primary_of_a_cluster_is_replaced(tmp_path: Path) -> None:
     """With --min-replicas-ack 1 all that was acknowledged is there after the cluster's failover."""
     with (
@@ -252,7 +267,7 @@ def test_a_lost_primary_of_a_cluster_is_replaced(tmp_path: Path) -> None:
         serving(tmp_path / "a", "--redis-url", nodes.url, "--min-replicas-ack", "1") as server,
     ):
         client = server.client()
-        load = Load(client, client.workspace())
+        load = Load(client, confirmed_workspace(client))
         shard = shard_of(load.workspace.removeprefix("workspaces/"))
         lost = nodes.owner(meta(shard))
         with load.running():
