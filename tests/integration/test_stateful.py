@@ -208,6 +208,7 @@ class Model(RuleBasedStateMachine):
     @rule(name=LISTS, enabled=st.booleans())
     def update_default(self, name: str, enabled: bool) -> None:
         request = admin.UpdateDefaultAllowListRequest(
+            allow_unrestricted=True,
             workspace=self.workspace,
             default_allow_list={"enabled": enabled, "allow_list": self.list_name(name)},
         )
