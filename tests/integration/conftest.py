@@ -1,12 +1,17 @@
-"""The `ipgate` command, run as its users run it."""
+"""The `ipgate` command, run as its users run it; an empty store and an export for it."""
 
 import os
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.backups import Lines, exported
+from tests.harness.damage import filled
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Server
+from tests.harness.stores import StoreServer, running
 
 Run = Any
 
@@ -36,3 +41,18 @@ def run(server: Server, workspace: str) -> Run:
         return output
 
     return call
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[StoreServer]:
+    """A store of the test's own in which nothing is."""
+    with running(tmp_path / "empty") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Lines:
+    """An export of some of everything."""
+    directory = tmp_path_factory.mktemp("sample")
+    with filled(directory) as store:
+        return exported(store.url, directory / "sample.jsonl")

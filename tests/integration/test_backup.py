@@ -4,7 +4,6 @@ import json
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,21 +25,6 @@ from tests.harness.traffic import disturbed
 from tests.harness.waiting import eventually
 
 pytestmark = pytest.mark.store
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[StoreServer]:
-    """A store of the test's own in which nothing is."""
-    with running(tmp_path / "empty") as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> Lines:
-    """An export of some of everything."""
-    directory = tmp_path_factory.mktemp("sample")
-    with filled(directory) as store:
-        return exported(store.url, directory / "sample.jsonl")
 
 
 def test_an_import_of_an_export_is_the_same_store(tmp_path: Path, empty: StoreServer) -> None:

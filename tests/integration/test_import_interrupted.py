@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,10 @@ from tests.harness.backups import (
 )
 from tests.harness.damage import filled
 from tests.harness.servers import IPGATE, Client, RpcFailed, serving
-from tests.harness.stores import StoreServer, running
+from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
 
 pytestmark = pytest.mark.store
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[StoreServer]:
-    """A store of the test's own in which nothing is."""
-    with running(tmp_path / "empty") as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> Lines:
-    """An export of some of everything."""
-    directory = tmp_path_factory.mktemp("sample")
-    with filled(directory) as store:
-        return exported(store.url, directory / "sample.jsonl")
 
 
 def test_an_import_into_a_store_that_is_not_empty_is_refused(tmp_path: Path, lines: Lines) -> None:

@@ -1,7 +1,7 @@
 """Import rejects a file that is not right, line by line, before it writes anything."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +9,13 @@ import pytest
 
 from tests.harness.backups import (
     Lines,
-    exported,
     ipgate,
     large,
     write,
 )
-from tests.harness.damage import filled
-from tests.harness.stores import StoreServer, running
+from tests.harness.stores import StoreServer
 
 pytestmark = pytest.mark.store
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[StoreServer]:
-    """A store of the test's own in which nothing is."""
-    with running(tmp_path / "empty") as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> Lines:
-    """An export of some of everything."""
-    directory = tmp_path_factory.mktemp("sample")
-    with filled(directory) as store:
-        return exported(store.url, directory / "sample.jsonl")
 
 
 def changed(kind: str, **fields: Any) -> Callable[[Lines], Any]:

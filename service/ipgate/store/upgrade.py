@@ -140,8 +140,8 @@ class _Upgrade:
         Raises redis's error for one that is missing.
         """
         absent = key_names.of("list-upgrade", "nobody", "nothing")
-        shard = key_names.of("list-ranges", "nobody", "nothing")
-        await self._scripts.write(absent, _TRY, shard)
+        also_absent = key_names.of("list-ranges", "nobody", "nothing")
+        await self._scripts.write(absent, _TRY, also_absent)
         async for _ in self._reader.members(absent, "set"):
             pass
         async for _ in self._pages(key_names.of("keys", "nobody")):
