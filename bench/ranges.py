@@ -14,8 +14,8 @@ def packed(count: int) -> list[int]:
     source = random.Random(SEED)
     networks = source.sample(range(2**24), count // 2)
     addresses = source.sample(range(2**32), count - count // 2)
-    return [network << 8 << 6 | 24 for network in networks] + [
-        address << 6 | 32 for address in addresses
+    return [network << 8 << 8 | 24 for network in networks] + [
+        address << 8 | 32 for address in addresses
     ]
 
 

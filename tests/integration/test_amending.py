@@ -34,7 +34,7 @@ async def change(p: Worker, ranges: set[int], *, add: bool) -> None:
 
 async def decided(p: Worker, address: int) -> str:
     """The range that decides for an address, "" for none."""
-    text = format_range(address << 6 | 32)
+    text = format_range(address << 8 | 32)
     name = f"workspaces/{p.workspace}/apiKeys/k"
     question = Question(name, parse_address(text))
     decision, _, _ = await p.authorizer.resolve(ROOT, question)
@@ -42,8 +42,8 @@ async def decided(p: Worker, address: int) -> str:
 
 
 def expected(ranges: set[int], address: int) -> str:
-    holding = [packed for packed in ranges if packed >> 6 <= address <= last_address(packed)]
-    return format_range(max(holding, key=lambda packed: packed & 63)) if holding else ""
+    holding = [packed for packed in ranges if packed >> 8 <= address <= last_address(packed)]
+    return format_range(max(holding, key=lambda packed: packed & 255)) if holding else ""
 
 
 async def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
@@ -75,7 +75,7 @@ async def test_ranges_that_come_and_go_decide_at_once(url: str) -> None:
                     await change(p, going, add=False)
                     now -= going
             await p.caught_up()
-            for address in {packed >> 6 for packed in now} | {
+            for address in {packed >> 8 for packed in now} | {
                 last_address(packed) for packed in now
             }:
                 for near in (address - 1, address, address + 1):

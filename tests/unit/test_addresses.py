@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ipgate.domain.addresses import (
+    IPV6,
     BadRange,
-    address_count,
+    enclosing_ranges,
+    format_address,
     format_range,
     last_address,
     parse_address,
@@ -37,7 +39,7 @@ def test_what_ipaddress_refuses_is_refused(text: str) -> None:
     wanted = ipaddress.ip_address(text)
     if isinstance(wanted, ipaddress.IPv6Address):
         mapped = wanted.ipv4_mapped
-        assert parsed == (None if mapped is None else int(mapped))
+        assert parsed == (IPV6 | int(wanted) if mapped is None else int(mapped))
     else:
         assert parsed == int(wanted)
 
@@ -46,23 +48,45 @@ def test_what_ipaddress_refuses_is_refused(text: str) -> None:
 def test_what_ipaddress_writes_is_read(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    """Every well-formed address is accepted."""
+    """Every well-formed address is accepted, and written in the same way."""
     parsed = parse_address(str(address))
     if address.version == 4:
         assert parsed == int(address)
     elif address.ipv4_mapped is None:
-        assert parsed is None
+        assert parsed == IPV6 | int(address)
+        assert format_address(parsed) == str(address)
 
 
-@given(ADDRESSES, st.integers(0, 32))
-def test_a_range_survives_being_written_and_read(address: int, length: int) -> None:
+@given(st.integers(0, 2**128 - 1), st.integers(0, 15), st.integers(0, 15))
+def test_ipv6_is_written_as_rfc_5952_says(address: int, first: int, last: int) -> None:
+    """The longest run of zeros is left out, whatever it is, and no dotted quad is written."""
+    zeros = sum(0xFF << 8 * byte for byte in range(min(first, last), max(first, last) + 1))
+    value = address & ~zeros
+    plain = ipaddress.IPv6Address(value)
+    assert format_address(IPV6 | value) == (
+        str(plain) if plain.ipv4_mapped is None else f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
+    )
+
+
+@given(st.ip_addresses(), st.integers(0, 128))
+def test_a_range_survives_being_written_and_read(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int
+) -> None:
     """Parsing the canonical text of a range gives the range; its bounds are those of `ipaddress`."""
+    length = min(length, address.max_prefixlen)
     network = ipaddress.ip_network((address, length), strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+        return
     packed = parse_range(str(network))
     assert packed == parse_range(format_range(packed))
-    assert last_address(packed) == int(network.broadcast_address)
-    assert address_count(packed) == network.num_addresses
-    assert range_holding(address, length) == packed
+    assert format_range(packed) == str(network).removesuffix(f"/{address.max_prefixlen}")
+    flag = IPV6 if address.version == 6 else 0
+    assert last_address(packed) == flag | int(network.broadcast_address)
+    assert range_holding(flag | int(address), length) == packed
+    if flag and not ipaddress.IPv6Address(int(address)).ipv4_mapped and length == 128:
+        wider = [ipaddress.ip_network((address, wide), strict=False) for wide in range(127, -1, -1)]
+        for text, found in zip(wider, enclosing_ranges(packed), strict=True):
+            assert ipaddress.ip_network(format_range(found)) == text
 
 
 def test_an_address_and_its_slash_32_are_the_same_range() -> None:
@@ -75,8 +99,17 @@ def test_an_address_and_its_slash_32_are_the_same_range() -> None:
     ("text", "reason"),
     [
         ("", "is empty"),
-        ("::1", "is IPv6"),
-        ("2001:db8::/32", "is IPv6"),
+        ("::1/127", "host bits"),
+        ("2001:db8::/129", "0 to 128"),
+        ("2001:db8::/x", "0 to 128"),
+        ("2001:db8::/064", "leading zero"),
+        ("2001:db8::1%eth0", "has a zone"),
+        ("2001:db8::1 HQ", "next to the address"),
+        ("2001:db8::1 2001:db8::2", "more than one address"),
+        ("2001:db8::-2001:db8::1", "use '2001:db8::/127'"),
+        ("::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", "write it as CIDR ranges"),
+        ("2001:db8::9-2001:db8::1", "ends before it begins"),
+        ("2001:db8:::1", "is not an IP address"),
         ("::ffff:192.0.2.1", "use '192.0.2.1'"),
         ("192.0.2.0/255.255.255.0", "has a netmask"),
         ("192.0.2.0/0.0.0.255", "has a hostmask"),
@@ -95,12 +128,12 @@ def test_an_address_and_its_slash_32_are_the_same_range() -> None:
         ("192.0.2.0/24\n", "a space"),
         ("192.0.2.1-192.0.2.9", "dash range"),
         ("192.0.2.01", "leading zero"),
-        ("192.0.2", "is not an IPv4 address"),
+        ("192.0.2", "is not an IP address"),
         ("192.0.2.256", "above 255"),
-        ("0x0a.0.0.1", "is not an IPv4 address"),
+        ("0x0a.0.0.1", "is not an IP address"),
         ("１92.0.2.1", "not ASCII"),
         ("192.0.2.1\0", "next to the address"),
-        ("example.com", "is not an IPv4 address"),
+        ("example.com", "is not an IP address"),
         ("192.0.2.*", "has a wildcard"),
     ],
 )
@@ -128,8 +161,8 @@ def test_no_text_is_a_range_that_ipaddress_does_not_know(text: str) -> None:
         packed = parse_range(text)
     except BadRange:
         return
-    network = ipaddress.IPv4Network(text)
-    assert format_range(packed) == str(network).removesuffix("/32")
+    network = ipaddress.ip_network(text)
+    assert format_range(packed) == str(network).removesuffix(f"/{network.max_prefixlen}")
 
 
 BAD_RANGES = [
@@ -141,6 +174,8 @@ BAD_RANGES = [
     "10/8", "10.0/16", "192.0.2.*", "10.*.*.*", "allow 192.0.2.1;", "add office 192.0.2.0/24",
     "-A INPUT -s 192.0.2.0/24 -j ACCEPT", '"192.0.2.0/24"', "192.0.2.1 HQ", "192.0.2.1,HQ",
     "- 192.0.2.0/24", "198.51.100.9/24", "0.0.0.1-255.255.255.254",
+    "2001:db8::1/64", "[2001:db8::1]:443", "fe80::1%eth0", " 2001:db8::/32", "2001:DB8::/032", "https://[2001:db8::1]/x",
+    "2001:db8::1 HQ", "2001:db8::1-2001:db8::9",
 ]  # fmt: skip
 
 
@@ -156,7 +191,12 @@ def test_every_remedy_works_when_followed_to_the_letter(text: str) -> None:
     for range_ in remedies:
         assert format_range(parse_range(range_)) == range_
     if "dash" not in reason and len(remedies) > 1:
-        assert f"{address_count(parse_range(remedies[1])):,} addresses" in remedy
+        network = ipaddress.ip_network(remedies[1])
+        count = f"{network.num_addresses:,}"
+        assert (count if network.version == 4 else f"2^{128 - network.prefixlen}") in remedy
+    if ":" in remedies[0]:
+        assert remedies[0].partition("/")[0] in text.lower()
+        return
     first = re.search(r"[0-9.]+", unicodedata.normalize("NFKC", text.removeprefix("::ffff:")))
     assert first is not None
     normal = ".".join(str(int(part)) for part in first[0].strip(".").split(".") if part)
@@ -178,8 +218,8 @@ def test_a_dash_range_becomes_exactly_its_addresses() -> None:
     [
         ("192.0.2.1:443", "has a port"),
         ("http://192.0.2.1", "is a URL"),
-        ("[2001:db8::1]:443", "is IPv6"),
-        ("fe80::1%eth0", "is IPv6"),
+        ("[2001:db8::1]:443", "has brackets, or a port"),
+        ("fe80::1%eth0", "has a zone"),
         ("192.0.2.20-192.0.2.10", "ends before it begins"),
         ("deny 192.0.2.1", "more than one address, or words"),
         ("!192.0.2.1", "more than one address, or words"),

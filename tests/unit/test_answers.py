@@ -13,7 +13,7 @@ from ipgate.rpc.answers import batch_out, verdict_out
 from ipgate.v1 import authorize_pb2 as authorize
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=MAX_NAME // 4)
-RANGES = st.none() | st.integers(0, 2**32 - 1).map(lambda address: address << 6 | 32)
+RANGES = st.none() | st.integers(0, 2**32 - 1).map(lambda address: address << 8 | 32)
 DECISIONS = st.builds(Decision, st.booleans(), st.sampled_from(Reason), NAMES, RANGES)
 
 
@@ -40,7 +40,7 @@ def test_what_is_remembered_of_answers_prolongs_no_garbage_collection() -> None:
     before = len(gc.get_objects())
     for address in range(5000):
         decision = Decision(
-            True, Reason.LINKED_LIST_MATCH, "workspaces/w/allowLists/l", address << 6 | 32
+            True, Reason.LINKED_LIST_MATCH, "workspaces/w/allowLists/l", address << 8 | 32
         )
         verdict_out(Verdict(decision, "workspaces/w/apiKeys/k", "1-1-1"))
     gc.collect()

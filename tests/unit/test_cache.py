@@ -42,7 +42,7 @@ def touched(kind: str, workspace: str, *ids: str) -> Touched:
 
 
 def compiled(name: str, count: int) -> Intervals:
-    ranges = [(n << 8) << 6 | 32 for n in range(count)]
+    ranges = [(n << 8) << 8 | 32 for n in range(count)]
     return asyncio.run(cooperative.run(compile_list(name, ranges)))
 
 

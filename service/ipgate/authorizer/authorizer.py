@@ -37,7 +37,7 @@ class Question(NamedTuple):
     """
 
     subject: Subject
-    address: int | None
+    address: int
     min_revision: Revision | None = None
 
 
@@ -112,9 +112,9 @@ class Authorizer:
             return None
         key.used = True
         try:
-            now = 0 if key.expire_time is None else self._now()
+            decision = decide(key, workspace, address, self._now)
             # As Verdict(…), in half the time.
-            return _tuple(Verdict, (decide(key, workspace, address, now), key.name, progress.token))
+            return _tuple(Verdict, (decision, key.name, progress.token))
         except NotCompiled:
             return None
 

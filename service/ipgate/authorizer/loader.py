@@ -176,7 +176,9 @@ class PolicyLoader:
                     return  # the facts may be those of a new list with the same id
                 if facts is None:
                     raise broken(f"the allow list {allow_list.name} of a key is missing")
-                intervals = await cooperative.run(compile_list(allow_list.name, facts.ranges))
+                intervals = await cooperative.run(
+                    compile_list(allow_list.name, facts.ranges, facts.valid)
+                )
                 if allow_list.stale:
                     return
                 # Compiling takes time: no change may have touched the list since.
@@ -190,6 +192,8 @@ class PolicyLoader:
 
     async def _union(self, workspace: CachedWorkspace, union: CompiledUnion) -> None:
         async def load(_flight: Flight) -> None:
+            if union.stale:
+                return  # whoever refers to it is loaded again
             compiled = [member.intervals for member in union.members]
             present = [intervals for intervals in compiled if intervals is not None]
             if len(present) == len(compiled):

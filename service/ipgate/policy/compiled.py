@@ -95,11 +95,13 @@ class CompiledRanges:
         self.invalidate()
         self.intervals = intervals
         self._pool.account.bytes += intervals.size()
-        untrack(intervals, intervals.starts, intervals.owners)
+        untrack(intervals, intervals.starts, intervals.owners, intervals.starts6, intervals.conditional)
+        if intervals.conditional is not None:
+            untrack(intervals.conditional.ranges)
 
     def length(self) -> int:
         """Return the number of intervals, 0 before compilation."""
-        return 0 if self.intervals is None else len(self.intervals.starts)
+        return 0 if self.intervals is None else self.intervals.length()
 
     def invalidate(self) -> None:
         """Drop the compiled form; it is compiled again when it is needed."""
@@ -144,6 +146,10 @@ class CompiledList(CompiledRanges):
             union.invalidate()
         super().invalidate()
 
+    def is_conditional(self) -> bool:
+        """Return whether it has ranges that do not always count, as far as it is compiled."""
+        return self.intervals is not None and self.intervals.conditional is not None
+
     def patch(self, ranges: str) -> None:
         """Apply a change of the ranges to the compiled form, or drop that form where it cannot be patched."""
         patched = None
@@ -174,7 +180,10 @@ class CompiledList(CompiledRanges):
 
 
 class CompiledUnion(CompiledRanges):
-    """The union of several lists, shared by all keys that combine the same ones."""
+    """The union of several lists, shared by all keys that combine the same ones.
+
+    None of them has ranges that do not always count: `find` could not tell of whom it has to walk outwards.
+    """
 
     __slots__ = ("members",)
 
@@ -187,7 +196,7 @@ class CompiledUnion(CompiledRanges):
 
     @property
     def stale(self) -> bool:
-        return any(member.stale for member in self.members)
+        return any(member.stale or member.is_conditional() for member in self.members)
 
     def __del__(self) -> None:
         self._pool.unions.remove(tuple(id(member) for member in self.members), self)
@@ -226,17 +235,16 @@ def as_plan(parts: Sequence[CompiledRanges]) -> SearchPlan:
 def plan_search(lists: Sequence[CompiledList], pool: ListPool) -> SearchPlan:
     """Return a plan of few parts that covers all of the compiled `lists`.
 
-    Large lists stay separate. Small lists that other keys use too go into other unions than the rest. So
-    memory grows with the lists that exist, and not with the keys that combine them.
+    Large lists stay separate, and so do those with ranges that do not always count. Small lists that other keys
+    use too go into other unions than the rest. So memory grows with the lists that exist, and not with the keys
+    that combine them.
     """
-    parts: list[CompiledRanges] = [
-        allow_list for allow_list in lists if allow_list.length() > LARGE_LIST
-    ]
+    parts: list[CompiledRanges] = [allow_list for allow_list in lists if _is_separate(allow_list)]
     for shared in (True, False):
         members: list[CompiledList] = []
         size = 0
         for allow_list in lists:
-            if allow_list.length() > LARGE_LIST or allow_list.shared is not shared:
+            if _is_separate(allow_list) or allow_list.shared is not shared:
                 continue
             if size + allow_list.length() > MAX_UNION:
                 parts += _combined(members, pool)
@@ -245,6 +253,10 @@ def plan_search(lists: Sequence[CompiledList], pool: ListPool) -> SearchPlan:
             size += allow_list.length()
         parts += _combined(members, pool)
     return as_plan(parts)
+
+
+def _is_separate(allow_list: CompiledList) -> bool:
+    return allow_list.length() > LARGE_LIST or allow_list.is_conditional()
 
 
 def _combined(members: Sequence[CompiledList], pool: ListPool) -> Sequence[CompiledRanges]:

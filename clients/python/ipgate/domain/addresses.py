@@ -1,23 +1,31 @@
 """Client addresses and the ranges of allow lists (docs/rules.md).
 
-An IPv4 address is an int of 32 bits. A range is packed into one int, `base << 6 | prefix length`,
-which orders ranges by their first address and wider before narrower.
+An IPv4 address is an int of 32 bits, an IPv6 address one of 128 bits with the bit `IPV6` above them. A range is
+packed into one int, `base << 8 | prefix length`, which orders ranges by their first address, wider before
+narrower, and IPv4 before IPv6.
 """
 
 from collections.abc import Callable
-from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
+from ipaddress import IPv6Address
+from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop, inet_pton
 from struct import Struct
 
 from ipgate.domain.errors import quoted
 from ipgate.domain.range_remedies import explain
 
-PREFIX_BITS = 6
-PREFIX_MASK = 0x3F
+PREFIX_BITS = 8
+PREFIX_MASK = 0xFF
+
+IPV6 = 1 << 128
+"""Set in the int of every IPv6 address."""
+
+LAST_IPV4, LAST_IPV6 = 0xFFFFFFFF, IPV6 | IPV6 - 1
 
 _unpack: Callable[[bytes], tuple[int]] = Struct("!I").unpack  # quicker than int.from_bytes
 _MAPPED = bytes(10) + b"\xff\xff"
-_PREFIXES = {str(length): length for length in range(33)}
+_PREFIXES = {str(length): length for length in range(129)}
 _HOST_MASKS = tuple((1 << 32 - length) - 1 for length in range(33))
+_HOST_MASKS_6 = tuple((1 << 128 - length) - 1 for length in range(129))
 
 
 class BadRange(ValueError):
@@ -34,11 +42,11 @@ class BadRange(ValueError):
         return f"{quoted(self.text)} {explain(self.text)}"
 
 
-def parse_address(text: str) -> int | None:
-    """Return the IPv4 address that `text` stands for, or None for an IPv6 address, which no list holds.
+def parse_address(text: str) -> int:
+    """Return the address that `text` stands for.
 
     `inet_pton` is used for its strictness: four decimal octets without leading zeros, nothing before or
-    after. IPv4-mapped IPv6 is unmapped.
+    after, and no zone. IPv4-mapped IPv6 is unmapped.
 
     Raises: ValueError for anything else.
     """
@@ -51,44 +59,71 @@ def parse_address(text: str) -> int | None:
         packed = inet_pton(AF_INET6, text)
     except OSError:
         raise ValueError("not an IP address") from None
-    return int.from_bytes(packed[12:], "big") if packed.startswith(_MAPPED) else None
+    if packed.startswith(_MAPPED):
+        return int.from_bytes(packed[12:], "big")
+    return IPV6 | int.from_bytes(packed, "big")
+
+
+def format_address(address: int) -> str:
+    """Return the canonical text of an address; that of IPv6 is as in RFC 5952."""
+    if address <= LAST_IPV4:
+        return inet_ntoa(address.to_bytes(4, "big"))
+    value = address & IPV6 - 1
+    # In these, libraries differ about where to write four octets.
+    return str(IPv6Address(value)) if value < 1 << 48 else inet_ntop(AF_INET6, value.to_bytes(16, "big"))
 
 
 def parse_range(text: str) -> int:
-    """Return the range that `text` stands for: `a.b.c.d` or `a.b.c.d/0` to `/32`, packed.
+    """Return the range that `text` stands for, packed: an address, or `address/prefix length`.
 
-    `ipaddress` would accept netmasks, hostmasks and `/08`, hence not used.
+    `ipaddress` would accept netmasks, hostmasks, `/08` and zones, hence not used.
 
-    Raises: BadRange.
+    Raises: BadRange, also for a range of IPv4-mapped addresses.
     """
     address, slash, suffix = text.partition("/")
     try:
-        base = int.from_bytes(inet_pton(AF_INET, address), "big")
-        length = _PREFIXES[suffix] if slash else 32
-    except (OSError, ValueError, KeyError):
+        if ":" in address:
+            packed = inet_pton(AF_INET6, address)
+            base = IPV6 | int.from_bytes(packed, "big")
+            length = _PREFIXES[suffix] if slash else 128
+            if packed.startswith(_MAPPED) or base & _HOST_MASKS_6[length]:
+                raise BadRange(text)
+        else:
+            base = int.from_bytes(inet_pton(AF_INET, address), "big")
+            length = _PREFIXES[suffix] if slash else 32
+            if base & _HOST_MASKS[length]:
+                raise BadRange(text)
+    except (OSError, ValueError, KeyError, IndexError):
         raise BadRange(text) from None
-    if base & _HOST_MASKS[length]:
-        raise BadRange(text)
     return base << PREFIX_BITS | length
 
 
 def format_range(packed: int) -> str:
-    """Return the canonical text of a range: `a.b.c.d/n`, or `a.b.c.d` alone for a /32."""
+    """Return the canonical text of a range: the address alone where it has one, else `address/prefix length`."""
     base, length = packed >> PREFIX_BITS, packed & PREFIX_MASK
-    address = inet_ntoa(base.to_bytes(4, "big"))
-    return address if length == 32 else f"{address}/{length}"
+    text = format_address(base)
+    return text if length == (32 if base <= LAST_IPV4 else 128) else f"{text}/{length}"
+
+
+def is_ipv6_range(packed: int) -> bool:
+    """Return whether a packed range is one of IPv6."""
+    return packed >= IPV6 << PREFIX_BITS
 
 
 def range_holding(address: int, length: int) -> int:
     """Return the range of that prefix length that holds `address`."""
-    return (address & ~_HOST_MASKS[length]) << PREFIX_BITS | length
+    masks = _HOST_MASKS if address <= LAST_IPV4 else _HOST_MASKS_6
+    return (address & ~masks[length]) << PREFIX_BITS | length
 
 
 def last_address(packed: int) -> int:
     """Return the last address of a range."""
-    return packed >> PREFIX_BITS | _HOST_MASKS[packed & PREFIX_MASK]
+    base = packed >> PREFIX_BITS
+    masks = _HOST_MASKS if base <= LAST_IPV4 else _HOST_MASKS_6
+    return base | masks[packed & PREFIX_MASK]
 
 
-def address_count(packed: int) -> int:
-    """Return how many addresses a range covers."""
-    return 1 << 32 - (packed & PREFIX_MASK)
+def enclosing_ranges(packed: int) -> list[int]:
+    """Return the wider ranges that hold a range, the narrowest first."""
+    base, length = packed >> PREFIX_BITS, packed & PREFIX_MASK
+    return [range_holding(base, wider) for wider in range(length - 1, -1, -1)]

@@ -1,5 +1,6 @@
 """The rules of `Authorize` in their order (docs/rules.md); the first that applies decides."""
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -101,24 +102,30 @@ _NO_ALLOW_LIST = Decision(False, Reason.NO_ALLOW_LIST)
 _UNRESTRICTED = Decision(True, Reason.UNRESTRICTED)
 
 
-def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: int) -> Decision:
+def decide(
+    key: KeyRules, workspace: WorkspaceRules, address: int, clock: Callable[[], int]
+) -> Decision:
     """Rules 2 to 5 for a known key.
 
-    `address` as `parse_address` gives it, `now` in ns since 1970.
+    `address` as `parse_address` gives it. `clock` gives ns since 1970, and is asked once at most: only where the
+    time matters.
 
     Raises: NotCompiled if that is so of a list that the rules come to.
     """
+    now = None
     if key.disabled:
         return _KEY_DISABLED
-    if key.expire_time is not None and now >= key.expire_time:
-        return _KEY_EXPIRED
+    if key.expire_time is not None:
+        now = clock()
+        if now >= key.expire_time:
+            return _KEY_EXPIRED
     if key.lists:
-        match = _search(key.lists, address, _LINKED_LIST_MATCH)
+        match = _search(key.lists, address, _LINKED_LIST_MATCH, now, clock)
         if match is not None:
             return match
         return _NOT_IN_LINKED_LISTS_REPORTED if key.report_only else _NOT_IN_LINKED_LISTS
     if workspace.default is not None:
-        match = _search(workspace.default, address, _DEFAULT_LIST_MATCH)
+        match = _search(workspace.default, address, _DEFAULT_LIST_MATCH, now, clock)
         if match is not None:
             return match
         return (
@@ -127,30 +134,40 @@ def decide(key: KeyRules, workspace: WorkspaceRules, address: int | None, now: i
     return _NO_ALLOW_LIST if workspace.require_allow_list else _UNRESTRICTED
 
 
-def _search(lists: Lists, address: int | None, match: Reason) -> Decision | None:
+def _search(
+    lists: Lists, address: int, match: Reason, now: int | None, clock: Callable[[], int]
+) -> Decision | None:
     """Return a match in the lists: the most specific range, between equals the list that sorts first."""
     if isinstance(lists, tuple):
-        hit = _best(lists, address)
+        hit = _best(lists, address, now, clock)
     else:
         intervals = lists.intervals
         if intervals is None:
             raise NotCompiled
-        hit = None if address is None else intervals.find(address)
-    if hit is None or address is None:
+        if intervals.conditional is None:
+            hit = intervals.find(address)
+        else:
+            hit = intervals.find_at(address, clock() if now is None else now)
+    if hit is None:
         return None
     length, name = hit
     # As Decision(…), in half the time.
     return _tuple(Decision, (True, match, name, range_holding(address, length), False))
 
 
-def _best(lists: tuple[Compiled, ...], address: int | None) -> tuple[int, str] | None:
+def _best(
+    lists: tuple[Compiled, ...], address: int, now: int | None, clock: Callable[[], int]
+) -> tuple[int, str] | None:
     best: tuple[int, str] | None = None
     for compiled in lists:
         intervals = compiled.intervals
         if intervals is None:
             raise NotCompiled
-        # No list holds an address of None; but there may be one list less than the key knows of.
-        hit = None if address is None else intervals.find(address)
+        if intervals.conditional is None:
+            hit = intervals.find(address)
+        else:
+            now = clock() if now is None else now
+            hit = intervals.find_at(address, now)
         if hit and (best is None or (-hit[0], hit[1]) < (-best[0], best[1])):
             best = hit
     return best

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ipgate.domain.validity import Validity
+
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
@@ -30,9 +32,10 @@ class WorkspaceFacts:
 class ListFacts:
     """`ranges`: packed, in no order, without duplicates.
 
-    `linked`: how many API keys are linked to the list.
+    `valid`: when those of them count that do not always count. `linked`: how many API keys are linked to the list.
     """
 
     etag: str
     ranges: list[int]
+    valid: dict[int, Validity]
     linked: int

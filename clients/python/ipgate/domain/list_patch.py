@@ -8,22 +8,35 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ipgate.domain.addresses import PREFIX_BITS, PREFIX_MASK, last_address, parse_range
+from ipgate.domain.addresses import (
+    IPV6,
+    LAST_IPV4,
+    LAST_IPV6,
+    PREFIX_BITS,
+    PREFIX_MASK,
+    last_address,
+    parse_range,
+)
 from ipgate.domain.intervals import Intervals
+from ipgate.domain.validity import ALWAYS, ConditionalRanges, Validity
+from ipgate.domain.wide_array import WideArray
 
 MAX_INTERVALS = 4096
-"""Intervals that one patch may go through; beyond, compiling is the quicker way."""
+"""Intervals, or ranges that do not always count, that one patch may go through; beyond, compiling is the quicker
+way."""
 
 
 class RangePatch(NamedTuple):
-    """A packed range that was added or removed, and the `owner` of its addresses after that.
+    """A packed range that the list has after the change (`present`), or has no more.
 
-    For an added range the owner is its own prefix length plus one. For a removed one it is that of the most
-    specific range that still contains it, 0 if there is none.
+    `outer`: the owner (`Intervals`) for the most specific range around it that the list has after the change, 0 if
+    there is none; not known, and 0, for a present one that always counts. `valid`: when a present one counts.
     """
 
     range: int
-    owner: int
+    present: bool
+    outer: int = 0
+    valid: Validity = ALWAYS
 
     def own(self) -> int:
         """Return the owner that stands for the range itself."""
@@ -31,44 +44,111 @@ class RangePatch(NamedTuple):
 
 
 def parse_patches(text: str) -> list[RangePatch]:
-    """Parse words `+RANGE`, `-RANGE` and `-RANGE>LENGTH`.
+    """Parse words `+RANGE`, `+RANGE>LENGTH@START..END`, `-RANGE` and `-RANGE>LENGTH`.
 
-    LENGTH is the prefix length of the most specific range that still contains RANGE.
+    LENGTH is the prefix length of the most specific range around RANGE, absent if there is none. START and END
+    say when a range counts that does not always do so.
 
     Raises:
         ValueError: a word has another form.
     """
     patches = []
     for word in text.split():
-        range_, encloses, length = word[1:].partition(">")
+        rest, is_conditional, times = word[1:].partition("@")
+        range_, is_inside, length = rest.partition(">")
         packed = parse_range(range_)
-        if word[0] == "+":
-            patches.append(RangePatch(packed, (packed & PREFIX_MASK) + 1))
-        elif word[0] == "-":
-            patches.append(RangePatch(packed, int(length) + 1 if encloses else 0))
-        else:
+        outer = int(length) + 1 if is_inside else 0
+        valid = ALWAYS
+        if is_conditional:
+            start, _, end = times.partition("..")
+            valid = Validity(int(start), int(end))
+        if word[0] not in "+-" or not 0 <= outer <= packed & PREFIX_MASK:
             raise ValueError(f"{word!r} is not a patch of a range")
+        patches.append(RangePatch(packed, word[0] == "+", outer, valid))
     return patches
+
+
+def format_patch(range_: str, *, present: bool, outer: int | None, valid: Validity = ALWAYS) -> str:
+    """Return the word of a change; `outer` is the prefix length of the most specific range around it."""
+    inside = "" if outer is None else f">{outer}"
+    if not present:
+        return f"-{range_}{inside}"
+    return f"+{range_}" if valid == ALWAYS else f"+{range_}{inside}@{valid.start}..{valid.end}"
 
 
 def apply_patches(intervals: Intervals, patches: Sequence[RangePatch]) -> Intervals | None:
     """Return the intervals of one list with the patches applied; None if it must be compiled instead."""
     starts, owners = intervals.starts[:], intervals.owners[:]
+    starts6, owners6 = _wide(intervals, patches)
+    conditional = _conditional(intervals.conditional, patches)
     for patch in patches:
-        last = last_address(patch.range)
-        first = _split(starts, owners, patch.range >> PREFIX_BITS)
-        end = len(starts) if last == 0xFFFFFFFF else _split(starts, owners, last + 1)
-        if end - first > MAX_INTERVALS:
+        if patch.range >> PREFIX_BITS <= LAST_IPV4:
+            is_done = _patch(starts, owners, patch, LAST_IPV4)
+        else:
+            assert starts6 is not None
+            assert owners6 is not None
+            is_done = _patch(starts6, owners6, patch, LAST_IPV6)
+        if not is_done:
             return None
-        _set_owner(owners, first, end, patch)
-        _merge(starts, owners, max(first - 1, 0), min(end + 1, len(starts)))
+        if conditional is not None:
+            if len(conditional.inside(patch.range)) > MAX_INTERVALS:
+                return None
+            if patch.present:
+                conditional.put(patch.range, patch.valid, patch.outer)
+            else:
+                conditional.drop(patch.range, patch.outer)
+    if owners6 is not None and not any(owners6):
+        starts6 = owners6 = None
     # The copies drop the room that inserting reserved.
-    return Intervals(intervals.names, starts[:], owners[:])
+    return Intervals(
+        intervals.names,
+        starts[:],
+        owners[:],
+        starts6 and starts6[:],
+        owners6 and owners6[:],
+        conditional or None,
+    )
 
 
-def _split(starts: "array[int]", owners: "array[int]", address: int) -> int:
+def _wide(
+    intervals: Intervals, patches: Sequence[RangePatch]
+) -> "tuple[WideArray, array[int]] | tuple[None, None]":
+    """Return the arrays of IPv6 to patch, if there is anything of IPv6."""
+    if intervals.starts6 is not None and intervals.owners6 is not None:
+        return intervals.starts6[:], intervals.owners6[:]
+    if any(patch.range >> PREFIX_BITS > LAST_IPV4 for patch in patches):
+        return WideArray((IPV6,)), array(intervals.owners.typecode, (0,))
+    return None, None
+
+
+def _conditional(
+    present: ConditionalRanges | None, patches: Sequence[RangePatch]
+) -> ConditionalRanges | None:
+    if present is not None:
+        return present.copy()
+    return ConditionalRanges() if any(patch.valid != ALWAYS for patch in patches) else None
+
+
+def _patch(
+    starts: "array[int] | WideArray", owners: "array[int]", patch: RangePatch, end_of_family: int
+) -> bool:
+    """Patch the intervals of one family; returns whether they were not too many."""
+    last = last_address(patch.range)
+    first = _split(starts, owners, patch.range >> PREFIX_BITS)
+    end = len(owners) if last == end_of_family else _split(starts, owners, last + 1)
+    if end - first > MAX_INTERVALS:
+        return False
+    _set_owner(owners, first, end, patch)
+    _merge(starts, owners, max(first - 1, 0), min(end + 1, len(owners)))
+    return True
+
+
+def _split(starts: "array[int] | WideArray", owners: "array[int]", address: int) -> int:
     """Return the index of the interval that begins at an address, split from another one if need be."""
-    index = bisect_right(starts, address) - 1
+    if isinstance(starts, WideArray):
+        index = starts.position(address)
+    else:
+        index = bisect_right(starts, address) - 1
     if starts[index] != address:
         index += 1
         starts.insert(index, address)
@@ -79,18 +159,24 @@ def _split(starts: "array[int]", owners: "array[int]", address: int) -> int:
 def _set_owner(owners: "array[int]", first: int, end: int, patch: RangePatch) -> None:
     own = patch.own()
     for index in range(first, end):
-        if patch.owner == own:
+        if patch.present:
             # More specific ranges go on deciding.
             owners[index] = max(owners[index], own)
         elif owners[index] == own:
-            owners[index] = patch.owner
+            owners[index] = patch.outer
 
 
-def _merge(starts: "array[int]", owners: "array[int]", first: int, end: int) -> None:
+def _merge(
+    starts: "array[int] | WideArray", owners: "array[int]", first: int, end: int
+) -> None:
     """Merge neighbours that have the same owner."""
     kept = [
         index for index in range(first, end) if index == first or owners[index] != owners[index - 1]
     ]
     if len(kept) < end - first:
-        starts[first:end] = array(starts.typecode, [starts[index] for index in kept])
+        merged = [starts[index] for index in kept]
+        if isinstance(starts, WideArray):
+            starts[first:end] = WideArray(merged)
+        else:
+            starts[first:end] = array(starts.typecode, merged)
         owners[first:end] = array(owners.typecode, [owners[index] for index in kept])

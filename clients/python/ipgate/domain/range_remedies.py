@@ -10,6 +10,7 @@ from ipaddress import (
     IPv4Address,
     IPv4Network,
     IPv6Address,
+    IPv6Network,
     NetmaskValueError,
     summarize_address_range,
 )
@@ -17,22 +18,28 @@ from ipaddress import (
 from ipgate.domain.errors import quoted
 
 _LONGEST = 200
-_EXAMPLE = "give an IPv4 address or CIDR range, as in '198.51.100.73' or '198.51.100.0/24'"
+_MAX_LISTED = 64
+_EXAMPLE = "give an IP address or CIDR range, as in '198.51.100.73' or '198.51.100.0/24'"
 
 _OCTET = r"[0-9]{1,3}"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _RANGE = rf"{_ADDRESS}(?:/[0-9]{{1,2}})?"
 _PLAIN = re.compile(rf"({_ADDRESS})(?:/([0-9]{{1,2}}))?")
+_WIDE = r"[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*"
+_WIDE_RANGE = rf"{_WIDE}(?:/[0-9]{{1,3}})?"
 _DASH = re.compile(rf"({_ADDRESS})\s*[-\u2013]\s*({_ADDRESS}|{_OCTET})")
+_WIDE_DASH = re.compile(rf"({_WIDE})\s*[-\u2013]\s*({_WIDE})")
 _MASK = re.compile(rf"({_ADDRESS})(?:/|\s+)(?:netmask\s+)?({_ADDRESS})")
 _PORT = re.compile(rf"({_RANGE}):[0-9]{{1,5}}")
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+|\[[^\]]*\])(.*)")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]+)(.*)")
 _WILDCARD = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})((?:\.\*){{1,3}})")
 _SHORT = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{0,2}})\.?/([0-9]{{1,2}})")
 _NOT = re.compile(r"!|\b(deny|drop|reject|block|not?|nomatch|except|without)\b", re.IGNORECASE)
 """Words that turn the meaning of the address next to them round."""
 
-_INSIDE = re.compile(rf"(?<![0-9.])({_RANGE})(?![0-9./])")
+_INSIDE = re.compile(
+    rf"(?<![0-9.])({_RANGE})(?![0-9./])|(?<![0-9a-zA-Z.:])({_WIDE_RANGE})(?![0-9a-zA-Z./:])"
+)
 
 
 def explain(text: str) -> str:
@@ -57,7 +64,7 @@ def explain(text: str) -> str:
         explanation = look(text)
         if explanation:
             return explanation
-    return _neighbours(text) or "is not an IPv4 address or CIDR range"
+    return _neighbours(text) or "is not an IP address or CIDR range"
 
 
 def _network(address: str, length: int | str) -> IPv4Network | None:
@@ -117,6 +124,9 @@ def _plain(text: str) -> str:
 
 
 def _dash(text: str) -> str:
+    match = _WIDE_DASH.fullmatch(text.strip())
+    if match:
+        return _wide_dash(*match.groups())
     match = _DASH.fullmatch(text.strip())
     if not match:
         return ""
@@ -133,8 +143,23 @@ def _dash(text: str) -> str:
     return f"is a dash range; use {listed}"
 
 
-def _shortest(network: IPv4Network) -> str:
-    return str(network.network_address if network.prefixlen == 32 else network)
+def _wide_dash(first: str, last: str) -> str:
+    try:
+        begin, end = IPv6Address(first), IPv6Address(last)
+    except AddressValueError:
+        return "is a dash range with something that is no address; check both ends"
+    if end < begin:
+        return "is a dash range that ends before it begins; check both ends"
+    blocks = list(summarize_address_range(begin, end))
+    if len(blocks) > _MAX_LISTED:
+        return "is a dash range; write it as CIDR ranges"
+    listed = ", ".join(f"'{_shortest(block)}'" for block in blocks)
+    return f"is a dash range; use {listed}"
+
+
+def _shortest(network: IPv4Network | IPv6Network) -> str:
+    is_address = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if is_address else network)
 
 
 def _mask(text: str) -> str:
@@ -164,7 +189,25 @@ def _port(text: str) -> str:
 
 def _remedy_of(text: str) -> str:
     match = _PLAIN.fullmatch(text)
-    return _remedy(*match.groups()) if match else ""
+    return _remedy(*match.groups()) if match else _wide_remedy(text)
+
+
+def _wide_remedy(text: str) -> str:
+    """`use '…'` for an address or a range of IPv6; "" if it is none."""
+    address, slash, length = text.partition("/")
+    try:
+        plain = IPv6Address(address)
+        network = IPv6Network((plain, int(length) if slash else 128), strict=False)
+    except (AddressValueError, NetmaskValueError, ValueError):
+        return ""
+    if plain.scope_id is not None or plain.ipv4_mapped is not None:
+        return ""
+    if plain == network.network_address:
+        return f"use '{_shortest(network)}'"
+    return (
+        f"use '{plain}' for this address alone, or '{network}' for all "
+        f"2^{128 - network.prefixlen} addresses of the range"
+    )
 
 
 def _url(text: str) -> str:
@@ -172,7 +215,8 @@ def _url(text: str) -> str:
     if not match:
         return ""
     remedy = _remedy_of(match[1])
-    return f"is a URL; {remedy or 'give the IPv4 addresses of its host'}"
+    remedy = remedy or _remedy_of(match[1].strip("[]"))
+    return f"is a URL; {remedy or 'give the IP addresses of its host'}"
 
 
 def _ipv6(text: str) -> str:
@@ -186,7 +230,16 @@ def _ipv6(text: str) -> str:
         bits = int(length) - 96 if slash and length.isascii() and length.isdigit() else 32
         remedy = _remedy(str(parsed.ipv4_mapped), bits) if 0 <= bits <= 32 else ""
         return f"is an IPv4-mapped address; {remedy or 'give the IPv4 range'}"
-    return "is IPv6, which is not supported; leave it out"
+    if parsed.scope_id is not None:
+        plain = str(parsed).partition("%")[0]
+        return f"has a zone, which means something on one machine only; {_wide_remedy(plain)}"
+    if bracketed:
+        return f"has brackets, or a port; {_wide_remedy(bracketed[1])}"
+    if not re.fullmatch("[0-9]{1,3}", length) or int(length) > 128:
+        return "has a prefix length that is not 0 to 128; check it"
+    if length[0] == "0" and length != "0":
+        return f"has a leading zero in its prefix length; {_wide_remedy(text.strip())}"
+    return f"has host bits set; {_wide_remedy(text.strip())}"
 
 
 def _wildcard(text: str) -> str:
@@ -219,12 +272,13 @@ def _length(text: str) -> str:
 def _neighbours(text: str) -> str:
     """Something that stands next to an address."""
     match = _INSIDE.search(text)
-    remedy = _remedy_of(match[1]) if match else ""
+    remedy = _remedy_of(match[0]) if match else ""
     if not match or not remedy:
         return ""
     rest = text[: match.start()] + " " + text[match.end() :]
     if (
         re.search(_ADDRESS, rest)
+        or re.search(_WIDE, rest)
         or _NOT.search(rest)
         or re.search(r"[0-9]\s*(?:[-\u2013]|to)\s*[0-9]", text)
     ):
