@@ -8,6 +8,7 @@ from pathlib import Path
 from ipgate.v1 import admin_pb2 as admin
 
 from bench.figures import Figure, latencies
+from tests.harness.ranges import plain
 from tests.harness.servers import Client, Server, serving
 
 _CHANGES = 400
@@ -34,7 +35,7 @@ def arrivals(server: Server, url: str, directory: Path) -> list[Figure]:
         with ThreadPoolExecutor(2) as pool:
             for index in range(_CHANGES):
                 ip = f"10.1.{index // 250}.{index % 250}"
-                add = admin.AddRangesRequest(allow_list=allow_list, ranges=[ip])
+                add = admin.AddRangesRequest(allow_list=allow_list, ranges=plain([ip]))
                 revision = clients[index % 2].call("AddRanges", add).revision
                 began = time.perf_counter()
                 asked = [pool.submit(arrived, client, ip, revision) for client in clients]

@@ -10,6 +10,7 @@ from bench.scale_callers import paced
 from bench.scale_data import BIG, DataSet
 from bench.scale_server import Worker, caller, of_the_loop
 from bench.scale_worker import Seen
+from tests.harness.ranges import plain
 from tests.harness.servers import ROOT_TOKEN, Client
 
 _PROBED, _RATE, _ROUNDS = 1500, 800, 7
@@ -55,7 +56,7 @@ def changes(client: Client, data: DataSet, *, seconds: float) -> list[float]:
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         for method, request in (
-            ("AddRanges", admin.AddRangesRequest(allow_list=name, ranges=["172.16.0.0/24"])),
+            ("AddRanges", admin.AddRangesRequest(allow_list=name, ranges=plain(["172.16.0.0/24"]))),
             ("RemoveRanges", admin.RemoveRangesRequest(allow_list=name, ranges=["172.16.0.0/24"])),
         ):
             began = time.perf_counter()

@@ -15,6 +15,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 from ipgate.admin.api_keys import ApiKeys
+from ipgate.admin.range_pages import RangePages
 from ipgate.admin.tokens import Tokens
 from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.authorizer.worker_lease import WorkerLease
@@ -41,6 +42,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from bench.figures import Figure
 from tests.harness.in_process import Root, Worker, running_worker
+from tests.harness.ranges import plain
 from tests.harness.stores import StoreServer
 
 _SIZES = RequestSizes()
@@ -101,7 +103,9 @@ def _methods(worker: Worker) -> dict[str, Any]:
     return all_methods(
         [
             WorkspaceServicer(worker.workspaces, workspaces),
-            ListServicer(worker.lists, worker.lists.store),
+            ListServicer(
+                worker.lists, worker.ranges, RangePages(worker.lists.store), worker.lists.store
+            ),
             ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys),
             TokenServicer(Tokens(tokens, workspaces)),
             RevisionServicer(lease, waits),
@@ -128,13 +132,13 @@ def _requests(workspace: str, method: Method) -> Iterator[bytes]:
     allow_list = f"{parent}/allowLists/l"
     messages: dict[str, Sequence[Message]] = {
         "CreateAllowList": [
-            admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": "n", "description": "d", "ranges": ranges})
+            admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": "n", "description": "d", "ranges": plain(ranges)})
             for ranges in (texts, bad)
         ] + [admin.CreateAllowListRequest(parent=parent, allow_list={"display_name": long, "description": long[: 100]})],
         "UpdateAllowList": [
-            admin.UpdateAllowListRequest(allow_list={"name": allow_list, "ranges": ranges}) for ranges in (texts, bad)
+            admin.UpdateAllowListRequest(allow_list={"name": allow_list, "ranges": plain(ranges)}) for ranges in (texts, bad)
         ],
-        "AddRanges": [admin.AddRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (texts, bad)],
+        "AddRanges": [admin.AddRangesRequest(allow_list=allow_list, ranges=plain(ranges)) for ranges in (texts, bad)],
         "RemoveRanges": [admin.RemoveRangesRequest(allow_list=allow_list, ranges=ranges) for ranges in (bad, texts)],
         "GetAllowList": [admin.GetAllowListRequest(name=f"{parent}/allowLists/big")],
         "ListApiKeys": [admin.ListApiKeysRequest(parent=parent, page_size=1000)],

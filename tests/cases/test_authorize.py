@@ -20,7 +20,8 @@ def test_a_case_decides_as_it_says(path: Path, client: Client) -> None:
     """Each question of the case gets the wanted answer, by resource name and by credential."""
     case = yaml.safe_load(path.read_text())
     state = case["given"]
-    workspace = client.workspace(require_allow_list=state.get("require_allow_list", False))
+    settings = {name: state.get(name, False) for name in ("require_allow_list", "ipv6_enabled")}
+    workspace = client.workspace(**settings)
     credentials = set_up(client, workspace, state)
     assert case["ask"], "a case asks something"
     for question in case["ask"]:

@@ -13,6 +13,7 @@ from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.faults.history import Answer, Change, History, TokenUse, Workspace, now, revision
 from tests.faults.model import Key, Policy
+from tests.harness.ranges import plain
 from tests.harness.servers import Client, RpcFailed
 
 LISTS = ["a", "b", "c"]
@@ -86,7 +87,7 @@ class Writer:
         full = f"{workspace.name}/allowLists/{name}"
         if name not in policy.lists:
             ranges = frozenset(self._random.sample(RANGES, 2))
-            fields = {"display_name": name, "description": "d", "ranges": sorted(ranges)}
+            fields = {"display_name": name, "description": "d", "ranges": plain(sorted(ranges))}
             request: Any = admin.CreateAllowListRequest(
                 parent=workspace.name, allow_list_id=name, allow_list=fields
             )
@@ -98,7 +99,7 @@ class Writer:
             request = admin.DeleteAllowListRequest(name=full, force=True, allow_unrestricted=True)
             self._attempt(workspace, "DeleteAllowList", request, policy.without_list(name))
         elif text not in there:
-            request = admin.AddRangesRequest(allow_list=full, ranges=[text])
+            request = admin.AddRangesRequest(allow_list=full, ranges=plain([text]))
             self._attempt(workspace, "AddRanges", request, policy.with_list(name, there | {text}))
         elif len(there) > 1:
             request = admin.RemoveRangesRequest(allow_list=full, ranges=[text])

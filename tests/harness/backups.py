@@ -54,13 +54,14 @@ def large(keys: int, ranges: int) -> Lines:
         {
             "kind": "header",
             "format": "ipgate-export",
-            "version": 1,
+            "version": 2,
             "time": 3,
             "shards": [{"epoch": "a" * 16, "rev": 9, "tip": "b" * 16}] * 16,
             "counts": {"workspace": 1, "list": 1, "key": keys, "token": 0},
         },
         {"kind": "workspace", "id": "large", "display_name": "", "require_allow_list": False,
-         "default_enabled": False, "default_list": "", "default_report_only": False, **stamps},
+         "default_enabled": False, "default_list": "", "default_report_only": False,
+         "ipv6_enabled": False, **stamps},
         {"kind": "list", "workspace": "large", "id": "l", "display_name": "L", "folded": "l", "description": "d",
          "ranges": [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(ranges)], **stamps},
     ]  # fmt: skip

@@ -10,12 +10,15 @@ from typing import Any
 
 from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
+from ipgate.admin.range_checks import RangeChecks
+from ipgate.admin.ranges import Ranges
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.worker_core import build_core
 from ipgate.authorizer.authorizer import Authorizer
 from ipgate.authorizer.follower import Follower
 from ipgate.clock import Clock
-from ipgate.domain.resources import AllowList, ApiKey, Caller, Role, Workspace
+from ipgate.domain.addresses import format_range
+from ipgate.domain.resources import AllowList, ApiKey, Caller, Range, Role, Workspace
 from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import MAINTENANCE
 from ipgate.policy.cache import PolicyCache
@@ -26,6 +29,7 @@ from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import connect
 from ipgate.store.lists import ListStore
 from ipgate.store.policy_reader import PolicyReader
+from ipgate.store.ranges import RangeStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
@@ -97,9 +101,14 @@ class FakeClock(Clock):
     """A clock that can be set forward."""
 
     ahead = 0.0
+    wall: int | None = None
+    """The wall time, where a test sets it."""
 
     def steady(self) -> float:
         return super().steady() + self.ahead
+
+    def now(self) -> int:
+        return super().now() if self.wall is None else self.wall
 
 
 @dataclass
@@ -115,6 +124,7 @@ class Worker:
     follower: Follower
     authorizer: Authorizer
     lists: Lists
+    ranges: Ranges
     workspaces: Workspaces
     keys: ApiKeyStore
 
@@ -124,7 +134,7 @@ class Worker:
             id=allow_list,
             display_name=allow_list,
             description="d",
-            ranges=ranges,
+            ranges=[Range(text) for text in ranges],
         )
         await self.lists.create(resource, MAINTENANCE)
 
@@ -155,6 +165,13 @@ class Worker:
             authorize.AuthorizeRequest(ip=ip, min_revision=min_revision, **subject)
         )
         return (await self.authorizer.resolve(ROOT, question)).decision.reason.value
+
+    async def ask_range(self, ip: str, key: str = "k") -> str:
+        """The range that decides, "" for none."""
+        name = f"workspaces/{self.workspace}/apiKeys/{key}"
+        question = question_in(authorize.AuthorizeRequest(ip=ip, api_key=name))
+        packed = (await self.authorizer.resolve(ROOT, question)).decision.range
+        return "" if packed is None else format_range(packed)
 
     async def caught_up(self) -> None:
         """Waits until the follower has applied every change made so far."""
@@ -207,6 +224,8 @@ async def running_worker(url: str, *, cache_bytes: int = 64 << 20) -> AsyncItera
     await core.follower.start()
     following = asyncio.create_task(core.follower.run())
     workspaces = Workspaces(WorkspaceStore(scripts), TokenStore(scripts))
+    lists, quotas = ListStore(scripts), Quotas(100_000, 1000, 10**6, 10_000)
+    ranges = Ranges(lists, RangeStore(scripts), RangeChecks(workspaces.store), quotas)
     workspace = f"w{secrets.token_hex(6)}"
     await workspaces.create(Workspace(id=workspace), MAINTENANCE)
     try:
@@ -219,9 +238,8 @@ async def running_worker(url: str, *, cache_bytes: int = 64 << 20) -> AsyncItera
             cache=core.cache,
             follower=core.follower,
             authorizer=core.authorizer,
-            lists=Lists(
-                ListStore(scripts), PolicyReader(scripts), Quotas(100_000, 1000, 10**6, 10_000)
-            ),
+            lists=Lists(lists, ranges, quotas),
+            ranges=ranges,
             workspaces=workspaces,
             keys=ApiKeyStore(scripts),
         )

@@ -20,6 +20,8 @@ from ipgate.v1 import resources_pb2 as resources
 from ipgate.v1.admin_pb2_grpc import AdminServiceStub
 from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
+from tests.harness.ranges import plain
+
 ROOT_TOKEN = "root-token-of-the-test-suite-0123456789"
 TIMEOUT = 20.0
 ENGINE = os.environ.get("IPGATE_TEST_ENGINE", "http2")
@@ -96,6 +98,9 @@ class Client:
             if method == "StreamAuthorize":
                 answers = stub.StreamAuthorize(iter([request]), timeout=timeout, metadata=metadata)
                 return next(answers)
+            if method == "ReplaceRanges":
+                # One message, or several.
+                request = iter(request if isinstance(request, list) else [request])
             return getattr(stub, method)(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
             raise RpcFailed(error) from None
@@ -114,12 +119,12 @@ class Client:
         return str(response.workspace.name)
 
     def allow_list(
-        self, workspace: str, allow_list: str, ranges: Sequence[str], **fields: Any
+        self, workspace: str, allow_list: str, ranges: Sequence[str | dict[str, Any]], **fields: Any
     ) -> Any:
         resource = {
             "display_name": allow_list,
             "description": "for a test",
-            "ranges": ranges,
+            "ranges": plain(ranges),
         } | fields
         broad = resource.pop("allow_broad", False)
         return self.call(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ipgate.v1 import admin_pb2 as admin
 
+from tests.harness.ranges import plain
 from tests.harness.servers import Client, RpcFailed
 
 RACES = {"ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"}
@@ -27,7 +28,7 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
     calls: Sequence[Any] = (
         lambda: client.allow_list(workspace, listed, ranges, display_name=f"List {listed}"),
         lambda: client.call(
-            "AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=ranges)
+            "AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=plain(ranges))
         ),
         lambda: client.call(
             "DeleteAllowList",

@@ -11,13 +11,14 @@ from ipgate.rpc.access import RULES
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness.ranges import plain
 from tests.harness.servers import ENGINE, Client, RpcFailed
 
 pytestmark = pytest.mark.engine
 
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
-    "GetApiKey", "ListApiKeys", "ListAccessTokens", "WaitForRevision",
+    "GetApiKey", "ListApiKeys", "ListRanges", "ListAccessTokens", "WaitForRevision",
     "GetRevisionStatus",
 }  # fmt: skip
 ROOT_ONLY = {"CreateWorkspace", "DeleteWorkspace"}
@@ -104,12 +105,15 @@ def about(workspace: str) -> dict[str, Any]:
         "GetWorkspace": admin.GetWorkspaceRequest(name=workspace),
         "UpdateWorkspace": admin.UpdateWorkspaceRequest(workspace={"name": workspace, "display_name": "x"}),
         "UpdateDefaultAllowList": admin.UpdateDefaultAllowListRequest(workspace=workspace, default_allow_list={}),
-        "CreateAllowList": admin.CreateAllowListRequest(parent=workspace, allow_list={"display_name": "n", "description": "d", "ranges": ["1.2.3.4"]}),
+        "CreateAllowList": admin.CreateAllowListRequest(parent=workspace, allow_list={"display_name": "n", "description": "d", "ranges": plain(["1.2.3.4"])}),
         "GetAllowList": admin.GetAllowListRequest(name=allow_list),
         "ListAllowLists": admin.ListAllowListsRequest(parent=workspace),
         "UpdateAllowList": admin.UpdateAllowListRequest(allow_list={"name": allow_list, "display_name": "x"}),
         "DeleteAllowList": admin.DeleteAllowListRequest(name=allow_list, force=True),
-        "AddRanges": admin.AddRangesRequest(allow_list=allow_list, ranges=["8.8.8.8"]),
+        "AddRanges": admin.AddRangesRequest(allow_list=allow_list, ranges=plain(["8.8.8.8"])),
+        "UpdateRanges": admin.UpdateRangesRequest(allow_list=allow_list, ranges=plain(["1.2.3.4"]), update_mask={"paths": ["note"]}),
+        "ReplaceRanges": admin.ReplaceRangesRequest(allow_list=allow_list, ranges=plain(["8.8.8.8"])),
+        "ListRanges": admin.ListRangesRequest(allow_list=allow_list),
         "RemoveRanges": admin.RemoveRangesRequest(allow_list=allow_list, ranges=["1.2.3.4"]),
         "LinkApiKeys": admin.LinkApiKeysRequest(allow_list=allow_list, api_keys=[key]),
         "UnlinkApiKeys": admin.UnlinkApiKeysRequest(allow_list=allow_list, api_keys=[key]),

@@ -8,6 +8,7 @@ import pytest
 from ipgate.authorizer.authorizer import Question
 from ipgate.domain.addresses import format_range, last_address, parse_address, range_holding
 from ipgate.domain.errors import IpgateError
+from ipgate.domain.resources import Range
 from ipgate.domain.writing import MAINTENANCE
 
 from tests.harness.in_process import ROOT, Worker, running_worker
@@ -27,9 +28,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def change(p: Worker, ranges: set[int], *, add: bool) -> None:
-    call = p.lists.add_ranges if add else p.lists.remove_ranges
     texts = [format_range(packed) for packed in ranges]
-    await call(p.workspace, "l", texts, replace(MAINTENANCE, allow_broad=True))
+    options = replace(MAINTENANCE, allow_broad=True)
+    if add:
+        await p.ranges.add(p.workspace, "l", [Range(text) for text in texts], options)
+    else:
+        await p.ranges.remove(p.workspace, "l", texts, options)
 
 
 async def decided(p: Worker, address: int) -> str:

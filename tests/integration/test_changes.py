@@ -10,6 +10,7 @@ from ipgate.domain.revision import Revision, parse_revision
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness.ranges import plain
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.waiting import eventually
 
@@ -46,7 +47,7 @@ def test_every_kind_of_change_is_seen_by_the_other_server(
     assert reason(client.link(a.name, key)) == "LINKED_LIST_MATCH"
     assert reason("", "192.0.2.2") == "NOT_IN_LINKED_LISTS"
     added = client.call(
-        "AddRanges", admin.AddRangesRequest(allow_list=a.name, ranges=["192.0.2.2"])
+        "AddRanges", admin.AddRangesRequest(allow_list=a.name, ranges=plain(["192.0.2.2"]))
     )
     assert reason(added.revision, "192.0.2.2") == "LINKED_LIST_MATCH"
     removed = client.call(
@@ -55,7 +56,9 @@ def test_every_kind_of_change_is_seen_by_the_other_server(
     assert reason(removed.revision) == "NOT_IN_LINKED_LISTS"
     replaced = client.call(
         "UpdateAllowList",
-        admin.UpdateAllowListRequest(allow_list={"name": a.name, "ranges": ["192.0.2.0/24"]}),
+        admin.UpdateAllowListRequest(
+            allow_list={"name": a.name, "ranges": plain(["192.0.2.0/24"])}
+        ),
     )
     assert reason(replaced.revision) == "LINKED_LIST_MATCH"
     b = client.allow_list(workspace, "b", ["198.51.100.1"])
@@ -73,7 +76,7 @@ def test_every_kind_of_change_is_seen_by_the_other_server(
     assert reason(client.default(workspace, a.name).revision) == "DEFAULT_LIST_MATCH"
     removed = client.call(
         "UpdateAllowList",
-        admin.UpdateAllowListRequest(allow_list={"name": a.name, "ranges": ["10.0.0.0/8"]}),
+        admin.UpdateAllowListRequest(allow_list={"name": a.name, "ranges": plain(["10.0.0.0/8"])}),
     )
     assert reason(removed.revision) == "NOT_IN_DEFAULT_LIST"
     off = client.default(workspace, a.name, enabled=False)
@@ -113,7 +116,7 @@ def test_a_union_of_many_lists_follows_each_of_them(
         revision = client.link(allow_list.name, *keys)
     for key in keys:
         assert elsewhere.ask("10.0.7.1", api_key=key, min_revision=revision).allowed
-    add = admin.AddRangesRequest(allow_list=lists[3].name, ranges=["192.0.2.1"])
+    add = admin.AddRangesRequest(allow_list=lists[3].name, ranges=plain(["192.0.2.1"]))
     revision = client.call("AddRanges", add).revision
     for key in keys:
         answer = elsewhere.ask("192.0.2.1", api_key=key, min_revision=revision)

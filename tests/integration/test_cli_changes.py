@@ -117,7 +117,6 @@ def test_a_file_that_is_read_wrongly_changes_nothing(
         ("ip,ip\n192.0.2.1,192.0.2.2\n", ("--column", "ip"), "occurs twice"),
         ("192.0.2.0/24,HQ\n", (), "give its number, as in --column 1"),
         ("192.0.2.0/24,HQ\n", ("--column", "192.0.2.0/24"), "as in --column 1"),
-        ("192.0.2.1\n2001:db8::/32\n", (), "--skip-ipv6"),
         ('{"prefixes": []}', (), "--format aws"),
         ("192.0.2.1\n" + "x\n" * 300, (), "300 bad lines"),
         ("192.0.2.1\n", ("--format", "xml"), "use auto, aws, github, nginx"),
@@ -129,6 +128,9 @@ def test_a_file_that_is_read_wrongly_changes_nothing(
         assert said in said_in
         assert "nothing was changed" in said_in or "--format" in said_in
         assert run("list", "show", "l") == before
+    file.write_text("192.0.2.1\n2001:db8::/32\n")
+    assert "or leave it out (of a file with --skip-ipv6)" in run(*update, code=2)
+    assert run("list", "show", "l") == before
     assert "has more than" in run("list", "update", "l", "-f", "/dev/zero", code=2)
     assert "needs --file" in run("list", "update", "l", "-r", "10.0.0.1", "--skip-ipv6", code=2)
 

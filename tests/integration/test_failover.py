@@ -12,6 +12,7 @@ from ipgate.store.key_names import changes, meta, shard_prefix
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import Cluster, SentinelGroup, freeze, thaw
+from tests.harness.ranges import cidrs, plain
 from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.waiting import eventually
 
@@ -31,7 +32,9 @@ def works(client: Client, workspace: str, allow_list: str, ip: str) -> bool:
     """Whether a change can be made now."""
     try:
         client.call(
-            "AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=[ip]), timeout=5
+            "AddRanges",
+            admin.AddRangesRequest(allow_list=allow_list, ranges=plain([ip])),
+            timeout=5,
         )
     except RpcFailed as failed:
         assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"), failed
@@ -97,7 +100,7 @@ class Load:
     def check(self) -> None:
         """Every acknowledged change is there, and no answer was wrong."""
         allow_list = self._client.call("GetAllowList", admin.GetAllowListRequest(name=self.list))
-        assert not set(self.acknowledged) - set(allow_list.ranges)
+        assert not set(self.acknowledged) - set(cidrs(allow_list))
         assert not self.wrong
 
 
@@ -207,7 +210,7 @@ def test_a_slot_moves_under_load(tmp_path: Path) -> None:
             eventually(partial(load.has_made, acknowledged + 20), "changes are made again")
         load.check()
         last = client.call(
-            "AddRanges", admin.AddRangesRequest(allow_list=load.list, ranges=["10.8.8.8"])
+            "AddRanges", admin.AddRangesRequest(allow_list=load.list, ranges=plain(["10.8.8.8"]))
         ).revision
         answer = other.client().ask("10.8.8.8", api_key=load.key, min_revision=last)
         assert answer.allowed

@@ -9,6 +9,7 @@ import pytest
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.damage import BEYOND_REPAIR, CREDENTIAL, OWN, Damage, Sample, W, filled
+from tests.harness.ranges import plain
 from tests.harness.servers import IPGATE, Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 
@@ -62,12 +63,12 @@ CASES: list[tuple[str, str, Follow]] = [
     (
         "no-ranges",
         "give the list all its ranges again",
-        update("UpdateAllowList", "allow_list", OFFICE, ranges=["192.0.2.0/24"]),
+        update("UpdateAllowList", "allow_list", OFFICE, ranges=plain(["192.0.2.0/24"])),
     ),
     (
         "bad-range",
         "give the list all its ranges again",
-        update("UpdateAllowList", "allow_list", OFFICE, ranges=["192.0.2.0/24"]),
+        update("UpdateAllowList", "allow_list", OFFICE, ranges=plain(["192.0.2.0/24"])),
     ),
     ("lost-default", "set another default list", lambda c, _: c.default(NAME, SPARE)),
     ("no-default", "set another default list", lambda c, _: c.default(NAME, SPARE)),

@@ -41,7 +41,7 @@ def scoped(lines: Lines) -> dict[str, Any]:
 
 EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "no-header": (lambda s: s.pop(0), "line 1: is not the header"),
-    "later-version": (changed("header", version=2), "line 1: version: is not of 0 to 1"),
+    "later-version": (changed("header", version=3), "line 1: version 3 is not known"),
     "former-version": (changed("header", version=0), "line 1: version 0 is not known"),
     "other-format": (changed("header", format="x"), "line 1: format: is not ipgate-export"),
     "no-shards": (changed("header", shards=[]), "line 1: shards: is not a list of 16 shards"),

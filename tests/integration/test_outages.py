@@ -9,6 +9,7 @@ import pytest
 from ipgate.v1 import admin_pb2 as admin
 
 from tests.harness.groups import free_ports, freeze, thaw
+from tests.harness.ranges import cidrs, plain
 from tests.harness.servers import Client, RpcFailed, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually
@@ -43,7 +44,7 @@ def job(directory: Path, store: StoreServer) -> Iterator[tuple[Client, str, str]
 def add(client: Client, allow_list: str, ip: str) -> str:
     """Adds a range; returns the reason of the failure, "" if it worked."""
     try:
-        client.call("AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=[ip]))
+        client.call("AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=plain([ip])))
     except RpcFailed as failed:
         assert failed.code == "UNAVAILABLE"
         return failed.reason
@@ -52,7 +53,7 @@ def add(client: Client, allow_list: str, ip: str) -> str:
 
 def ranges(client: Client, allow_list: str) -> list[str]:
     resource = client.call("GetAllowList", admin.GetAllowListRequest(name=allow_list))
-    return list(resource.ranges)
+    return cidrs(resource)
 
 
 @pytest.mark.parametrize("kind", ["full", "read-only"])

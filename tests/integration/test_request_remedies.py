@@ -13,7 +13,7 @@ from tests.harness.servers import Client, RpcFailed
 pytestmark = pytest.mark.engine
 
 LIST, KEY = "WS/allowLists/l", "WS/apiKeys/k"
-NEW_LIST = {"display_name": "N", "description": "d", "ranges": ["192.0.2.9"]}
+NEW_LIST = {"display_name": "N", "description": "d", "ranges": [{"cidr": "192.0.2.9"}]}
 OF_LIST = {"parent": "WS", "allow_list_id": "n"}
 TEXT = "é" * 2001
 
@@ -33,7 +33,7 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     (
         "CreateAllowList",
         OF_LIST | {"allow_list": NEW_LIST | {"ranges": []}},
-        "give at least one IPv4 address or CIDR range",
+        "give at least one IP address or CIDR range",
         OF_LIST | {"allow_list": NEW_LIST},
     ),
     (

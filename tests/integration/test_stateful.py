@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness.ranges import cidrs, plain
 from tests.harness.servers import Client, RpcFailed, Server
 
 pytestmark = pytest.mark.store
@@ -67,7 +68,7 @@ class Model(RuleBasedStateMachine):
         request = admin.CreateAllowListRequest(
             parent=self.workspace,
             allow_list_id=name,
-            allow_list={"display_name": name, "description": "d", "ranges": sorted(ranges)},
+            allow_list={"display_name": name, "description": "d", "ranges": plain(sorted(ranges))},
         )
         self.expect("CreateAllowList", request, "ALREADY_EXISTS" if name in self.lists else "OK")
         self.lists.setdefault(name, ranges)
@@ -112,7 +113,9 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=LISTS, ranges=SETS)
     def add_ranges(self, name: str, ranges: set[str]) -> None:
-        request = admin.AddRangesRequest(allow_list=self.list_name(name), ranges=sorted(ranges))
+        request = admin.AddRangesRequest(
+            allow_list=self.list_name(name), ranges=plain(sorted(ranges))
+        )
         self.expect("AddRanges", request, "OK" if name in self.lists else "NOT_FOUND")
         if name in self.lists:
             self.lists[name] |= ranges
@@ -130,7 +133,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=LISTS, ranges=SETS)
     def replace_ranges(self, name: str, ranges: set[str]) -> None:
-        fields = {"name": self.list_name(name), "ranges": sorted(ranges)}
+        fields = {"name": self.list_name(name), "ranges": plain(sorted(ranges))}
         request = admin.UpdateAllowListRequest(allow_list=fields)
         self.expect("UpdateAllowList", request, "OK" if name in self.lists else "NOT_FOUND")
         if name in self.lists:
@@ -248,7 +251,7 @@ class Model(RuleBasedStateMachine):
             resource = self.client.call(
                 "GetAllowList", admin.GetAllowListRequest(name=self.list_name(name))
             )
-            assert set(resource.ranges) == ranges
+            assert set(cidrs(resource)) == ranges
             linked = sum(name in key["links"] for key in self.keys.values())
             assert resource.linked_api_key_count == linked
 

@@ -7,6 +7,7 @@ import pytest
 import redis
 from ipgate.v1 import admin_pb2 as admin
 
+from tests.harness.ranges import plain
 from tests.harness.servers import rejection, serving
 from tests.harness.stores import StoreServer
 
@@ -36,12 +37,13 @@ def test_the_recommended_user_suffices_and_reaches_nothing_else(tmp_path: Path) 
             client.call(
                 "RemoveRanges", admin.RemoveRangesRequest(allow_list=allow_list, ranges=many[:9])
             )
-            assert len(
-                client.call("GetAllowList", admin.GetAllowListRequest(name=allow_list)).ranges
-            )
+            page = admin.ListRangesRequest(allow_list=allow_list)
+            assert client.call("ListRanges", page).ranges
             client.call(
                 "UpdateAllowList",
-                admin.UpdateAllowListRequest(allow_list={"name": allow_list, "ranges": many[:20]}),
+                admin.UpdateAllowListRequest(
+                    allow_list={"name": allow_list, "ranges": plain(many[:20])}
+                ),
             )
             client.call(
                 "SetApiKeyAllowLists",

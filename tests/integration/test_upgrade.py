@@ -21,6 +21,7 @@ from ipgate.store.upgrade import upgrade
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness.ranges import cidrs
 from tests.harness.servers import IPGATE, Server, rejection, serving
 from tests.harness.sources import ROOT
 from tests.harness.stores import StoreServer, running
@@ -102,9 +103,9 @@ def test_a_server_upgrades_the_store_that_it_starts_on(tmp_path: Path, former: S
         client = server.client()
         office = "workspaces/acme/allowLists/office"
         stored = client.call("GetAllowList", admin.GetAllowListRequest(name=office))
-        assert list(stored.ranges) == ["192.0.2.0/24", "198.51.100.73"]
+        assert cidrs(stored) == ["192.0.2.0/24", "198.51.100.73"]
         many = admin.GetAllowListRequest(name="workspaces/acme/allowLists/many")
-        assert len(client.call("GetAllowList", many).ranges) == 2500
+        assert client.call("GetAllowList", many).range_count == 2500
         assert client.ask("192.0.2.1", key="secret of ci", min_revision=revision).allowed
         remove = admin.RemoveRangesRequest(allow_list=office, ranges=["192.0.2.0/24"])
         changed = client.call("RemoveRanges", remove).revision

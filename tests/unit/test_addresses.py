@@ -64,7 +64,9 @@ def test_ipv6_is_written_as_rfc_5952_says(address: int, first: int, last: int) -
     value = address & ~zeros
     plain = ipaddress.IPv6Address(value)
     assert format_address(IPV6 | value) == (
-        str(plain) if plain.ipv4_mapped is None else f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
+        str(plain)
+        if plain.ipv4_mapped is None
+        else f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
     )
 
 

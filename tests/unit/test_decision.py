@@ -114,7 +114,9 @@ def test_a_list_that_is_not_compiled_is_never_passed_over() -> None:
 def test_a_range_counts_from_its_start_until_before_its_expiry() -> None:
     """Both boundaries are exact, to the nanosecond."""
     lists = (a_list("l", "192.0.2.0/24", _0=Validity(10, 20)),)
-    allowed = [decide(Key(lists=lists), Workspace(), INSIDE, at(now)).allowed for now in (9, 10, 19, 20)]
+    allowed = [
+        decide(Key(lists=lists), Workspace(), INSIDE, at(now)).allowed for now in (9, 10, 19, 20)
+    ]
     assert allowed == [False, True, True, False]
 
 
@@ -122,11 +124,20 @@ def test_the_next_wider_range_decides_where_one_does_not_count() -> None:
     """Outwards, past others that do not count, to one that does."""
     lists = (
         a_list(
-            "l", "192.0.0.0/16", "192.0.2.0/24", "192.0.2.0/28", "192.0.2.1", _1=NEVER, _2=Validity(5, 9), _3=NEVER
+            "l",
+            "192.0.0.0/16",
+            "192.0.2.0/24",
+            "192.0.2.0/28",
+            "192.0.2.1",
+            _1=NEVER,
+            _2=Validity(5, 9),
+            _3=NEVER,
         ),
     )
     ranges = [decide(Key(lists=lists), Workspace(), INSIDE, at(now)).range for now in (4, 5, 9)]
-    assert ranges == [parse_range(cidr) for cidr in ("192.0.0.0/16", "192.0.2.0/28", "192.0.0.0/16")]
+    assert ranges == [
+        parse_range(cidr) for cidr in ("192.0.0.0/16", "192.0.2.0/28", "192.0.0.0/16")
+    ]
 
 
 def test_lists_that_take_turns_leave_no_gap() -> None:

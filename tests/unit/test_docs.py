@@ -27,8 +27,8 @@ def test_every_reason_of_an_error_is_documented() -> None:
     """`docs/errors.md` explains each ErrorInfo reason that the code can send."""
     documented = (ROOT / "docs" / "errors.md").read_text()
     sources = "\n".join(path.read_text() for path in SOURCES)
-    reasons = set(re.findall(r'reason="([A-Z_]+)"', sources))
-    reasons |= set(re.findall(r'FailedPrecondition\(\s*"([A-Z_]+)"', sources))
+    reasons = set(re.findall(r'reason="([A-Z0-9_]+)"', sources))
+    reasons |= set(re.findall(r'FailedPrecondition\(\s*"([A-Z0-9_]+)"', sources))
     reasons |= {error.reason for error in errors.IpgateError.__subclasses__()}
     assert len(reasons) > 15
     missing = {reason for reason in reasons if f"`{reason}`" not in documented}

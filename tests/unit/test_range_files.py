@@ -24,10 +24,10 @@ def rejection(data: str | bytes, **options: Any) -> str:
 
 
 def test_lines_have_comments_blanks_and_a_comma_at_the_end() -> None:
-    """What follows a # is a comment; a trailing comma or semicolon, and any kind of line end, is fine."""
+    """What follows a # is a note; a trailing comma or semicolon, and any kind of line end, is fine."""
     data = "# offices\r\n192.0.2.1, # HQ\r\n\n 192.0.2.0/24;\r198.51.100.7"
     assert read_ranges(data.encode()).entries == [
-        Entry("line 2", "192.0.2.1"),
+        Entry("line 2", "192.0.2.1", "HQ"),
         Entry("line 4", "192.0.2.0/24"),
         Entry("line 5", "198.51.100.7"),
     ]

@@ -72,7 +72,7 @@ FOLLOWED = {
     "test_the_remedy_for_a_wrong_request_works": {
         "choose another id",
         "give a text",
-        "give at least one IPv4 address or CIDR range",
+        "give at least one IP address or CIDR range",
         "give the new default",
         "name a list",
         "name at least one API key",
@@ -173,6 +173,20 @@ FOLLOWED = {
         "use redis+cluster://HOST,HOST instead of redis://HOST"
     },
     "test_a_list_of_too_many_links_is_deleted_once_some_are_gone": {"unlink some first"},
+    "bad-attributes-of-ranges.yaml": {"send it once", "set a later one"},
+    "ipv6-is-enabled-for-a-workspace.yaml": {
+        "remove those ranges first",
+        "set ipv6_enabled of the workspace, or leave it out",
+    },
+    "test_ipv6_that_is_disabled_meanwhile_is_refused_by_the_store": {
+        "set ipv6_enabled of the workspace, or leave them out"
+    },
+    "test_messages_that_do_not_belong_together_are_refused": {
+        "leave it out of the others",
+        "send at least one message",
+    },
+    "test_an_upload_is_bounded": {"send less"},
+    "test_notes_come_from_a_column": {"give the name or the number of both"},
     "report-only-needs-consent.yaml": {"set allow_unrestricted if that is what you want"},
     "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},
     "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {

@@ -75,7 +75,9 @@ def test_the_documentation_names_every_kind_of_key_and_every_field() -> None:
         line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| `")
     }
     for kind, key in KINDS.items():
-        identifier = {"list": "L", "key": "K"}.get(kind.partition("-")[0], "<sha256>")
+        identifier = {"list": "L", "key": "K", "staged": "S"}.get(
+            kind.partition("-")[0], "<sha256>"
+        )
         name = key.form.format(workspace="W", id=identifier)
         row = next((line for first, line in rows.items() if first.endswith(f":{name}`")), "")
         assert row, f"{name} has no row"

@@ -12,11 +12,19 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
 TEXTS = st.text(max_size=5)
+RANGES = st.fixed_dictionaries(
+    {
+        "cidr": TEXTS,
+        "note": TEXTS,
+        "expire_time": st.fixed_dictionaries({"nanos": st.integers(0, 9)}),
+    }
+)
 REQUESTS = st.one_of(
-    st.builds(admin.AddRangesRequest, allow_list=TEXTS, ranges=st.lists(TEXTS, max_size=9)),
+    st.builds(admin.AddRangesRequest, allow_list=TEXTS, ranges=st.lists(RANGES, max_size=9)),
+    st.builds(admin.RemoveRangesRequest, allow_list=TEXTS, ranges=st.lists(TEXTS, max_size=9)),
     st.builds(
         admin.UpdateAllowListRequest,
-        allow_list=st.fixed_dictionaries({"name": TEXTS, "ranges": st.lists(TEXTS, max_size=9)}),
+        allow_list=st.fixed_dictionaries({"name": TEXTS, "ranges": st.lists(RANGES, max_size=9)}),
         update_mask=st.fixed_dictionaries({"paths": st.lists(TEXTS, max_size=9)}),
         validate_only=st.booleans(),
     ),

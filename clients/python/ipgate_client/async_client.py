@@ -1,6 +1,6 @@
 """The client for asyncio."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Self
 
 import grpc.aio
@@ -55,6 +55,13 @@ class AsyncClient:
         """
         return await self._call(getattr(self._admin, method), request)
 
+    async def upload(self, method: str, requests: Iterable[Message]) -> Any:
+        """Call a method of AdminService that takes many messages, and return its response.
+
+        Raises: CallFailed.
+        """
+        return await self._call(getattr(self._admin, method), iter(requests))
+
     async def pages(self, method: str, request: Any, field: str) -> AsyncIterator[Any]:
         """Yield the resources in `field` of all pages of a listing.
 
@@ -69,7 +76,7 @@ class AsyncClient:
                 return
             request.page_token = answer.next_page_token
 
-    async def _call(self, method: Any, request: Message) -> Any:
+    async def _call(self, method: Any, request: Message | Iterator[Message]) -> Any:
         try:
             return await method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:

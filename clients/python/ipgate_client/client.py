@@ -1,6 +1,6 @@
 """The client for threads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import grpc
@@ -63,6 +63,13 @@ class Client:
         """
         return self._call(getattr(self._admin, method), request)
 
+    def upload(self, method: str, requests: Iterable[Message]) -> Any:
+        """Call a method of AdminService that takes many messages, and return its response.
+
+        Raises: CallFailed.
+        """
+        return self._call(getattr(self._admin, method), iter(requests))
+
     def pages(self, method: str, request: Any, field: str) -> Iterator[Any]:
         """Yield the resources in `field` of all pages of a listing.
 
@@ -76,7 +83,7 @@ class Client:
                 return
             request.page_token = answer.next_page_token
 
-    def _call(self, method: Any, request: Message) -> Any:
+    def _call(self, method: Any, request: Message | Iterator[Message]) -> Any:
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:

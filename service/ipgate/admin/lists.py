@@ -1,25 +1,29 @@
-"""Use cases of allow lists, their ranges and their links."""
+"""Use cases of allow lists and their links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate import cooperative
-from ipgate.admin.checks import BROAD, check_breadth, new_id, parse_ranges, raise_if_invalid
+from ipgate.admin.checks import new_id, raise_if_invalid
 from ipgate.admin.quotas import Quotas
-from ipgate.domain.addresses import format_range
-from ipgate.domain.errors import Conflict, LimitExceeded, NotFound, Violations
-from ipgate.domain.intervals import STEP, Steps, in_order
+from ipgate.admin.range_pages import sorted_ranges
+from ipgate.admin.ranges import Ranges
+from ipgate.domain.errors import Conflict, Violations
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList
 from ipgate.domain.text_validation import unix_lines
 from ipgate.domain.writing import WriteOptions, WriteResult
-from ipgate.store.lists import ExactCoverage, ListStore, NewRanges
-from ipgate.store.policy_reader import PolicyReader
-from ipgate.store.schema import ALLOW_LIST
-from ipgate.store.script_errors import CoverageUnknown, ListChanged
+from ipgate.store.broken import reading
+from ipgate.store.list_reader import read_list
+from ipgate.store.lists import ListStore
+from ipgate.store.schema import ALLOW_LIST, decode_range
+from ipgate.store.script_errors import StagingLost
 
 _ATTEMPTS = 10
+
+MAX_INCLUDED = 1000
+"""A list of more ranges is read without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Lists:
     """Errors: those of the store's methods, and InvalidArgument."""
 
     store: ListStore
-    reader: PolicyReader
+    ranges: Ranges
     quotas: Quotas
 
     async def create(self, allow_list: AllowList, options: WriteOptions) -> WriteResult[AllowList]:
@@ -36,25 +40,39 @@ class Lists:
         The answer has no ranges.
         """
         violations = Violations()
+        workspace = allow_list.workspace
         chosen = new_id("list", "allow_list_id", allow_list.id, violations)
         allow_list = replace(allow_list, description=unix_lines(allow_list.description))
         violations += ALLOW_LIST.check_texts("allow_list", ALLOW_LIST.attributes(allow_list))
-        packed = await parse_ranges("allow_list.ranges", allow_list.ranges, violations)
-        raise_if_invalid(violations)
-        new = await self._new_ranges(packed, options)
-        allow_list = replace(allow_list, id=chosen, ranges=(), range_count=len(packed))
-        return await self.store.create(
-            allow_list, new, options, limit=self.quotas.lists_per_workspace
+        parsed = await self.ranges.checks.parse(
+            "allow_list.ranges", workspace, allow_list.ranges, violations
         )
+        raise_if_invalid(violations)
+        allow_list = replace(
+            allow_list, id=chosen, ranges=(), ranges_omitted=True, range_count=len(parsed)
+        )
+        for _ in range(_ATTEMPTS):
+            change = await self.ranges.of_new_list(workspace, parsed, options)
+            try:
+                return await self.store.create(
+                    allow_list, change, options, limit=self.quotas.lists_per_workspace
+                )
+            except StagingLost:
+                continue
+        raise Conflict("the ranges were lost on their way into the store; try again")
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:
-        """Return the list with its ranges, as of one point in time."""
+        """Return the list as of one point in time, with its ranges unless they are many."""
         for _ in range(_ATTEMPTS):
             stored = await self.store.get(workspace, allow_list)
-            _, facts = await self.reader.allow_list(workspace, allow_list)
-            if facts is not None and facts.etag == stored.meta.etag:
-                ordered = await cooperative.run(in_order(facts.ranges))
-                return replace(stored, ranges=tuple(await _formatted(ordered)))
+            if stored.range_count > MAX_INCLUDED:
+                return stored
+            _, read = await read_list(self.store.scripts, workspace, allow_list)
+            if read is not None and read.etag == stored.meta.etag:
+                with reading(list_name(workspace, allow_list)):
+                    ordered = await cooperative.run(sorted_ranges(read.ranges))
+                    ranges = tuple(decode_range(*item) for item in ordered)
+                return replace(stored, ranges=ranges, ranges_omitted=False)
         raise Conflict(f"{stored.display_name!r} changes faster than it can be read; try again")
 
     async def update(
@@ -65,58 +83,22 @@ class Lists:
         if "description" in fields:
             fields["description"] = unix_lines(fields["description"])
         violations = Violations(ALLOW_LIST.check_texts("allow_list", fields))
-        new = None
         if "ranges" in changes:
-            packed = await parse_ranges("allow_list.ranges", changes["ranges"], violations)
+            stored = await self.ranges.replace(
+                workspace,
+                allow_list,
+                changes["ranges"],
+                options,
+                field="allow_list.ranges",
+                violations=violations,
+                changes=fields,
+            )
+        else:
             raise_if_invalid(violations)
-            new = await self._new_ranges(packed, options)
-        raise_if_invalid(violations)
-        stored = await self.store.update(workspace, allow_list, options, changes=fields, new=new)
+            stored = await self.store.update(workspace, allow_list, options, changes=fields)
         if not options.validate_only:
             return stored
-        count = len(new.ranges) if new else stored.resource.range_count
-        return replace(stored, resource=replace(stored.resource, range_count=count, **fields))
-
-    async def add_ranges(
-        self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
-    ) -> WriteResult[AllowList]:
-        """Add ranges to a list.
-
-        The store keeps an upper bound of the list's coverage, which settles nearly all cases. Otherwise the
-        coverage is computed from the ranges that the list has now.
-        """
-        packed = await self._parse(ranges)
-        texts = await _formatted(packed)
-        exact = None
-        for _ in range(_ATTEMPTS):
-            try:
-                return await self.store.add_ranges(
-                    workspace,
-                    allow_list,
-                    texts,
-                    options,
-                    span_limit=BROAD,
-                    limit=self.quotas.ranges_per_list,
-                    exact=exact,
-                )
-            except (CoverageUnknown, ListChanged):
-                _, facts = await self.reader.allow_list(workspace, allow_list)
-                if facts is None:
-                    raise NotFound(list_name(workspace, allow_list)) from None
-                together = await cooperative.run(in_order(facts.ranges + packed))
-                span = await check_breadth("ranges", together, allow_broad=options.allow_broad)
-                exact = ExactCoverage(span, facts.etag)
-        raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
-
-    async def remove_ranges(
-        self,
-        workspace: str,
-        allow_list: str,
-        ranges: Sequence[str],
-        options: WriteOptions,
-    ) -> WriteResult[AllowList]:
-        texts = await _formatted(await self._parse(ranges))
-        return await self.store.remove_ranges(workspace, allow_list, texts, options)
+        return replace(stored, resource=replace(stored.resource, **fields))
 
     async def link(
         self,
@@ -136,31 +118,3 @@ class Lists:
             link=link,
             limit=self.quotas.lists_per_key,
         )
-
-    async def _parse(self, ranges: Sequence[str]) -> list[int]:
-        violations = Violations()
-        packed = await parse_ranges("ranges", ranges, violations)
-        raise_if_invalid(violations)
-        return packed
-
-    async def _new_ranges(self, packed: Sequence[int], options: WriteOptions) -> NewRanges:
-        limit = self.quotas.ranges_per_list
-        if len(packed) > limit:
-            raise LimitExceeded(
-                f"the list would have {len(packed)} ranges; at most {limit} are permitted "
-                "(setting max-ranges-per-list)"
-            )
-        span = await check_breadth("allow_list.ranges", packed, allow_broad=options.allow_broad)
-        return NewRanges(await _formatted(packed), span)
-
-
-async def _formatted(packed: Sequence[int]) -> list[str]:
-    return await cooperative.run(_texts(packed))
-
-
-def _texts(packed: Sequence[int]) -> Steps[list[str]]:
-    texts: list[str] = []
-    for first in range(0, len(packed), STEP):
-        texts += map(format_range, packed[first : first + STEP])
-        yield
-    return texts

@@ -12,6 +12,9 @@ from typing import Any
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
+from ipgate.admin.range_checks import RangeChecks
+from ipgate.admin.range_pages import RangePages
+from ipgate.admin.ranges import Ranges
 from ipgate.admin.tokens import Tokens
 from ipgate.admin.workspaces import Workspaces
 from ipgate.app.worker_config import WorkerConfig
@@ -36,6 +39,7 @@ from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
 from ipgate.store.lists import ListStore
 from ipgate.store.policy_reader import PolicyReader
+from ipgate.store.ranges import RangeStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
 from ipgate.store.tokens import TokenStore
@@ -223,9 +227,10 @@ def _admin_servicers(settings: Settings, scripts: Scripts) -> list[object]:
     )
     workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
     lists, keys = ListStore(scripts), ApiKeyStore(scripts)
+    ranges = Ranges(lists, RangeStore(scripts), RangeChecks(workspaces), limits)
     return [
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
-        ListServicer(Lists(lists, PolicyReader(scripts), limits), lists),
+        ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), lists),
         ApiKeyServicer(ApiKeys(keys, limits), keys),
         TokenServicer(Tokens(tokens, workspaces)),
     ]

@@ -6,7 +6,7 @@ from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import Violation, quoted
 from ipgate.domain.shards import SHARDS
 from ipgate.store.codecs import Check, Identifier, Number, Pattern
-from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, SCHEMAS, WORKSPACE, Schema
+from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, RANGE, SCHEMAS, WORKSPACE, Schema
 
 _MAX_VIOLATIONS = 100
 
@@ -29,8 +29,12 @@ def _ranges(field: str, values: Any) -> list[Violation]:
         return [Violation(field, "is not a list")]
     violations = [] if values else [Violation(field, "is empty; a list has at least one range")]
     previous = -1
-    for index, text in enumerate(values):
+    for index, item in enumerate(values):
         at = f"{field}[{index}]"
+        text = item
+        if isinstance(item, dict):
+            text = item.get("cidr")
+            violations += _attributes(at, item)
         try:
             packed = parse_range(text) if isinstance(text, str) else None
         except BadRange as error:
@@ -45,6 +49,18 @@ def _ranges(field: str, values: Any) -> list[Violation]:
             previous = packed or previous
         if len(violations) >= _MAX_VIOLATIONS:
             break
+    return violations
+
+
+def _attributes(field: str, item: dict[str, Any]) -> list[Violation]:
+    """Return what is wrong with the attributes of a range."""
+    codecs = RANGE.record_codecs()
+    violations = [
+        Violation(f"{field}.{name}", "is no attribute of a range")
+        for name in sorted(item.keys() - codecs.keys() - {"cidr"})
+    ]
+    for name in codecs.keys() & item.keys():
+        violations += codecs[name].check(f"{field}.{name}", item[name])
     return violations
 
 
@@ -100,7 +116,7 @@ _OPTIONAL = frozenset({"folded"}).union(
 _CHECKS: dict[str, dict[str, Check]] = {
     "header": {
         "format": Pattern("ipgate-export", "ipgate-export").check,
-        "version": Number(1).check,
+        "version": Number(10**6).check,
         "time": _TIME,
         "shards": _positions,
         "counts": _counts,

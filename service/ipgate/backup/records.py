@@ -4,18 +4,29 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
-from ipgate.domain.addresses import format_range, parse_range
+from ipgate.domain.addresses import is_ipv6_range, parse_range
 from ipgate.domain.intervals import Steps, coverage, in_order
 from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
-from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE
+from ipgate.store.schema import (
+    ACCESS_TOKEN,
+    ALLOW_LIST,
+    API_KEY,
+    RANGE,
+    WORKSPACE,
+    encode_attributes,
+)
 
 FORMAT = "ipgate-export"
-VERSION = 1
+VERSIONS = (1, 2)
+VERSION = 2
+"""What is written. Version 1 has no attributes of ranges, and neither of the fields that are optional."""
+
 KINDS = ("workspace", "list", "key", "token")
 
 T = TypeVar("T")
@@ -34,11 +45,44 @@ def workspace(identifier: str, fields: dict[str, str]) -> Record:
 
 
 def allow_list(
-    owner: str, identifier: str, fields: dict[str, str], ranges: Iterable[str]
+    owner: str, identifier: str, fields: dict[str, str], ranges: Mapping[str, str]
 ) -> Record:
-    texts = [format_range(packed) for packed in sorted(map(parse_range, ranges))]
+    """`ranges`: with their stored values.
+
+    Raises: KeyError and ValueError for damage.
+    """
+    ordered = sorted(ranges, key=parse_range)
     identity = {"kind": "list", "workspace": owner, "id": identifier}
-    return {**identity, **ALLOW_LIST.to_record(fields), "ranges": texts}
+    return {
+        **identity,
+        **ALLOW_LIST.to_record(fields),
+        "ranges": [_range_record(text, ranges[text]) for text in ordered],
+    }
+
+
+def _range_record(text: str, value: str) -> str | Record:
+    """Return a range without attributes as its text, any other as an object with those that are set."""
+    if not value:
+        return text
+    stored = json.loads(value)
+    attributes = RANGE.to_record(stored)
+    return {"cidr": text} | {
+        field.exported: attributes[field.exported] for field in RANGE.fields if field.name in stored
+    }
+
+
+def stored_ranges(record: Record) -> dict[str, str]:
+    """Return the ranges of a list with their stored values."""
+    return {
+        range_cidr(item): ""
+        if isinstance(item, str)
+        else encode_attributes(RANGE.from_record(item))
+        for item in record["ranges"]
+    }
+
+
+def range_cidr(item: str | Record) -> str:
+    return item if isinstance(item, str) else str(item["cidr"])
 
 
 def api_key(owner: str, identifier: str, fields: dict[str, str], lists: Iterable[str]) -> Record:
@@ -74,12 +118,14 @@ def _workspace_commands(record: Record) -> Iterator[Command]:
 
 
 def _list_commands(record: Record) -> Iterator[Command]:
-    owner, identifier, ranges = record["workspace"], record["id"], record["ranges"]
+    owner, identifier, ranges = record["workspace"], record["id"], stored_ranges(record)
     name = folded_name(record)
-    derived = {"folded": name, "span": str(_span(ranges)), "ranges_tip": record["etag"]}
+    derived = {"folded": name, "ranges_tip": record["etag"]} | _figures(ranges)
     yield _hash(key_names.of("list", owner, identifier), ALLOW_LIST.from_record(record) | derived)
-    yield from _ranges(key_names.of("list-ranges", owner, identifier), ranges)
+    yield from _ranges(key_names.of("list-ranges", owner, identifier), list(ranges.items()))
     yield _indexed(key_names.of("lists", owner), identifier)
+    if derived["ipv6_ranges"] != "0":
+        yield _indexed(key_names.of("ipv6-lists", owner), identifier)
     yield ["HSET", key_names.of("list-names", owner), name, identifier]
 
 
@@ -129,19 +175,20 @@ def _set(key: str, members: list[str]) -> Iterator[Command]:
         yield ["SADD", key, *members[first : first + _BATCH]]
 
 
-def _ranges(key: str, ranges: list[str]) -> Iterator[Command]:
+def _ranges(key: str, ranges: list[tuple[str, str]]) -> Iterator[Command]:
     for first in range(0, len(ranges), _BATCH):
-        yield [
-            "HSET",
-            key,
-            *(word for text in ranges[first : first + _BATCH] for word in (text, "")),
-        ]
+        yield ["HSET", key, *chain.from_iterable(ranges[first : first + _BATCH])]
 
 
-def _span(ranges: Iterable[str]) -> int:
-    """Return how many addresses the ranges cover together."""
+def _figures(ranges: Iterable[str]) -> dict[str, str]:
+    """Return what a list has stored of its ranges together."""
     ordered = _result(in_order([parse_range(text) for text in ranges]))
-    return _result(coverage(ordered))
+    covered = _result(coverage(ordered))
+    return {
+        "addresses": str(covered.addresses),
+        "blocks": str(covered.blocks),
+        "ipv6_ranges": str(sum(map(is_ipv6_range, ordered))),
+    }
 
 
 def _result(steps: Steps[T]) -> T:

@@ -178,11 +178,15 @@ class Snapshot:
         if rank == _TOKEN:
             return records.token(identifier, stored)
         if rank == _LIST:
-            ranges = await self._members("list-ranges", name, "hash")
+            ranges = await self._ranges(name)
             return records.allow_list(owner, identifier, stored, ranges)
         return records.api_key(
             owner, identifier, stored, await self._members("key-lists", name, "set")
         )
+
+    async def _ranges(self, name: Name) -> dict[str, str]:
+        pages = self._reader.fields(key_names.of("list-ranges", name.workspace, name.id))
+        return {range_: value async for page in pages for range_, value in page.items()}
 
     async def _members(self, kind: str, name: Name, type_: str) -> set[str]:
         pages = self._reader.members(key_names.of(kind, name.workspace, name.id), type_)

@@ -60,6 +60,7 @@ class _Validation:
         self._former: tuple[Any, ...] = ()
         self._workspaces: set[str] = set()
         self._owner = ""
+        self._has_ipv6 = False
         self._lists: set[str] = set()
         self._names: set[str] = set()
         self._digests: set[tuple[str, str]] = set()
@@ -125,10 +126,10 @@ class _Validation:
         """Nothing else in the file can be judged without its header."""
         if record is None or record["kind"] != "header":
             self._violation(
-                f"is not the header of an {records.FORMAT} of version {records.VERSION}"
+                f"is not the header of an {records.FORMAT} of version {' or '.join(map(str, records.VERSIONS))}"
             )
             return False
-        if record["version"] != records.VERSION:
+        if record["version"] not in records.VERSIONS:
             self._violation(f"version {record['version']} is not known")
             return False
         self._validated.header = record
@@ -176,6 +177,7 @@ class _Validation:
     def _begin_workspace(self, record: records.Record) -> None:
         self._end_of_workspace()
         self._owner = record["id"]
+        self._has_ipv6 = record.get("ipv6_enabled", False)
         self._workspaces.add(self._owner)
         self._lists, self._names = set(), set()
         if record["default_list"]:
@@ -196,6 +198,8 @@ class _Validation:
         if names & self._names:
             self._violation("display_name: another list of the workspace has it")
         self._names |= names
+        if not self._has_ipv6 and any(":" in records.range_cidr(item) for item in record["ranges"]):
+            self._violation("ranges: has IPv6, which ipv6_enabled of the workspace does not permit")
 
     def _key(self, record: records.Record) -> None:
         for missing in sorted(set(record["lists"]) - self._lists):

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +42,11 @@ class Connection:
         """Ask for a decision."""
         with self._client() as client:
             return client.authorize(request)
+
+    def upload(self, method: str, requests: Iterable[Message]) -> Any:
+        """Call a method of AdminService that takes many messages."""
+        with self._client() as client:
+            return client.upload(method, requests)
 
     def pages(self, method: str, request: Any, field: str) -> Iterator[Any]:
         """Yield the resources in `field` of all pages of a listing."""
@@ -138,5 +143,12 @@ def _in_flags(text: str) -> str:
     """Name what the API and the client say to set by the flags of the commands."""
     text = re.sub(r"\btls_(ca|cert|key)\b", r"--tls-\1", text)
     text = re.sub(r"set (allow_unrestricted|allow_broad)", r"give --\1", text)
+    text = text.replace(
+        "set ipv6_enabled of the workspace, or leave it out",
+        "enable it with 'ipgate workspace update --ipv6', or leave it out (of a file with --skip-ipv6)",
+    ).replace(
+        "change them with UpdateRanges, or leave them out",
+        "change them with 'ipgate list set', or leave them out",
+    )
     text = text.replace("--allow_", "--allow-").replace("use force", "use --force")
     return text.replace("use display_name,", "give --name,") if "names nothing" in text else text

@@ -25,12 +25,19 @@ def print_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
 def range_counts(effect: Any) -> str:
     """Return how many ranges come and go, in a few characters; "" for none."""
     added, removed = effect.ranges_added.count, effect.ranges_removed.count
+    changed = effect.ranges_changed.count
     counts = [f"+{added}"] * bool(added) + [f"\N{MINUS SIGN}{removed}"] * bool(removed)
-    return f"{' '.join(counts)} range{'s' * (added + removed != 1)}" if counts else ""
+    counts += [f"{changed} changed"] * bool(changed)
+    return f"{' '.join(counts)} range{'s' * (added + removed + changed != 1)}" if counts else ""
 
 
 def print_effect(effect: Any, *, dry_run: bool) -> None:
     """Print a line for each way in which API keys are affected."""
+    loosened = effect.ranges_loosened
+    if loosened.count:
+        verb = "would lose" if dry_run else "lost"
+        names = listed(loosened.ranges, loosened.count)
+        print(visible(f"{verb} an expiry or an off switch: {names}"))
     become = "would become" if dry_run else "became"
     lose = "would lose" if dry_run else "lost"
     for affected, text in (

@@ -11,8 +11,11 @@ from ipgate.cli.options import (
     AllowListId,
     DryRun,
     Etag,
+    Expires,
     Json,
     Name,
+    Note,
+    Starts,
     Unrestricted,
     Wait,
     WorkspaceOption,
@@ -20,7 +23,17 @@ from ipgate.cli.options import (
     connection,
 )
 from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time, visible
-from ipgate.cli.ranges import Column, File, Format, Ranges, SkipIpv6, read_options
+from ipgate.cli.range_changes import all_ranges, keep_attributes, print_ranges, replace_many
+from ipgate.cli.ranges import (
+    Column,
+    File,
+    Format,
+    NoteColumn,
+    Ranges,
+    SkipIpv6,
+    read_options,
+    set_attributes,
+)
 from ipgate.domain.names import list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -28,7 +41,10 @@ from ipgate.v1 import resources_pb2 as resources
 app = typer.Typer(no_args_is_help=True, help="IP allow lists, their ranges and their links.")
 
 Description = Annotated[str | None, typer.Option(help="What the list is for.")]
-Broad = Annotated[bool, typer.Option("--allow-broad", help="Accept more than 2^24 addresses.")]
+Broad = Annotated[
+    bool,
+    typer.Option("--allow-broad", help="Accept more than 2^24 IPv4 addresses, or a /32 of IPv6."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Unlink its keys, and turn the default off.")]
 
 
@@ -44,6 +60,10 @@ def create(
     column: Column = None,
     form: Format = "auto",
     skip_ipv6: SkipIpv6 = False,
+    note_column: NoteColumn = None,
+    note: Note = None,
+    starts: Starts = None,
+    expires: Expires = None,
     allow_broad: Broad = False,
     dry_run: DryRun = False,
     wait: Wait = False,
@@ -53,14 +73,14 @@ def create(
 
     Example: ipgate list create office -w acme --name Office --description "Head office" -r 198.51.100.73
     """
+    entries = read_options(
+        ranges, file, column=column, form=form, skip_ipv6=skip_ipv6, note_column=note_column
+    )
+    set_attributes(entries, note=note, starts=starts, expires=expires)
     request = admin.CreateAllowListRequest(
         parent=workspace_name(workspace),
         allow_list_id=allow_list,
-        allow_list=resources.AllowList(
-            display_name=name,
-            description=description,
-            ranges=read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6),
-        ),
+        allow_list=resources.AllowList(display_name=name, description=description, ranges=entries),
         allow_broad=allow_broad,
         validate_only=dry_run,
     )
@@ -105,7 +125,11 @@ def show(
     Example: ipgate list show office -w acme
     """
     request = admin.GetAllowListRequest(name=list_name(workspace, allow_list))
-    _show(connection(context).admin("GetAllowList", request), json=json)
+    shown = connection(context).admin("GetAllowList", request)
+    if shown.ranges_omitted:
+        shown.ranges.extend(all_ranges(connection(context), shown.name))
+        shown.ranges_omitted = False
+    _show(shown, json=json)
 
 
 @app.command()
@@ -120,6 +144,13 @@ def update(
     column: Column = None,
     form: Format = "auto",
     skip_ipv6: SkipIpv6 = False,
+    note_column: NoteColumn = None,
+    note: Note = None,
+    starts: Starts = None,
+    expires: Expires = None,
+    reset_attributes: Annotated[
+        bool, typer.Option("--reset-attributes", help="Keep nothing of ranges that stay.")
+    ] = False,
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -128,22 +159,32 @@ def update(
 ) -> None:
     """Change an allow list; given ranges replace all that it has.
 
+    A range that stays keeps what is not given here for it: its note, start, expiry and off switch.
+
     Example: ipgate list update office -w acme --file ranges.txt
     """
+    entries = read_options(
+        ranges, file, column=column, form=form, skip_ipv6=skip_ipv6, note_column=note_column
+    )
+    target = list_name(workspace, allow_list)
+    set_attributes(entries, note=note, starts=starts, expires=expires)
+    if entries and not reset_attributes:
+        etag = keep_attributes(connection(context), target, entries, etag)
     request = admin.UpdateAllowListRequest(
         allow_list=resources.AllowList(
-            name=list_name(workspace, allow_list),
+            name=target,
             display_name=name or "",
             description=description or "",
-            ranges=read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6),
+            ranges=entries,
             etag=etag,
         ),
         allow_broad=allow_broad,
         validate_only=dry_run,
     )
-    changes = {"display_name": name, "description": description, "ranges": ranges or file or None}
+    changes = {"display_name": name, "description": description, "ranges": entries or None}
     request.update_mask.paths.extend(path for path, value in changes.items() if value is not None)
-    answer = change(context, "UpdateAllowList", request, wait=wait)
+    answer = replace_many(context, request, wait=wait) if entries else None
+    answer = answer or change(context, "UpdateAllowList", request, wait=wait)
     _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
 
@@ -184,6 +225,10 @@ def add(
     column: Column = None,
     form: Format = "auto",
     skip_ipv6: SkipIpv6 = False,
+    note_column: NoteColumn = None,
+    note: Note = None,
+    starts: Starts = None,
+    expires: Expires = None,
     allow_broad: Broad = False,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -192,11 +237,15 @@ def add(
 ) -> None:
     """Add ranges to an allow list.
 
-    Example: ipgate list add office -w acme -r 203.0.113.0/24
+    Example: ipgate list add office -w acme -r 203.0.113.0/24 --note "Branch in Oslo"
     """
+    entries = read_options(
+        ranges, file, column=column, form=form, skip_ipv6=skip_ipv6, note_column=note_column
+    )
+    set_attributes(entries, note=note, starts=starts, expires=expires)
     request = admin.AddRangesRequest(
         allow_list=list_name(workspace, allow_list),
-        ranges=_some(read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6)),
+        ranges=_some(entries),
         allow_broad=allow_broad,
         etag=etag,
         validate_only=dry_run,
@@ -226,7 +275,12 @@ def remove(
     """
     request = admin.RemoveRangesRequest(
         allow_list=list_name(workspace, allow_list),
-        ranges=_some(read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6)),
+        ranges=[
+            range_.cidr
+            for range_ in _some(
+                read_options(ranges, file, column=column, form=form, skip_ipv6=skip_ipv6)
+            )
+        ],
         etag=etag,
         validate_only=dry_run,
     )
@@ -234,7 +288,61 @@ def remove(
     _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
 
 
-def _some(ranges: list[str]) -> list[str]:
+@app.command("set")
+def set_(
+    context: typer.Context,
+    allow_list: AllowListId,
+    workspace: WorkspaceOption,
+    ranges: Annotated[
+        list[str], typer.Option("--range", "-r", help="A range of the list; may be repeated.")
+    ],
+    note: Note = None,
+    starts: Starts = None,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Drop the start.")] = False,
+    expires: Expires = None,
+    never_expires: Annotated[
+        bool, typer.Option("--never-expires", help="Drop the expiry.")
+    ] = False,
+    disabled: Annotated[
+        bool | None, typer.Option("--disable/--enable", help="Whether the ranges count.")
+    ] = None,
+    etag: Etag = "",
+    dry_run: DryRun = False,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Change the note, start, expiry or off switch of ranges of a list.
+
+    Example: ipgate list set office -w acme -r 203.0.113.0/24 --expires 2027-01-31
+    """
+    for one, other, flags in (
+        (starts, no_start, "--starts or --no-start"),
+        (expires, never_expires, "--expires or --never-expires"),
+    ):
+        if one is not None and other:
+            raise CliError(f"give {flags}, not both")
+    changed = [resources.Range(cidr=text, disabled=bool(disabled)) for text in ranges]
+    set_attributes(changed, note=note, starts=starts, expires=expires)
+    request = admin.UpdateRangesRequest(
+        allow_list=list_name(workspace, allow_list),
+        ranges=changed,
+        etag=etag,
+        validate_only=dry_run,
+    )
+    changes = {
+        "note": note is not None,
+        "start_time": starts is not None or no_start,
+        "expire_time": expires is not None or never_expires,
+        "disabled": disabled is not None,
+    }
+    request.update_mask.paths.extend(name for name, is_changed in changes.items() if is_changed)
+    if not request.update_mask.paths:
+        raise CliError("say what to change: --note, --starts, --expires, --disable, …")
+    answer = change(context, "UpdateRanges", request, wait=wait)
+    _show_change(context, answer, f"updated {allow_list}", dry_run=dry_run, json=json)
+
+
+def _some(ranges: list[resources.Range]) -> list[resources.Range]:
     if not ranges:
         raise CliError("give ranges with --range or --file")
     return ranges
@@ -276,8 +384,7 @@ def _show(allow_list: Any, *, json: bool) -> None:
             ("etag", allow_list.etag),
         )
     )
-    for range_ in allow_list.ranges:
-        print(f"  {visible(range_)}")
+    print_ranges(allow_list.ranges)
 
 
 for command in (links.link, links.unlink, links.keys):

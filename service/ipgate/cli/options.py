@@ -33,6 +33,11 @@ Expires = Annotated[
     str | None,
     typer.Option(help="Day (from 00:00 UTC on) or instant of expiry, as in 2027-01-31T12:00:00Z."),
 ]
+Starts = Annotated[
+    str | None,
+    typer.Option(help="Day (from 00:00 UTC on) or instant from which the ranges count."),
+]
+Note = Annotated[str | None, typer.Option(help="What the ranges are, at most 200 characters.")]
 
 
 def connection(context: typer.Context) -> Connection:
@@ -52,7 +57,7 @@ def change(context: typer.Context, method: str, request: Message, *, wait: bool)
     return answer
 
 
-def instant(text: str) -> Timestamp:
+def instant(text: str, flag: str = "--expires") -> Timestamp:
     """Return the Timestamp of an ISO 8601 instant with its offset, or of the beginning of a day in UTC.
 
     What is not said in the text itself is printed on standard error.
@@ -64,7 +69,7 @@ def instant(text: str) -> Timestamp:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
         raise CliError(
-            f"--expires {text!r} is not a day or an instant; write it as in 2027-01-31 or "
+            f"{flag} {text!r} is not a day or an instant; write it as in 2027-01-31 or "
             "2027-01-31T12:00:00Z"
         ) from None
     if day:
@@ -75,13 +80,15 @@ def instant(text: str) -> Timestamp:
             datetime.fromisoformat(remedy)
         except ValueError:
             remedy = f"{time.date()}"
-        raise CliError(f"--expires {text!r} has no offset; write {remedy} for UTC")
+        raise CliError(f"{flag} {text!r} has no offset; write {remedy} for UTC")
     timestamp = Timestamp()
     try:
         timestamp.FromDatetime(time)
         timestamp.ToJsonString()
     except (ValueError, OverflowError):
-        raise CliError(f"--expires {text!r} is not in the years 1 to 9999") from None
+        raise CliError(f"{flag} {text!r} is not in the years 1 to 9999") from None
+    if flag != "--expires":
+        return timestamp
     if time <= datetime.now(UTC):
         print(
             f"expires {timestamp.ToJsonString()}, which has passed: it is expired already",

@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.progress import track
 
 from ipgate.cli.endpoint import CliError
+from ipgate.cli.options import instant
 from ipgate.cli.output import visible
 from ipgate.domain.addresses import BadRange, parse_range
 from ipgate.domain.range_entries import BadFile, Entry
 from ipgate.domain.range_files import FORMATS, MAX_BYTES, RangeFile, read_ranges, split_ipv6
+from ipgate.domain.text_validation import check_note
+from ipgate.v1 import resources_pb2 as resources
 
 Ranges = Annotated[
     list[str] | None,
-    typer.Option("--range", "-r", help="An IPv4 address or CIDR range; may be repeated."),
+    typer.Option("--range", "-r", help="An IP address or CIDR range; may be repeated."),
 ]
 File = Annotated[
     list[str] | None,
@@ -32,6 +35,12 @@ Column = Annotated[
     typer.Option(
         help="Name or number (from 1) of the column to read, where the file is CSV; a service of aws, a "
         "list of github."
+    ),
+]
+NoteColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--note-column", help="Name or number of the column with notes, where the file is CSV."
     ),
 ]
 Format = Annotated[str, typer.Option("--format", help=f"What the file is: {', '.join(FORMATS)}.")]
@@ -49,8 +58,9 @@ def read_options(
     column: str | None,
     form: str,
     skip_ipv6: bool,
-) -> list[str]:
-    """Return the ranges of the options and the file.
+    note_column: str | None = None,
+) -> list[resources.Range]:
+    """Return the ranges of the options and the file, with the notes of the file.
 
     Raises: CliError for the bad ones, all together.
     """
@@ -58,6 +68,9 @@ def read_options(
         raise CliError(f"--format {form!r}: use {', '.join(FORMATS)}")
     if column is not None and not column.strip():
         raise CliError("--column is empty; give the name or the number of a column")
+    if note_column is not None and not (column and note_column.strip()):
+        raise CliError("--note-column needs --column; give the name or the number of both")
+    given = [resources.Range(cidr=text) for text in ranges or ()]
     if not files:
         for value, flag in (
             (column, "--column"),
@@ -66,22 +79,42 @@ def read_options(
         ):
             if value:
                 raise CliError(f"{flag} needs --file")
-        return list(ranges or ())
+        return given
     file = _single(files)
     name = "standard input" if file == "-" else file
     try:
-        parsed = read_ranges(_bytes(file), form=form, column=column or "")
+        parsed = read_ranges(
+            _bytes(file), form=form, column=column or "", note_column=note_column or ""
+        )
     except BadFile as error:
         raise CliError(f"{name}: {error}; nothing was changed") from error
     entries = list(parsed.entries)
     skipped = 0
     if skip_ipv6:
         entries, skipped = split_ipv6(entries)
-    texts = _checked(name, entries, column)
-    if not texts:
+    _check(name, entries, column)
+    if not entries:
         raise CliError(f"{name}: there is no range in it; nothing was changed")
-    _report(name, parsed, len(texts), skipped)
-    return [*(ranges or ()), *texts]
+    _report(name, parsed, len(entries), skipped)
+    return [*given, *(resources.Range(cidr=entry.text, note=entry.note) for entry in entries)]
+
+
+def set_attributes(
+    ranges: Iterable[resources.Range],
+    *,
+    note: str | None,
+    starts: str | None,
+    expires: str | None,
+) -> None:
+    """Give ranges the attributes of the options; a note only where the file has none."""
+    start_time = None if starts is None else instant(starts, "--starts")
+    expire_time = None if expires is None else instant(expires)
+    for range_ in ranges:
+        range_.note = range_.note or note or ""
+        if start_time is not None:
+            range_.start_time.CopyFrom(start_time)
+        if expire_time is not None:
+            range_.expire_time.CopyFrom(expire_time)
 
 
 def _single(files: list[str]) -> str:
@@ -96,19 +129,21 @@ def _single(files: list[str]) -> str:
     return files[0]
 
 
-def _checked(name: str, entries: list[Entry], column: str | None) -> list[str]:
-    """Return the texts, which are all ranges.
+def _check(name: str, entries: list[Entry], column: str | None) -> None:
+    """Check that all entries are ranges, and their notes.
 
     Raises: CliError.
     """
-    bad: list[tuple[Entry, BadRange]] = []
+    bad: list[tuple[Entry, object]] = []
     for entry in _with_progress(entries):
         try:
             parse_range(entry.text)
         except BadRange as error:
             bad.append((entry, error))
+            continue
+        bad += [(entry, f"the note {wrong.description}") for wrong in check_note("", entry.note)]
     if not bad:
-        return [entry.text for entry in entries]
+        return
     lines = [f"{name} has {len(bad)} bad line{'s' * (len(bad) != 1)}; nothing was changed"]
     lines += [f"  {entry.where}: {error}" for entry, error in bad[:_MAX_SHOWN]]
     if len(bad) > _MAX_SHOWN:

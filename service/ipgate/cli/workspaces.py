@@ -21,6 +21,9 @@ Require = Annotated[
         help="Whether a key that no list covers is denied.",
     ),
 ]
+Ipv6 = Annotated[
+    bool | None, typer.Option("--ipv6/--no-ipv6", help="Whether lists may have IPv6 ranges.")
+]
 
 
 @app.command()
@@ -29,6 +32,7 @@ def create(
     workspace: Id,
     name: Name = None,
     require: Require = None,
+    ipv6: Ipv6 = None,
     dry_run: DryRun = False,
     wait: Wait = False,
     json: Json = False,
@@ -39,7 +43,9 @@ def create(
     """
     request = admin.CreateWorkspaceRequest(
         workspace_id=workspace,
-        workspace=resources.Workspace(display_name=name or "", require_allow_list=bool(require)),
+        workspace=resources.Workspace(
+            display_name=name or "", require_allow_list=bool(require), ipv6_enabled=bool(ipv6)
+        ),
         validate_only=dry_run,
     )
     answer = change(context, "CreateWorkspace", request, wait=wait)
@@ -87,6 +93,7 @@ def update(
     workspace: Id,
     name: Name = None,
     require: Require = None,
+    ipv6: Ipv6 = None,
     allow_unrestricted: Unrestricted = False,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -102,6 +109,7 @@ def update(
             name=workspace_name(workspace),
             display_name=name or "",
             require_allow_list=bool(require),
+            ipv6_enabled=bool(ipv6),
             etag=etag,
         ),
         validate_only=dry_run,
@@ -111,6 +119,8 @@ def update(
         request.update_mask.paths.append("display_name")
     if require is not None:
         request.update_mask.paths.append("require_allow_list")
+    if ipv6 is not None:
+        request.update_mask.paths.append("ipv6_enabled")
     answer = change(context, "UpdateWorkspace", request, wait=wait)
     show_change(answer, f"updated {workspace}", dry_run=dry_run, json=json)
 
@@ -163,6 +173,7 @@ def _show(workspace: Any, *, json: bool) -> None:
             ("display name", workspace.display_name),
             ("list required", "yes" if workspace.require_allow_list else "no"),
             ("default list", default_text(workspace)),
+            ("IPv6 ranges", "permitted" if workspace.ipv6_enabled else "no"),
             ("updated", time(workspace, "update_time")),
             ("etag", workspace.etag),
         )

@@ -43,6 +43,7 @@ class Checks:
             "lists": indexes.allow_list,
             "keys": indexes.api_key,
             "unlinked": indexes.unlinked,
+            "ipv6-lists": indexes.ipv6_list,
             "list-names": indexes.list_name,
             "list-keys": indexes.list_key,
             "key-lists": indexes.key_list,
@@ -77,8 +78,8 @@ class Checks:
             async for finding in self._whole[at.kind](at):
                 yield finding
             return
-        if at.kind == "workers":
-            return  # what servers keep while they run
+        if at.kind in ("workers", "staged", "list-upgrade"):
+            return  # what servers keep while they run, or need for one change
         check = self._members[at.kind]
         kind = TYPES[at.kind]
         pages = self._one(at.key, kind, member) if member else self._reader.members(at.key, kind)

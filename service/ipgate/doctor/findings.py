@@ -36,7 +36,9 @@ class Problem(Enum):
         False, "give one of the two lists another display name, and run doctor with --fix"
     )
     BAD_DEFAULT = Remedy(False, "set another default list, or switch the default off")
-    BAD_RANGES = Remedy(False, "give the list all its ranges again: ipgate list update")
+    BAD_RANGES = Remedy(
+        False, "give the list all its ranges again: ipgate list update --reset-attributes"
+    )
     MISSING_LIST = Remedy(
         False,
         "no address is in it; free its name with --fix and create the list again with its ranges, or "

@@ -55,6 +55,14 @@ class IndexChecks:
         detail = f"has {member}, which has an allow list or is missing"
         return Finding(at.key, Problem.STALE_INDEX, detail, member, ("unlinked", member))
 
+    async def ipv6_list(self, at: ParsedKey, member: str) -> Finding | None:
+        """Return an allow list that is among those with IPv6 ranges, and is not one."""
+        allow_list = key_names.of("list", at.workspace, member)
+        if int(await self._reader.execute("HGET", allow_list, "ipv6_ranges") or 0):
+            return None
+        detail = f"has {member}, which has no IPv6 range or is missing"
+        return Finding(at.key, Problem.STALE_INDEX, detail, member, ("ipv6", member))
+
     async def list_name(self, at: ParsedKey, member: str) -> Finding | None:
         holder = await self._reader.execute("HGET", at.key, member)
         if holder is None:

@@ -11,7 +11,7 @@ from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
-from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE, Schema
+from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE, Schema, decode_range
 
 ABANDONED = 60
 """Seconds after which a reservation is abandoned, as in prelude.lua."""
@@ -46,6 +46,21 @@ class ResourceChecks:
             yield _not_indexed(at, "lists", "list", at.id)
         if not await self._reader.execute("HLEN", key_names.of("list-ranges", at.workspace, at.id)):
             yield Finding(at.key, Problem.BAD_RANGES, "the list has no range")
+        if fields.get("ipv6_ranges", "0") != "0":
+            async for finding in self._with_ipv6(at):
+                yield finding
+        async for finding in self._list_name(at, fields):
+            yield finding
+
+    async def _with_ipv6(self, at: ParsedKey) -> AsyncIterator[Finding]:
+        owner = key_names.of("workspace", at.workspace)
+        if await self._reader.execute("HGET", owner, "ipv6") != "1":
+            detail = "has IPv6 ranges, and its workspace has IPv6 disabled"
+            yield Finding(at.key, Problem.BAD_RANGES, detail)
+        if await self._missing(key_names.of("ipv6-lists", at.workspace), at.id):
+            yield _not_indexed(at, "ipv6-lists", "ipv6", at.id)
+
+    async def _list_name(self, at: ParsedKey, fields: dict[str, str]) -> AsyncIterator[Finding]:
         name = fields.get("folded", "")
         display_name = fields.get("display_name", "")
         # Another Python may have folded a name of other characters differently.
@@ -66,10 +81,13 @@ class ResourceChecks:
     async def ranges(self, at: ParsedKey) -> AsyncIterator[Finding]:
         if not await self._live(key_names.of("list", at.workspace, at.id)):
             yield Finding(at.key, Problem.DANGLING, "belongs to a list that is missing")
-        async for page in self._reader.members(at.key, "hash"):
-            for text in page:
+        async for page in self._reader.fields(at.key):
+            for text, value in page.items():
                 if not _is_canonical(text):
                     detail = f"{quoted(text)} is not a range in canonical form"
+                    yield Finding(at.key, Problem.BAD_RANGES, detail)
+                elif value and not _is_readable(text, value):
+                    detail = f"the attributes of {text} cannot be read"
                     yield Finding(at.key, Problem.BAD_RANGES, detail)
 
     async def api_key(self, at: ParsedKey) -> AsyncIterator[Finding]:
@@ -177,3 +195,11 @@ def _is_canonical(text: str) -> bool:
         return format_range(parse_range(text)) == text
     except BadRange:
         return False
+
+
+def _is_readable(text: str, value: str) -> bool:
+    try:
+        decode_range(text, value)
+    except (KeyError, ValueError):
+        return False
+    return True

@@ -1,13 +1,40 @@
-"""Calls whose messages have an answer each."""
+"""Calls of many messages: each has an answer, or in an upload all of them together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from ipgate.domain.errors import LimitExceeded
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.pipeline import Method
+from ipgate.rpc.pipeline import CallAborted, Method
+from ipgate.rpc.status import to_status
+
+_PART_BYTES = 64
+"""What holding a message takes besides its bytes, about."""
 
 MAX_CONCURRENT = 16
 """Messages of one call that may wait for the store at a time; the next ones are not read."""
+
+
+class Upload:
+    """The encoded messages of an upload, of at most so many bytes together."""
+
+    def __init__(self, most: int) -> None:
+        self.parts: list[bytes] = []
+        self._most = self._left = most
+
+    def add(self, raw: bytes) -> None:
+        """Add a message.
+
+        Raises: CallAborted for too many.
+        """
+        self._left -= len(raw) + _PART_BYTES
+        if self._left < 0:
+            text = (
+                f"the messages of the call have more than {self._most:,} bytes together; send less"
+            )
+            raise CallAborted(to_status(LimitExceeded(text)))
+        self.parts.append(raw)
+
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -19,6 +46,12 @@ async def serve_stream(
 
     Raises: Refusal, and what `write` raises when the caller is gone.
     """
+    if method.max_upload:
+        upload = Upload(method.max_upload)
+        async for raw in messages:
+            upload.add(raw)
+        await write(await method.answer_upload(info, upload.parts))
+        return
     try:
         await _serve_stream(method, info, messages, write)
     except BaseExceptionGroup as errors:

@@ -95,7 +95,9 @@ class CompiledRanges:
         self.invalidate()
         self.intervals = intervals
         self._pool.account.bytes += intervals.size()
-        untrack(intervals, intervals.starts, intervals.owners, intervals.starts6, intervals.conditional)
+        untrack(
+            intervals, intervals.starts, intervals.owners, intervals.starts6, intervals.conditional
+        )
         if intervals.conditional is not None:
             untrack(intervals.conditional.ranges)
 

@@ -1,7 +1,6 @@
 """The bridge between protobuf messages and the domain; questions and answers are in answers.py."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -9,7 +8,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ipgate.domain.errors import InvalidArgument, Violation, quoted
-from ipgate.domain.intervals import STEP, Steps
+from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name, token_name, workspace_name
 from ipgate.domain.resources import (
     MAX_TIME,
@@ -19,6 +18,7 @@ from ipgate.domain.resources import (
     AllowList,
     ApiKey,
     Caller,
+    Range,
     Role,
     Workspace,
 )
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _CONVERTED = 50
 """Resources, or links, that are converted in one step: less than a millisecond."""
+
+_RANGES_CONVERTED = 500
 
 _MAX_PATHS = 32
 """More paths than any resource has fields."""
@@ -43,7 +45,7 @@ _ROLES_BACK = {value: role for role, value in _ROLES.items() if role is not Role
 
 
 MUTABLE = {
-    "workspace": ("display_name", "require_allow_list"),
+    "workspace": ("display_name", "require_allow_list", "ipv6_enabled"),
     "allow_list": ("display_name", "description", "ranges"),
     "api_key": ("display_name", "disabled", "report_only", "expire_time"),
 }
@@ -59,17 +61,50 @@ def workspace_in(message: resources.Workspace, identifier: str) -> Workspace:
         default_enabled=message.default_allow_list.enabled,
         default_list=message.default_allow_list.allow_list,
         default_report_only=message.default_allow_list.report_only,
+        ipv6_enabled=message.ipv6_enabled,
     )
 
 
 def list_in(message: resources.AllowList, workspace: str, identifier: str) -> AllowList:
-    """Return the allow list of a request to create it."""
+    """Return the allow list of a request to create it, without its ranges."""
     return AllowList(
         workspace=workspace,
         id=identifier,
         display_name=message.display_name,
         description=message.description,
-        ranges=message.ranges,
+    )
+
+
+def ranges_in(field: str, messages: Iterable[resources.Range]) -> Steps[list[Range]]:
+    """Return the ranges of a request.
+
+    Raises: InvalidArgument.
+    """
+    ranges = []
+    for index, message in enumerate(messages):
+        if not index % _RANGES_CONVERTED:
+            yield
+        at = f"{field}[{index}]"
+        ranges.append(
+            Range(
+                message.cidr,
+                message.note,
+                time_in(at, message, "start_time"),
+                time_in(at, message, "expire_time"),
+                message.disabled,
+            )
+        )
+    return ranges
+
+
+def range_out(range_: Range) -> resources.Range:
+    cidr, note, start_time, expire_time, disabled = range_
+    return resources.Range(
+        cidr=cidr,
+        note=note,
+        start_time=_time_out(start_time),
+        expire_time=_time_out(expire_time),
+        disabled=disabled,
     )
 
 
@@ -116,6 +151,7 @@ def workspace_out(workspace: Workspace) -> resources.Workspace:
             allow_list=list_name(workspace.id, default) if default else "",
             report_only=workspace.default_report_only,
         ),
+        ipv6_enabled=workspace.ipv6_enabled,
         create_time=_time_out(meta.create_time),
         update_time=_time_out(meta.update_time),
         etag=meta.etag,
@@ -129,7 +165,8 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
         name=list_name(allow_list.workspace, allow_list.id),
         display_name=allow_list.display_name,
         description=allow_list.description,
-        ranges=allow_list.ranges,
+        ranges=map(range_out, allow_list.ranges),
+        ranges_omitted=allow_list.ranges_omitted,
         range_count=allow_list.range_count,
         linked_api_key_count=allow_list.linked_api_key_count,
         create_time=_time_out(meta.create_time),
@@ -137,15 +174,6 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
         etag=meta.etag,
         revision=meta.revision,
     )
-
-
-def list_in_steps(allow_list: AllowList) -> Steps[resources.AllowList]:
-    """Return the same for a list with many ranges, of which a message takes a part at a time."""
-    message = list_out(replace(allow_list, ranges=()))
-    for first in range(0, len(allow_list.ranges), STEP):
-        message.ranges.extend(allow_list.ranges[first : first + STEP])
-        yield
-    return message
 
 
 def all_in_steps(items: Sequence[T], convert: Callable[[T], Any]) -> Steps[list[Any]]:

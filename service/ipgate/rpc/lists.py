@@ -1,11 +1,15 @@
 """AdminService: the methods about allow lists, their ranges and links."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from ipgate import cooperative
 from ipgate.admin.lists import Lists
-from ipgate.domain.errors import InvalidArgument
+from ipgate.admin.range_pages import RangePages
+from ipgate.admin.ranges import ATTRIBUTES, Ranges
+from ipgate.domain.errors import InvalidArgument, Violation, quoted
 from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
@@ -20,8 +24,9 @@ from ipgate.rpc.convert import (
     changes_in,
     key_out,
     list_in,
-    list_in_steps,
     list_out,
+    range_out,
+    ranges_in,
 )
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
@@ -33,14 +38,17 @@ from ipgate.v1 import resources_pb2 as resources
 @dataclass(frozen=True, slots=True)
 class ListServicer:
     lists: Lists
+    ranges: Ranges
+    pages: RangePages
     store: ListStore
 
     async def CreateAllowList(
         self, request: admin.CreateAllowListRequest, options: WriteOptions
     ) -> admin.CreateAllowListResponse:
         workspace = parse_workspace("parent", request.parent)
+        ranges = await cooperative.run(ranges_in("allow_list.ranges", request.allow_list.ranges))
         allow_list = list_in(request.allow_list, workspace, request.allow_list_id)
-        result = await self.lists.create(allow_list, options)
+        result = await self.lists.create(replace(allow_list, ranges=ranges), options)
         return admin.CreateAllowListResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)
         )
@@ -48,8 +56,7 @@ class ListServicer:
     async def GetAllowList(
         self, request: admin.GetAllowListRequest, _info: CallInfo
     ) -> resources.AllowList:
-        allow_list = await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS))
-        return await cooperative.run(list_in_steps(allow_list))
+        return list_out(await self.lists.get(*parse_child("name", request.name, ALLOW_LISTS)))
 
     async def ListAllowLists(
         self, request: admin.ListAllowListsRequest, _info: CallInfo
@@ -69,6 +76,9 @@ class ListServicer:
     ) -> admin.UpdateAllowListResponse:
         workspace, allow_list = parse_child("allow_list.name", request.allow_list.name, ALLOW_LISTS)
         changes = changes_in("allow_list", request.allow_list, request.update_mask)
+        if "ranges" in changes:
+            steps = ranges_in("allow_list.ranges", request.allow_list.ranges)
+            changes["ranges"] = await cooperative.run(steps)
         result = await self.lists.update(workspace, allow_list, changes, options)
         return admin.UpdateAllowListResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)
@@ -87,16 +97,60 @@ class ListServicer:
         self, request: admin.AddRangesRequest, options: WriteOptions
     ) -> admin.AddRangesResponse:
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
-        result = await self.lists.add_ranges(workspace, allow_list, request.ranges, options)
+        ranges = await cooperative.run(ranges_in("ranges", request.ranges))
+        result = await self.ranges.add(workspace, allow_list, ranges, options)
         return admin.AddRangesResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)
+        )
+
+    async def UpdateRanges(
+        self, request: admin.UpdateRangesRequest, options: WriteOptions
+    ) -> admin.UpdateRangesResponse:
+        workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
+        attributes = _attributes(request.update_mask.paths)
+        ranges = await cooperative.run(ranges_in("ranges", request.ranges))
+        result = await self.ranges.update(workspace, allow_list, ranges, attributes, options)
+        return admin.UpdateRangesResponse(
+            allow_list=list_out(result.resource), **change_out(result, workspace)
+        )
+
+    async def ReplaceRanges(
+        self, requests: Sequence[admin.ReplaceRangesRequest], options: WriteOptions
+    ) -> admin.ReplaceRangesResponse:
+        name = requests[0].allow_list
+        workspace, allow_list = parse_child("allow_list", name, ALLOW_LISTS)
+        if any(request.allow_list not in ("", name) for request in requests):
+            text = "is not that of the first message; leave it out of the others"
+            raise InvalidArgument.of("allow_list", text)
+        messages = chain.from_iterable(request.ranges for request in requests)
+        ranges = await cooperative.run(ranges_in("ranges", messages))
+        result = await self.ranges.replace(workspace, allow_list, ranges, options)
+        return admin.ReplaceRangesResponse(
+            allow_list=list_out(result.resource), **change_out(result, workspace)
+        )
+
+    async def ListRanges(
+        self, request: admin.ListRangesRequest, _info: CallInfo
+    ) -> admin.ListRangesResponse:
+        workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
+        listing = f"ranges:{workspace}/{allow_list}"
+        page = await self.pages.page(
+            workspace,
+            allow_list,
+            parse_page_token(listing, request.page_token),
+            page_size(request.page_size),
+        )
+        return admin.ListRangesResponse(
+            ranges=map(range_out, page.ranges),
+            etag=page.etag,
+            next_page_token=page_token(listing, page.next_after),
         )
 
     async def RemoveRanges(
         self, request: admin.RemoveRangesRequest, options: WriteOptions
     ) -> admin.RemoveRangesResponse:
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
-        result = await self.lists.remove_ranges(workspace, allow_list, request.ranges, options)
+        result = await self.ranges.remove(workspace, allow_list, request.ranges, options)
         return admin.RemoveRangesResponse(
             allow_list=list_out(result.resource), **change_out(result, workspace)
         )
@@ -141,3 +195,22 @@ class ListServicer:
         keys = parse_siblings("api_keys", request.api_keys, API_KEYS, workspace)
         result = await self.lists.link(workspace, allow_list, keys, options, link=link)
         return {"allow_list": list_out(result.resource), **change_out(result, workspace)}
+
+
+def _attributes(paths: Sequence[str]) -> Sequence[str]:
+    """Return the attributes of ranges that a mask names.
+
+    Raises: InvalidArgument.
+    """
+    known = f"use {', '.join(ATTRIBUTES)} or *"
+    unknown = [path for path in paths[:100] if path not in (*ATTRIBUTES, "*")]
+    if unknown:
+        raise InvalidArgument(
+            [
+                Violation("update_mask", f"{quoted(path)} is no attribute; {known}")
+                for path in unknown
+            ]
+        )
+    if not paths:
+        raise InvalidArgument.of("update_mask", f"is required; {known}")
+    return ATTRIBUTES if "*" in paths else sorted(set(paths))

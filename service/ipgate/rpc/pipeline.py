@@ -38,6 +38,16 @@ shorter: counting would cost it a third more."""
 
 _UNCOUNTED = 1 << 30
 
+_RANGE_FIELDS = 10
+_RANGE_BYTES = 1000
+"""What a range with all of its attributes has, about."""
+
+MAX_UPLOADS = 2
+"""Uploads at a time, which are held in memory until they end."""
+
+UPLOAD_TIMEOUT = 300.0
+"""Seconds in which the messages of an upload must arrive."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSizes:
@@ -56,9 +66,13 @@ class RequestSizes:
             Size.RESOURCE: (64 << 10, _UNCOUNTED),
             Size.LINKS: (256 << 10, 2000),
             Size.BATCH: (1 << 20, 10_000),
-            Size.RANGES: (self.message_bytes, self.ranges + 1000),
+            Size.RANGES: (self.message_bytes, self.ranges * _RANGE_FIELDS + 1000),
         }[size]
         return min(most_bytes, self.message_bytes), most_fields
+
+    def upload_bytes(self) -> int:
+        """Return the most bytes of all messages of an upload together: all ranges fit, with long notes."""
+        return self.ranges * _RANGE_BYTES + self.message_bytes
 
 
 class CallAborted(Exception):
@@ -72,8 +86,9 @@ class CallAborted(Exception):
 class Method:
     """One method behind the pipeline.
 
-    `is_stream`: its caller sends messages without end, and each has an answer of its own. `max_open`
-    and `max_duration` bound such calls: how many there may be at a time, and the seconds of each.
+    `is_stream`: its caller sends messages without end, and each has an answer of its own; or else, in an upload,
+    of at most `max_upload` bytes, all together have one answer. `max_open` and `max_duration` bound such calls: how
+    many there may be at a time, and the seconds of each.
     """
 
     def __init__(
@@ -85,11 +100,13 @@ class Method:
         *,
         sizes: RequestSizes,
         is_stream: bool = False,
+        is_upload: bool = False,
         max_open: int | None = None,
         max_duration: float | None = None,
     ) -> None:
         self.name = name
         self.is_stream = is_stream
+        self.max_upload = sizes.upload_bytes() if is_upload else 0
         self.max_open = max_open
         self.max_duration = max_duration
         self._rule = RULES[name]
@@ -138,6 +155,26 @@ class Method:
             raise self._aborted(error) from None
         return answer if isinstance(answer, bytes) else self._finish(answer)
 
+    async def answer_upload(self, info: CallInfo, parts: Sequence[bytes]) -> bytes:
+        """Answer the encoded messages of an upload, whose caller is admitted before it and must be so still.
+
+        Raises: CallAborted.
+        """
+        try:
+            await self._authenticate(info)
+            requests = []
+            for raw in parts:
+                await cooperative.run(
+                    check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields)
+                )
+                requests.append(self.decode(raw))
+            if not requests:
+                raise InvalidArgument.of("request", "is missing; send at least one message")
+            check_tenant(self._rule, info.caller, requests[0])
+            return await self._finish(self._change(requests[0], info, requests))
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
+            raise self._aborted(error) from None
+
     async def _finish(self, answer: Response | Awaitable[Response]) -> bytes:
         try:
             if isinstance(answer, Awaitable):
@@ -166,9 +203,12 @@ class Method:
         answer = self._respond(request, info)
         return await answer if isinstance(answer, Awaitable) else answer
 
-    async def _change(self, request: Any, info: CallInfo) -> Response:
+    async def _change(
+        self, request: Any, info: CallInfo, requests: Sequence[Any] | None = None
+    ) -> Response:
+        """Make a change; `requests`: all messages of an upload, of which the first has the options."""
         options = write_options(self._rule, request, info.caller, info.request_id())
-        answer = self._implementation(request, options)
+        answer = self._implementation(requests or request, options)
         assert isinstance(answer, Awaitable)
         response = await answer
         log.info(
@@ -226,6 +266,7 @@ def _method(
     authenticator: Authenticator,
     sizes: RequestSizes,
 ) -> Method:
+    is_upload = method.client_streaming and not method.server_streaming
     return Method(
         name,
         authenticator,
@@ -233,6 +274,9 @@ def _method(
         getattr(servicer, method.name),
         sizes=sizes,
         is_stream=method.client_streaming,
+        is_upload=is_upload,
+        max_open=MAX_UPLOADS if is_upload else None,
+        max_duration=UPLOAD_TIMEOUT if is_upload else None,
     )
 
 

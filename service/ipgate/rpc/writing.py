@@ -58,6 +58,8 @@ def change_out(result: WriteResult[Any], workspace: str = "") -> dict[str, Any]:
         "effect": admin.Effect(
             ranges_added=ranges(effect.ranges_added),
             ranges_removed=ranges(effect.ranges_removed),
+            ranges_changed=ranges(effect.ranges_changed),
+            ranges_loosened=ranges(effect.ranges_loosened),
             unlinked_api_keys=keys(effect.unlinked_keys),
             unrestricted_api_keys=keys(effect.unrestricted_keys),
             closed_api_keys=keys(effect.closed_keys),

@@ -52,6 +52,15 @@ class BatchReader:
             if not int(cursor):
                 return
 
+    async def fields(self, key: str) -> AsyncIterator[dict[str, str]]:
+        """Yield the fields of a hash with their values, in pages."""
+        cursor = 0
+        while True:
+            cursor, page = await self.execute("HSCAN", key, cursor, "COUNT", PAGE)
+            yield page
+            if not int(cursor):
+                return
+
     async def keys(self) -> AsyncIterator[list[str]]:
         """Yield all keys of ipgate in pages; a key that exists throughout appears at least once."""
         page = []

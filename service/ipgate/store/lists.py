@@ -12,27 +12,12 @@ from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.api_keys import read_key
 from ipgate.store.broken import reading
+from ipgate.store.range_changes import RangeChange
 from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
 
 MAX_UNLINKED = 50_000
 """Maximum of keys that a forced deletion unlinks: it is one script, which blocks the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewRanges:
-    """Ranges to store, as canonical text, and how many addresses they cover together."""
-
-    ranges: Sequence[str]
-    span: int
-
-
-@dataclass(frozen=True, slots=True)
-class ExactCoverage:
-    """The exact coverage that a list will have, computed from its ranges as of `etag`."""
-
-    span: int
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +27,22 @@ class ListStore:
     scripts: Scripts
 
     async def create(
-        self, allow_list: AllowList, new: NewRanges, options: WriteOptions, *, limit: int
+        self, allow_list: AllowList, ranges: RangeChange, options: WriteOptions, *, limit: int
     ) -> WriteResult[AllowList]:
         """`limit`: lists of a workspace.
 
-        Raises: NotFound for the workspace, AlreadyExists, LimitExceeded.
+        Raises: NotFound for the workspace, AlreadyExists, LimitExceeded; StagingLost, to be tried again.
         """
         outcome = await self._change(
             "list_create",
             allow_list.workspace,
             allow_list.id,
             options,
-            " ".join(new.ranges),
             parent=workspace_name(allow_list.workspace),
             fields=ALLOW_LIST.encode_resource(allow_list)
-            | {"folded": casefold_name(allow_list.display_name), "span": str(new.span)},
+            | {"folded": casefold_name(allow_list.display_name)},
             limit=limit,
+            **ranges.arguments(),
         )
         if not options.validate_only:
             allow_list = read_list(outcome, allow_list.workspace, outcome.view)
@@ -103,11 +88,13 @@ class ListStore:
         options: WriteOptions,
         *,
         changes: dict[str, Any],
-        new: NewRanges | None = None,
+        expected: str | None = None,
+        ranges: RangeChange | None = None,
     ) -> WriteResult[AllowList]:
-        """Change attributes, and the ranges if there are `new` ones.
+        """Change attributes, and ranges from those that the list had at the etag `expected`.
 
-        Raises: NotFound, Conflict, AlreadyExists.
+        Raises: NotFound, Conflict, AlreadyExists; ListChanged if the list has another etag than `expected`, and
+        StagingLost: both to be tried again.
         """
         stored = ALLOW_LIST.encode(changes)
         if "display_name" in changes:
@@ -117,9 +104,9 @@ class ListStore:
             workspace,
             allow_list,
             options,
-            " ".join(new.ranges) if new else "",
             set=stored,
-            span=str(new.span) if new else None,
+            expected=expected,
+            **(ranges.arguments() if ranges else {}),
         )
         return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
@@ -132,47 +119,6 @@ class ListStore:
         """
         outcome = await self._change(
             "list_delete", workspace, allow_list, options, most=MAX_UNLINKED
-        )
-        return outcome.result(read_list(outcome, workspace, outcome.view), options)
-
-    async def add_ranges(
-        self,
-        workspace: str,
-        allow_list: str,
-        ranges: Sequence[str],
-        options: WriteOptions,
-        *,
-        span_limit: int,
-        limit: int,
-        exact: ExactCoverage | None = None,
-    ) -> WriteResult[AllowList]:
-        """Add ranges to a list.
-
-        Raises: NotFound, Conflict, LimitExceeded; CoverageUnknown if the coverage may exceed `span_limit` addresses
-        and `exact` is not given; ListChanged if the list changed since `exact` was computed.
-        """
-        outcome = await self._change(
-            "ranges_add",
-            workspace,
-            allow_list,
-            options,
-            " ".join(ranges),
-            span_limit=span_limit,
-            limit=limit,
-            span=str(exact.span) if exact else None,
-            expected=exact.etag if exact else None,
-        )
-        return outcome.result(read_list(outcome, workspace, outcome.view), options)
-
-    async def remove_ranges(
-        self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
-    ) -> WriteResult[AllowList]:
-        """Remove ranges from a list.
-
-        Raises: NotFound, Conflict, FailedPrecondition.
-        """
-        outcome = await self._change(
-            "ranges_remove", workspace, allow_list, options, " ".join(ranges)
         )
         return outcome.result(read_list(outcome, workspace, outcome.view), options)
 
@@ -225,14 +171,12 @@ class ListStore:
         workspace: str,
         allow_list: str,
         options: WriteOptions,
-        words: str = "",
         **args: Any,
     ) -> Outcome:
         return await self.scripts.change(
             script,
             shard_of(workspace),
             options,
-            words,
             workspace=workspace,
             id=allow_list,
             name=list_name(workspace, allow_list),
@@ -246,6 +190,7 @@ def read_list(outcome: Outcome, workspace: str, view: Any) -> AllowList:
         return AllowList(
             workspace=workspace,
             id=view["id"],
+            ranges_omitted=True,
             range_count=view["range_count"],
             linked_api_key_count=view["linked"],
             meta=outcome.meta(fields),

@@ -5,19 +5,22 @@ against it. To store a new field: add it here, to the resource in domain/resourc
 rpc/convert.py.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ipgate.domain.errors import Violation
-from ipgate.domain.text_validation import check_description, check_display_name
+from ipgate.domain.resources import Range
+from ipgate.domain.text_validation import check_description, check_display_name, check_note
 from ipgate.store.codecs import Codec, Flag, Identifier, Instant, Number, Pattern, StoredRole, Text
 
 _CHANGE_ID = Pattern("[0-9a-f]{16}", "16 hexadecimal digits")
 _SHA256 = Pattern("[0-9a-f]{64}", "a SHA-256 in 64 hexadecimal digits")
 _TIME = Number((1 << 63) - 1)
 _COUNT = Number(10**15)
+_BLOCKS = Number(1 << 64)
 _NAME = Text(check_display_name)
 _REQUIRED_NAME = Text(partial(check_display_name, required=True))
 _DESCRIPTION = Text(partial(check_description, required=True))
@@ -53,10 +56,14 @@ class Schema:
 
     kind: str
     fields: tuple[Field, ...]
+    has_meta: bool = True
 
     def __getitem__(self, name: str) -> Field:
         """Return the field of a name."""
         return next(field for field in self.fields if field.name == name)
+
+    def _all(self) -> tuple[Field, ...]:
+        return (*self.fields, *META_FIELDS) if self.has_meta else self.fields
 
     def encode(self, attributes: Mapping[str, Any]) -> dict[str, str]:
         """Return the stored form of those attributes that are stored."""
@@ -100,14 +107,14 @@ class Schema:
         """
         return {
             field.exported: field.codec.to_json(field.read(stored))
-            for field in (*self.fields, *META_FIELDS)
+            for field in self._all()
             if field.exported
         }
 
     def from_record(self, record: Mapping[str, Any]) -> dict[str, str]:
         """Return the stored form of an export's line; what an older one lacks has its default."""
         fields = {}
-        for field in (*self.fields, *META_FIELDS):
+        for field in self._all():
             if field.exported in record:
                 value = field.codec.from_json(record[field.exported])
                 fields[field.name] = field.codec.encode(value)
@@ -117,9 +124,7 @@ class Schema:
 
     def record_codecs(self) -> dict[str, Codec]:
         """Return the codec of each field of an export's line."""
-        return {
-            field.exported: field.codec for field in (*self.fields, *META_FIELDS) if field.exported
-        }
+        return {field.exported: field.codec for field in self._all() if field.exported}
 
     def optional_in_records(self) -> frozenset[str]:
         """Return the fields that an older export may lack."""
@@ -128,7 +133,7 @@ class Schema:
     def damage(self, stored: Mapping[str, str]) -> list[Violation]:
         """Return what is wrong with the fields of a stored resource."""
         violations = []
-        for field in (*self.fields, *META_FIELDS):
+        for field in self._all():
             try:
                 value = field.codec.to_json(field.read(stored))
             except (KeyError, ValueError):
@@ -154,6 +159,7 @@ WORKSPACE = Schema(
         Field("default_on", Flag(), "default_enabled", "default_enabled"),
         Field("default", Identifier(optional=True), "default_list", "default_list"),
         Field("report", Flag(), "default_report_only", "default_report_only", absent="0"),
+        Field("ipv6", Flag(), "ipv6_enabled", "ipv6_enabled", absent="0"),
     ),
 )
 
@@ -164,7 +170,10 @@ ALLOW_LIST = Schema(
         # Files of older versions lack it: an import computes it then.
         Field("folded", _REQUIRED_NAME, exported="folded"),
         Field("description", _DESCRIPTION, "description", "description"),
-        Field("span", _TIME),
+        # At least how many addresses, and blocks of IPv6, the ranges cover together (domain/intervals.py).
+        Field("addresses", _BLOCKS),
+        Field("blocks", _BLOCKS),
+        Field("ipv6_ranges", _COUNT),
         Field("ranges_tip", _CHANGE_ID),
     ),
 )
@@ -191,5 +200,50 @@ ACCESS_TOKEN = Schema(
         Field("expire", Instant(), "expire_time", "expire"),
     ),
 )
+
+RANGE = Schema(
+    "range",
+    (
+        Field("start", Instant(), "start_time", "start_time", absent=""),
+        Field("expire", Instant(), "expire_time", "expire_time", absent=""),
+        Field("off", Flag(), "disabled", "disabled", absent="0"),
+        Field("note", Text(check_note), "note", "note", absent=""),
+    ),
+    has_meta=False,
+)
+"""The attributes of a range, which are stored together in one value."""
+
+
+def encode_attributes(stored: Mapping[str, str]) -> str:
+    """Return the value that is stored for a range: its attributes as JSON, or "" if all have their defaults."""
+    attributes = {
+        field.name: stored[field.name]
+        for field in RANGE.fields
+        if stored[field.name] != field.absent
+    }
+    return json.dumps(attributes, ensure_ascii=False, separators=(",", ":")) if attributes else ""
+
+
+def encode_range(range_: Range) -> str:
+    """Return the value that is stored for a range."""
+    if range_[1:] == _PLAIN:
+        return ""
+    return encode_attributes(RANGE.encode_resource(range_))
+
+
+def decode_range(cidr: str, value: str) -> Range:
+    """Return a range of its stored value.
+
+    Raises: KeyError and ValueError for damage.
+    """
+    if not value:
+        return Range(cidr)
+    stored = json.loads(value)
+    if not isinstance(stored, dict) or not all(isinstance(text, str) for text in stored.values()):
+        raise ValueError("not the attributes of a range")
+    return Range(cidr, **RANGE.decode(stored))
+
+
+_PLAIN = Range("")[1:]
 
 SCHEMAS = {schema.kind: schema for schema in (WORKSPACE, ALLOW_LIST, API_KEY, ACCESS_TOKEN)}

@@ -1,6 +1,6 @@
 """The one table from the error code of a script to the error that the caller sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ipgate.domain.errors import (
@@ -17,7 +17,11 @@ from ipgate.domain.errors import (
 
 
 class ListChanged(Exception):
-    """The list changed while its coverage was computed; compute again."""
+    """The list, or a range of it, changed since it was read; read it again."""
+
+
+class StagingLost(Exception):
+    """The staged ranges of a change are not there any more; stage them again."""
 
 
 class CoverageUnknown(Exception):
@@ -78,14 +82,36 @@ def _not_empty(detail: Any) -> IpgateError:
     return FailedPrecondition("WORKSPACE_NOT_EMPTY", [Violation("workspace", text)])
 
 
-def _missing_ranges(detail: Any) -> IpgateError:
+def missing_ranges(texts: Sequence[str]) -> IpgateError:
+    """Return the error for ranges that a list does not have."""
     return FailedPrecondition(
         "RANGE_NOT_IN_LIST",
         [
             Violation(text, f"{quoted(text)} is not a range of the list; see its ranges")
-            for text in detail
+            for text in texts[:100]
         ],
     )
+
+
+def range_exists(texts: Sequence[str], count: int | None = None) -> IpgateError:
+    """Return the error for ranges that a list has with other attributes; of `count`, some texts may be left out."""
+    count = count or len(texts)
+    text = (
+        f"{count} of the ranges {'are' if count != 1 else 'is'} in the list with other attributes; change them with "
+        "UpdateRanges, or leave them out"
+    )
+    violations = [
+        Violation(name, f"{quoted(name)} is in the list with other attributes")
+        for name in texts[:100]
+    ]
+    return FailedPrecondition("RANGE_EXISTS", [Violation("ranges", text), *violations])
+
+
+def _ipv6_in_use(detail: Any) -> IpgateError:
+    names, count = tuple(detail["lists"]), detail["count"]
+    lists = ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
+    text = f"{count} allow list{'s have' if count != 1 else ' has'} IPv6 ranges: {lists}; remove those ranges first"
+    return FailedPrecondition("IPV6_IN_USE", [Violation("workspace.ipv6_enabled", text)])
 
 
 def _limit(what: str, setting: str) -> Callable[[Any], IpgateError]:
@@ -113,7 +139,7 @@ _ERRORS: dict[str, Callable[[Any], Exception]] = {
     "TOO_MANY_LINKS": _too_many_links,
     "UNRESTRICTED": _unrestricted,
     "NOT_EMPTY": _not_empty,
-    "MISSING_RANGES": _missing_ranges,
+    "MISSING_RANGES": missing_ranges,
     "EMPTY": lambda _: FailedPrecondition(
         "ALLOW_LIST_EMPTY",
         [Violation("ranges", "no range would be left in the list; delete the list instead")],
@@ -124,6 +150,19 @@ _ERRORS: dict[str, Callable[[Any], Exception]] = {
         "too many allow lists in the workspace", "max-lists-per-workspace"
     ),
     "LIMIT_KEYS": _limit("too many API keys in the workspace", "max-keys-per-workspace"),
+    "RANGE_EXISTS": lambda detail: range_exists(detail["names"], detail["count"]),
+    "IPV6_OFF": lambda name: FailedPrecondition(
+        "IPV6_DISABLED",
+        [
+            Violation(
+                "ranges",
+                f"{name} would have IPv6 ranges, and its workspace has IPv6 disabled; set ipv6_enabled of the "
+                "workspace, or leave them out",
+            )
+        ],
+    ),
+    "IPV6_IN_USE": _ipv6_in_use,
+    "STAGING_LOST": lambda _: StagingLost(),
     "MOVED": lambda _: ListChanged(),
-    "SPAN": lambda _: CoverageUnknown(),
+    "COVERAGE": lambda _: CoverageUnknown(),
 }

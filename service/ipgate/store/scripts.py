@@ -105,21 +105,19 @@ class Scripts:
             if path.name.endswith(".lua") and path.name != "prelude.lua"
         }
 
-    async def change(
-        self, script: str, shard: int, options: WriteOptions, words: str = "", **args: Any
-    ) -> Outcome:
+    async def change(self, script: str, shard: int, options: WriteOptions, **args: Any) -> Outcome:
         """Make a change.
 
         Raises what `script_errors` says, or Unavailable.
         """
-        return await self._admin(script, shard, words, args | options.arguments(), writing=True)
+        return await self._admin(script, shard, args | options.arguments(), writing=True)
 
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
         """Read resources.
 
         Raises: NotFound or Unavailable.
         """
-        return await self._admin(script, shard, "", args, writing=False)
+        return await self._admin(script, shard, args, writing=False)
 
     async def page(
         self, shard: int, build: Callable[[Outcome, Any], R], *, after: str, size: int, **args: Any
@@ -154,7 +152,7 @@ class Scripts:
             _present(args)
             | {"prefix": key_names.shard_prefix(shard), "schema": SCHEMA, "initial": True}
         )
-        return await self._run("rules", shard, arguments, "")
+        return await self._run("rules", shard, arguments)
 
     async def write(self, key: str, script: str, *arguments: str, shard: int | None = None) -> Any:
         """Run a script of one key that writes, without the prelude.
@@ -218,7 +216,7 @@ class Scripts:
                     "not_after": (await self._deadline(shard)).not_after,
                 }
             )
-            schema, *_ = await self._run("initialize", shard, arguments, "")
+            schema, *_ = await self._run("initialize", shard, arguments)
             if schema in IMPORTS:
                 text = "an import into the store was interrupted; run ipgate import with --restart"
                 raise UnusableStore(text)
@@ -229,7 +227,7 @@ class Scripts:
                 raise UnusableStore(text)
 
     async def _admin(
-        self, script: str, shard: int, words: str, args: dict[str, Any], *, writing: bool
+        self, script: str, shard: int, args: dict[str, Any], *, writing: bool
     ) -> Outcome:
         fixed = {
             "prefix": key_names.shard_prefix(shard),
@@ -240,27 +238,21 @@ class Scripts:
         deadline = await self._deadline(shard) if writing else None
         not_after = {"not_after": deadline.not_after} if deadline else {}
         arguments = json.dumps({"tip": secrets.token_hex(8)} | _present(args) | fixed | not_after)
-        answer = json.loads(await self._run(script, shard, arguments, words, deadline))
+        answer = json.loads(await self._run(script, shard, arguments, deadline))
         if "rejected" in answer:
             raise script_error(answer["rejected"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
         return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
 
     async def _run(
-        self, script: str, shard: int, arguments: str, words: str, deadline: Deadline | None = None
+        self, script: str, shard: int, arguments: str, deadline: Deadline | None = None
     ) -> Any:
         """Return what a script answers, which changes something if it has a deadline."""
         where = [key_names.meta(shard), key_names.changes(shard)]
         registered = self._scripts[script]
         if deadline:
-            command: list[str | int] = [
-                "EVALSHA",
-                str(registered.sha),
-                len(where),
-                *where,
-                arguments,
-                words,
-            ]
+            sha = str(registered.sha)
+            command: list[str | int] = ["EVALSHA", sha, len(where), *where, arguments]
             try:
                 return await self._writer.write(where[0], deadline, *command)
             except NoScriptError:
@@ -268,10 +260,10 @@ class Scripts:
                 return await self._writer.write(where[0], deadline, *command)
         try:
             try:
-                return await registered(keys=where, args=[arguments, words])
+                return await registered(keys=where, args=[arguments])
             except ConnectionError:
                 # A pooled connection may have died unnoticed; a read can simply be sent again.
-                return await registered(keys=where, args=[arguments, words])
+                return await registered(keys=where, args=[arguments])
         except FAULTS as error:
             raise unavailable(error, writing=False) from error
 

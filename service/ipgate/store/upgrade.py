@@ -7,7 +7,8 @@ server that comes late changes nothing.
 Schema 2 differs from 1 in this:
 - the ranges of a list are the fields of a hash, whose values have their attributes, and no set;
 - the API keys without an allow list have an index;
-- `report` is stored for every workspace and API key;
+- `report` is stored for every workspace and API key, and `ipv6` for every workspace;
+- a list has `addresses` in place of `span`, `blocks` and `ipv6_ranges`;
 - the epoch of a shard is in the field `history`.
 """
 
@@ -71,6 +72,16 @@ redis.call('RENAME', ARGV[4], KEYS[1])
 _WORKSPACE = """
 if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] or redis.call('HEXISTS', KEYS[1], 'etag') == 0 then return end
 redis.call('HSETNX', KEYS[1], 'report', '0')
+redis.call('HSETNX', KEYS[1], 'ipv6', '0')
+"""
+
+# ARGV: meta, `upgrading`.
+_LIST = """
+if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] or redis.call('HEXISTS', KEYS[1], 'etag') == 0 then return end
+redis.call('HSETNX', KEYS[1], 'addresses', redis.call('HGET', KEYS[1], 'span') or '0')
+redis.call('HSETNX', KEYS[1], 'blocks', '0')
+redis.call('HSETNX', KEYS[1], 'ipv6_ranges', '0')
+redis.call('HDEL', KEYS[1], 'span')
 """
 
 # ARGV: meta, `upgrading`, the prefix of API keys, their ids.
@@ -157,6 +168,7 @@ class _Upgrade:
                 await self._write(shard, key, _WORKSPACE, key_names.meta(shard), UPGRADING)
                 async for lists in self._pages(key_names.of("lists", workspace)):
                     for allow_list in lists:
+                        await self._list(shard, workspace, allow_list)
                         await self._ranges(shard, workspace, allow_list)
                 async for keys in self._pages(key_names.of("keys", workspace)):
                     await self._api_keys(shard, workspace, keys)
@@ -168,12 +180,18 @@ class _Upgrade:
             for at in map(parse_key, page):
                 if at is None or at.shard not in shards:
                     continue
-                if at.kind == "list-ranges":
+                if at.kind == "list":
+                    await self._list(at.shard, at.workspace, at.id)
+                elif at.kind == "list-ranges":
                     await self._ranges(at.shard, at.workspace, at.id)
                 elif at.kind == "key":
                     api_keys.setdefault((at.shard, at.workspace), []).append(at.id)
             for (shard, workspace), ids in api_keys.items():
                 await self._api_keys(shard, workspace, ids)
+
+    async def _list(self, shard: int, workspace: str, allow_list: str) -> None:
+        key = key_names.of("list", workspace, allow_list)
+        await self._write(shard, key, _LIST, key_names.meta(shard), UPGRADING)
 
     async def _ranges(self, shard: int, workspace: str, allow_list: str) -> None:
         key = key_names.of("list-ranges", workspace, allow_list)

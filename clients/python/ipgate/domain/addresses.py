@@ -70,7 +70,11 @@ def format_address(address: int) -> str:
         return inet_ntoa(address.to_bytes(4, "big"))
     value = address & IPV6 - 1
     # In these, libraries differ about where to write four octets.
-    return str(IPv6Address(value)) if value < 1 << 48 else inet_ntop(AF_INET6, value.to_bytes(16, "big"))
+    return (
+        str(IPv6Address(value))
+        if value < 1 << 48
+        else inet_ntop(AF_INET6, value.to_bytes(16, "big"))
+    )
 
 
 def parse_range(text: str) -> int:

@@ -61,6 +61,13 @@ class Violations(list[Violation]):
 
     unlisted = 0
 
+    def add(self, field: str, description: object) -> None:
+        """Add a violation, or only count it; its text is made only in the first case."""
+        if len(self) < MAX_VIOLATIONS:
+            self.append(Violation(field, str(description)))
+        else:
+            self.unlisted += 1
+
 
 class IpgateError(Exception):
     """An expected failure.

@@ -54,6 +54,7 @@ class Intervals:
         owners: "array[int]",
         starts6: WideArray | None = None,
         owners6: "array[int] | None" = None,
+        *,
         conditional: ConditionalRanges | None = None,
     ) -> None:
         self.names = names
@@ -134,8 +135,12 @@ def _built(
 ) -> Intervals:
     """Return the intervals of both families, of which the second may be left out."""
     # The copies drop the room that appending reserved.
-    arrays = [array_[:] for builder in builders for array_ in (builder.starts, builder.owners)]
-    return Intervals(names, *arrays, conditional=conditional)  # type: ignore[arg-type]
+    narrow, *wide = [(builder.starts[:], builder.owners[:]) for builder in builders]
+    starts, starts6 = narrow[0], wide[0][0] if wide else None
+    assert isinstance(starts, array)
+    assert starts6 is None or isinstance(starts6, WideArray)
+    owners6 = wide[0][1] if wide else None
+    return Intervals(names, starts, narrow[1], starts6, owners6, conditional=conditional)
 
 
 def in_order(values: Sequence[int]) -> Steps[list[int]]:

@@ -106,7 +106,7 @@ def apply_patches(intervals: Intervals, patches: Sequence[RangePatch]) -> Interv
         owners[:],
         starts6 and starts6[:],
         owners6 and owners6[:],
-        conditional or None,
+        conditional=conditional or None,
     )
 
 
@@ -166,9 +166,7 @@ def _set_owner(owners: "array[int]", first: int, end: int, patch: RangePatch) ->
             owners[index] = patch.outer
 
 
-def _merge(
-    starts: "array[int] | WideArray", owners: "array[int]", first: int, end: int
-) -> None:
+def _merge(starts: "array[int] | WideArray", owners: "array[int]", first: int, end: int) -> None:
     """Merge neighbours that have the same owner."""
     kept = [
         index for index in range(first, end) if index == first or owners[index] != owners[index - 1]

@@ -10,8 +10,10 @@ from ipgate.domain.range_entries import BadFile, Entry, Line, is_range
 _DELIMITERS = {",": "','", ";": "';'", "\t": "tab"}
 
 
-def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
-    """Return the entries of a CSV column, and how the file was read."""
+def read_column(
+    lines: Sequence[Line], column: str, note_column: str = ""
+) -> tuple[list[Entry], str]:
+    """Return the entries of a CSV column, with the notes of another, and how the file was read."""
     comments = [line for line in lines if line.text.lstrip().startswith("#")]
     lines = [line for line in lines if line.text.strip() and line not in comments]
     if not lines:
@@ -26,19 +28,37 @@ def read_column(lines: Sequence[Line], column: str) -> tuple[list[Entry], str]:
     if not rows:
         raise BadFile("is empty; it has no column")
     how = f"columns separated by {_DELIMITERS.get(delimiter, repr(delimiter))}, column "
-    if column.isascii() and column.isdigit():
-        index, body = int(column) - 1, rows
-        if index < 0:
-            raise BadFile("has no column 0; columns are counted from 1")
-        how += column
-    else:
-        index = _header_index(rows[0][1], column)
-        body = rows[1:]
-        how += quoted(rows[0][1][index])
+    has_header = not _is_number(column)
+    index = _index(rows[0][1], column)
+    body = rows[1:] if has_header else rows
+    how += quoted(rows[0][1][index]) if has_header else column
+    note_index = _index(rows[0][1], note_column) if note_column else -1
+    if note_index >= len(rows[0][1]):
+        raise BadFile(f"has no column {note_column}, that of the notes")
     _check_comments(comments, delimiter, index)
     # Without a header, rows may be longer: only what is before the column could shift it.
     is_loose = body is rows and index == 0
-    return list(_cells(body, index, len(rows[0][1]), is_loose=is_loose)), how
+    entries = _cells(body, index, len(rows[0][1]), is_loose=is_loose)
+    if note_index < 0:
+        return list(entries), how
+    notes = (cells[note_index] if note_index < len(cells) else "" for _, cells in body)
+    return [entry._replace(note=note) for entry, note in zip(entries, notes, strict=True)], how
+
+
+def _is_number(column: str) -> bool:
+    return column.isascii() and column.isdigit()
+
+
+def _index(first: Sequence[str], column: str) -> int:
+    """Return the index of a column by its name or number.
+
+    Raises: BadFile.
+    """
+    if not _is_number(column):
+        return _header_index(first, column)
+    if int(column) < 1:
+        raise BadFile("has no column 0; columns are counted from 1")
+    return int(column) - 1
 
 
 def _check_comments(comments: Sequence[Line], delimiter: str, index: int) -> None:

@@ -13,11 +13,12 @@ class BadFile(ValueError):
 class Entry(NamedTuple):
     """A text that stands for a range.
 
-    `where`: its line, or its place in a JSON document.
+    `where`: its line, or its place in a JSON document. `note`: what the file says about it.
     """
 
     where: str
     text: str
+    note: str = ""
 
 
 class Line(NamedTuple):

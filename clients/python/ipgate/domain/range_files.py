@@ -35,10 +35,13 @@ class RangeFile:
     detected: str = ""
 
 
-def read_ranges(data: bytes, *, form: str = "auto", column: str = "") -> RangeFile:
+def read_ranges(
+    data: bytes, *, form: str = "auto", column: str = "", note_column: str = ""
+) -> RangeFile:
     """Return the entries of a file in their order, without checking whether they are ranges.
 
     `column`: the name or the number (from 1) of a CSV column, a service of `aws`, a list of `github`.
+    `note_column`: that of a CSV column with notes.
 
     Raises: BadFile.
     """
@@ -58,7 +61,7 @@ def read_ranges(data: bytes, *, form: str = "auto", column: str = "") -> RangeFi
             "ranges one a line"
         )
     if column:
-        entries, how = read_column(lines, column)
+        entries, how = read_column(lines, column, note_column)
         detected.append(how)
     else:
         entries = list(_plain(lines))
@@ -92,10 +95,10 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 
 def _plain(lines: Sequence[Line]) -> Iterator[Entry]:
-    """One range a line; what follows a # is a comment, and a comma or semicolon at the end is ignored."""
+    """One range a line; what follows a # is its note, and a comma or semicolon at the end is ignored."""
     for line in lines:
-        text = line.text.partition("#")[0].strip()
+        text, _, note = map(str.strip, line.text.partition("#"))
         if text[-1:] in (",", ";"):
             text = text[:-1].rstrip()
         if text:
-            yield Entry(line.where, text)
+            yield Entry(line.where, text, note)

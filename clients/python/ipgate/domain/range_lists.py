@@ -20,7 +20,7 @@ def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
     """
     denied = False
     for line in lines:
-        text = line.text.partition("#")[0].strip()
+        text, _, note = map(str.strip, line.text.partition("#"))
         if text and not text.endswith(";"):
             raise BadFile(f"{line.where} does not end with ';'")
         for directive in filter(None, map(str.strip, text.split(";"))):
@@ -42,7 +42,7 @@ def read_nginx(lines: Sequence[Line]) -> Iterator[Entry]:
                     f"{line.where} has {quoted(directive)}, which an allow list cannot say; remove it, and "
                     "narrow the ranges if need be"
                 )
-            yield Entry(line.where, address)
+            yield Entry(line.where, address, note)
 
 
 def parse_json(text: str) -> Any:

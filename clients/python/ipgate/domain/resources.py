@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
+from ipgate.domain.validity import Validity, validity
+
 T = TypeVar("T")
 
 MIN_TIME, MAX_TIME = -62135596800 * 10**9, 253402300800 * 10**9 - 1
@@ -83,18 +85,45 @@ class Workspace:
     default_enabled: bool = False
     default_list: str = ""
     default_report_only: bool = False
+    ipv6_enabled: bool = False
     meta: ResourceMeta = field(default_factory=ResourceMeta)
+
+
+class Range(NamedTuple):
+    """One entry of an allow list; `cidr` is canonical text where it was read from the store."""
+
+    cidr: str
+    note: str = ""
+    start_time: int | None = None
+    expire_time: int | None = None
+    disabled: bool = False
+
+    def valid(self) -> Validity:
+        """Return when the range counts."""
+        return validity(self.start_time, self.expire_time, disabled=self.disabled)
+
+    def is_ever_valid(self) -> bool:
+        """Return whether it expires after its start, if it does both."""
+        if self.start_time is None or self.expire_time is None:
+            return True
+        return self.start_time < self.expire_time
+
+    def is_loosened(self, former: "Range") -> bool:
+        """Return whether it lost an expiry or an off switch that it had before."""
+        lost_expiry = former.expire_time is not None and self.expire_time is None
+        return lost_expiry or (former.disabled and not self.disabled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowList:
-    """`ranges` are canonical text in numeric order; empty where only the count was read."""
+    """`ranges` are in numeric order; `ranges_omitted`: only their count was read."""
 
     workspace: str
     id: str
     display_name: str = ""
     description: str = ""
-    ranges: Sequence[str] = ()
+    ranges: Sequence[Range] = ()
+    ranges_omitted: bool = False
     range_count: int = 0
     linked_api_key_count: int = 0
     meta: ResourceMeta = field(default_factory=ResourceMeta)

@@ -1,4 +1,4 @@
-"""Checks of the texts that people write: display names and descriptions."""
+"""Checks of the texts that people write: display names, descriptions and notes."""
 
 import unicodedata
 
@@ -7,6 +7,7 @@ from ipgate.domain.errors import Violation, quoted
 
 MAX_DISPLAY_NAME = 200
 MAX_DESCRIPTION = 2000
+MAX_NOTE = 200
 
 
 def check_display_name(field: str, value: str, *, required: bool = False) -> list[Violation]:
@@ -17,6 +18,11 @@ def check_display_name(field: str, value: str, *, required: bool = False) -> lis
 def check_description(field: str, value: str, *, required: bool = False) -> list[Violation]:
     """Return what is wrong with a description, which may have several lines and tabs."""
     return _check(field, value, required=required, longest=MAX_DESCRIPTION, allowed="\n\t")
+
+
+def check_note(field: str, value: str) -> list[Violation]:
+    """Return what is wrong with the note of a range."""
+    return _check(field, value, required=False, longest=MAX_NOTE, allowed="")
 
 
 def unix_lines(description: str) -> str:

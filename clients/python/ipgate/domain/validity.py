@@ -32,9 +32,13 @@ def validity(start_time: int | None, expire_time: int | None, *, disabled: bool)
     """Return when a range with these attributes counts; times in ns since 1970, None for no bound."""
     if disabled:
         return NEVER
-    start = _FIRST if start_time is None else max(_FIRST, start_time)
-    end = _LAST if expire_time is None else min(_LAST, expire_time)
+    start = _FIRST if start_time is None else _within(start_time)
+    end = _LAST if expire_time is None else _within(expire_time)
     return Validity(start, end)
+
+
+def _within(time: int) -> int:
+    return min(max(_FIRST, time), _LAST)
 
 
 class ConditionalRanges:

@@ -1,5 +1,6 @@
 """What surrounds a change: the options of the call that asks for it, and what the change did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -47,6 +48,10 @@ class Affected:
     count: int = 0
     names: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, names: Sequence[str]) -> "Affected":
+        return cls(len(names), tuple(names[:100]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -58,6 +63,10 @@ class Effect:
 
     ranges_added: Affected = field(default_factory=Affected)
     ranges_removed: Affected = field(default_factory=Affected)
+    ranges_changed: Affected = field(default_factory=Affected)
+    """Ranges of which an attribute changes."""
+    ranges_loosened: Affected = field(default_factory=Affected)
+    """Those of the changed ranges that lose an expiry or an off switch."""
     unlinked_keys: Affected = field(default_factory=Affected)
     """API keys that lose their last allow list."""
     unrestricted_keys: Affected = field(default_factory=Affected)
@@ -65,6 +74,20 @@ class Effect:
     closed_keys: Affected = field(default_factory=Affected)
     """API keys that become denied from every address."""
     unlinked_access: Access | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a script takes of the effect on ranges, which it does not compute itself."""
+        affected = {
+            "ranges_added": self.ranges_added,
+            "ranges_removed": self.ranges_removed,
+            "ranges_changed": self.ranges_changed,
+            "ranges_loosened": self.ranges_loosened,
+        }
+        return {
+            name: {"count": of.count, "names": of.names}
+            for name, of in affected.items()
+            if of.count
+        }
 
 
 @dataclass(frozen=True, slots=True)

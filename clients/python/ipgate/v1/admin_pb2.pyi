@@ -219,11 +219,11 @@ class AddRangesRequest(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     allow_list: str
-    ranges: _containers.RepeatedScalarFieldContainer[str]
+    ranges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Range]
     allow_broad: bool
     etag: str
     validate_only: bool
-    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., allow_broad: bool = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[_resources_pb2.Range, _Mapping]]] = ..., allow_broad: bool = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class AddRangesResponse(_message.Message):
     __slots__ = ("allow_list", "effect", "revision")
@@ -234,6 +234,74 @@ class AddRangesResponse(_message.Message):
     effect: Effect
     revision: str
     def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class UpdateRangesRequest(_message.Message):
+    __slots__ = ("allow_list", "ranges", "update_mask", "etag", "validate_only")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    allow_list: str
+    ranges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Range]
+    update_mask: _field_mask_pb2.FieldMask
+    etag: str
+    validate_only: bool
+    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[_resources_pb2.Range, _Mapping]]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class UpdateRangesResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class ReplaceRangesRequest(_message.Message):
+    __slots__ = ("allow_list", "ranges", "allow_broad", "etag", "validate_only")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_BROAD_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    allow_list: str
+    ranges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Range]
+    allow_broad: bool
+    etag: str
+    validate_only: bool
+    def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[_resources_pb2.Range, _Mapping]]] = ..., allow_broad: bool = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class ReplaceRangesResponse(_message.Message):
+    __slots__ = ("allow_list", "effect", "revision")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    allow_list: _resources_pb2.AllowList
+    effect: Effect
+    revision: str
+    def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class ListRangesRequest(_message.Message):
+    __slots__ = ("allow_list", "page_size", "page_token")
+    ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    allow_list: str
+    page_size: int
+    page_token: str
+    def __init__(self, allow_list: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRangesResponse(_message.Message):
+    __slots__ = ("ranges", "next_page_token", "etag")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Range]
+    next_page_token: str
+    etag: str
+    def __init__(self, ranges: _Optional[_Iterable[_Union[_resources_pb2.Range, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class RemoveRangesRequest(_message.Message):
     __slots__ = ("allow_list", "ranges", "etag", "validate_only")
@@ -510,20 +578,24 @@ class WaitForRevisionResponse(_message.Message):
     def __init__(self, worker_count: _Optional[int] = ...) -> None: ...
 
 class Effect(_message.Message):
-    __slots__ = ("ranges_added", "ranges_removed", "unlinked_api_keys", "unrestricted_api_keys", "closed_api_keys", "unlinked_access")
+    __slots__ = ("ranges_added", "ranges_removed", "unlinked_api_keys", "unrestricted_api_keys", "closed_api_keys", "unlinked_access", "ranges_changed", "ranges_loosened")
     RANGES_ADDED_FIELD_NUMBER: _ClassVar[int]
     RANGES_REMOVED_FIELD_NUMBER: _ClassVar[int]
     UNLINKED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
     UNRESTRICTED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
     CLOSED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
     UNLINKED_ACCESS_FIELD_NUMBER: _ClassVar[int]
+    RANGES_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    RANGES_LOOSENED_FIELD_NUMBER: _ClassVar[int]
     ranges_added: AffectedRanges
     ranges_removed: AffectedRanges
     unlinked_api_keys: AffectedApiKeys
     unrestricted_api_keys: AffectedApiKeys
     closed_api_keys: AffectedApiKeys
     unlinked_access: _resources_pb2.ApiKey.Access
-    def __init__(self, ranges_added: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_removed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unrestricted_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., closed_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ...) -> None: ...
+    ranges_changed: AffectedRanges
+    ranges_loosened: AffectedRanges
+    def __init__(self, ranges_added: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_removed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unrestricted_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., closed_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ..., ranges_changed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_loosened: _Optional[_Union[AffectedRanges, _Mapping]] = ...) -> None: ...
 
 class AffectedRanges(_message.Message):
     __slots__ = ("count", "ranges")

@@ -109,6 +109,21 @@ class AdminServiceStub(object):
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.FromString,
                 _registered_method=True)
+        self.UpdateRanges = channel.unary_unary(
+                '/ipgate.v1.AdminService/UpdateRanges',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateRangesRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateRangesResponse.FromString,
+                _registered_method=True)
+        self.ReplaceRanges = channel.stream_unary(
+                '/ipgate.v1.AdminService/ReplaceRanges',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.ReplaceRangesRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.ReplaceRangesResponse.FromString,
+                _registered_method=True)
+        self.ListRanges = channel.unary_unary(
+                '/ipgate.v1.AdminService/ListRanges',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.ListRangesRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.ListRangesResponse.FromString,
+                _registered_method=True)
         self.RemoveRanges = channel.unary_unary(
                 '/ipgate.v1.AdminService/RemoveRanges',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.RemoveRangesRequest.SerializeToString,
@@ -259,7 +274,7 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetAllowList(self, request, context):
-        """Reads an allow list with its ranges.
+        """Reads an allow list, with its ranges if it has at most 1,000.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,8 +288,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAllowList(self, request, context):
-        """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-        response does not include the ranges.
+        """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
+        attributes. The response does not include the ranges.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,8 +304,33 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AddRanges(self, request, context):
-        """Adds ranges to an allow list; ranges that it already has stay as they are. The response does
-        not include the ranges.
+        """Adds ranges to an allow list. A range that it has already with equal attributes stays as it is; with
+        other attributes it fails with `FAILED_PRECONDITION` and the reason `RANGE_EXISTS`: use
+        `UpdateRanges`. The response does not include the ranges.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRanges(self, request, context):
+        """Changes attributes of ranges that an allow list has. `FAILED_PRECONDITION` if it does not have one of
+        them. The response does not include the ranges.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplaceRanges(self, request_iterator, context):
+        """Replaces the ranges of an allow list by those of all messages of the call together, in one change: for
+        lists that are too large for one message. The response does not include the ranges.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRanges(self, request, context):
+        """Lists the ranges of an allow list in numeric order, IPv4 first. `ABORTED` if the list changed since the
+        page before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -480,6 +520,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.AddRanges,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.SerializeToString,
+            ),
+            'UpdateRanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRanges,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.UpdateRangesRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.UpdateRangesResponse.SerializeToString,
+            ),
+            'ReplaceRanges': grpc.stream_unary_rpc_method_handler(
+                    servicer.ReplaceRanges,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.ReplaceRangesRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.ReplaceRangesResponse.SerializeToString,
+            ),
+            'ListRanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRanges,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.ListRangesRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.ListRangesResponse.SerializeToString,
             ),
             'RemoveRanges': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveRanges,
@@ -900,6 +955,87 @@ class AdminService(object):
             '/ipgate.v1.AdminService/AddRanges',
             ipgate_dot_v1_dot_admin__pb2.AddRangesRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.AddRangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/UpdateRanges',
+            ipgate_dot_v1_dot_admin__pb2.UpdateRangesRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.UpdateRangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceRanges(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/ipgate.v1.AdminService/ReplaceRanges',
+            ipgate_dot_v1_dot_admin__pb2.ReplaceRangesRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.ReplaceRangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/ListRanges',
+            ipgate_dot_v1_dot_admin__pb2.ListRangesRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.ListRangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

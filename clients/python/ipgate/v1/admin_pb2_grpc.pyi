@@ -65,20 +65,33 @@ class AdminServiceStub:
     CreateAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateAllowListRequest, _admin_pb2.CreateAllowListResponse]
     """Creates an allow list. `ALREADY_EXISTS` if the id or the display name is taken."""
     GetAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAllowListRequest, _resources_pb2.AllowList]
-    """Reads an allow list with its ranges."""
+    """Reads an allow list, with its ranges if it has at most 1,000."""
     ListAllowLists: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAllowListsRequest, _admin_pb2.ListAllowListsResponse]
     """Lists the allow lists of a workspace in the order of their ids, without their ranges."""
     UpdateAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateAllowListRequest, _admin_pb2.UpdateAllowListResponse]
-    """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-    response does not include the ranges.
+    """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
+    attributes. The response does not include the ranges.
     """
     DeleteAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeleteAllowListRequest, _admin_pb2.DeleteAllowListResponse]
     """Deletes an allow list. `FAILED_PRECONDITION`, naming the uses, if it is linked or is the
     default that is on, unless `force`.
     """
     AddRanges: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddRangesRequest, _admin_pb2.AddRangesResponse]
-    """Adds ranges to an allow list; ranges that it already has stay as they are. The response does
-    not include the ranges.
+    """Adds ranges to an allow list. A range that it has already with equal attributes stays as it is; with
+    other attributes it fails with `FAILED_PRECONDITION` and the reason `RANGE_EXISTS`: use
+    `UpdateRanges`. The response does not include the ranges.
+    """
+    UpdateRanges: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateRangesRequest, _admin_pb2.UpdateRangesResponse]
+    """Changes attributes of ranges that an allow list has. `FAILED_PRECONDITION` if it does not have one of
+    them. The response does not include the ranges.
+    """
+    ReplaceRanges: _grpc.StreamUnaryMultiCallable[_admin_pb2.ReplaceRangesRequest, _admin_pb2.ReplaceRangesResponse]
+    """Replaces the ranges of an allow list by those of all messages of the call together, in one change: for
+    lists that are too large for one message. The response does not include the ranges.
+    """
+    ListRanges: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRangesRequest, _admin_pb2.ListRangesResponse]
+    """Lists the ranges of an allow list in numeric order, IPv4 first. `ABORTED` if the list changed since the
+    page before.
     """
     RemoveRanges: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveRangesRequest, _admin_pb2.RemoveRangesResponse]
     """Removes ranges from an allow list. `FAILED_PRECONDITION` if one of them is not a range of the
@@ -165,20 +178,33 @@ class AdminServiceAsyncStub(AdminServiceStub):
     CreateAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateAllowListRequest, _admin_pb2.CreateAllowListResponse]  # type: ignore[assignment]
     """Creates an allow list. `ALREADY_EXISTS` if the id or the display name is taken."""
     GetAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAllowListRequest, _resources_pb2.AllowList]  # type: ignore[assignment]
-    """Reads an allow list with its ranges."""
+    """Reads an allow list, with its ranges if it has at most 1,000."""
     ListAllowLists: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAllowListsRequest, _admin_pb2.ListAllowListsResponse]  # type: ignore[assignment]
     """Lists the allow lists of a workspace in the order of their ids, without their ranges."""
     UpdateAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateAllowListRequest, _admin_pb2.UpdateAllowListResponse]  # type: ignore[assignment]
-    """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-    response does not include the ranges.
+    """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
+    attributes. The response does not include the ranges.
     """
     DeleteAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeleteAllowListRequest, _admin_pb2.DeleteAllowListResponse]  # type: ignore[assignment]
     """Deletes an allow list. `FAILED_PRECONDITION`, naming the uses, if it is linked or is the
     default that is on, unless `force`.
     """
     AddRanges: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddRangesRequest, _admin_pb2.AddRangesResponse]  # type: ignore[assignment]
-    """Adds ranges to an allow list; ranges that it already has stay as they are. The response does
-    not include the ranges.
+    """Adds ranges to an allow list. A range that it has already with equal attributes stays as it is; with
+    other attributes it fails with `FAILED_PRECONDITION` and the reason `RANGE_EXISTS`: use
+    `UpdateRanges`. The response does not include the ranges.
+    """
+    UpdateRanges: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateRangesRequest, _admin_pb2.UpdateRangesResponse]  # type: ignore[assignment]
+    """Changes attributes of ranges that an allow list has. `FAILED_PRECONDITION` if it does not have one of
+    them. The response does not include the ranges.
+    """
+    ReplaceRanges: _aio.StreamUnaryMultiCallable[_admin_pb2.ReplaceRangesRequest, _admin_pb2.ReplaceRangesResponse]  # type: ignore[assignment]
+    """Replaces the ranges of an allow list by those of all messages of the call together, in one change: for
+    lists that are too large for one message. The response does not include the ranges.
+    """
+    ListRanges: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRangesRequest, _admin_pb2.ListRangesResponse]  # type: ignore[assignment]
+    """Lists the ranges of an allow list in numeric order, IPv4 first. `ABORTED` if the list changed since the
+    page before.
     """
     RemoveRanges: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveRangesRequest, _admin_pb2.RemoveRangesResponse]  # type: ignore[assignment]
     """Removes ranges from an allow list. `FAILED_PRECONDITION` if one of them is not a range of the
@@ -310,7 +336,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.GetAllowListRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resources_pb2.AllowList, _abc.Awaitable[_resources_pb2.AllowList]]:
-        """Reads an allow list with its ranges."""
+        """Reads an allow list, with its ranges if it has at most 1,000."""
 
     @_abc_1.abstractmethod
     def ListAllowLists(
@@ -326,8 +352,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.UpdateAllowListRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.UpdateAllowListResponse, _abc.Awaitable[_admin_pb2.UpdateAllowListResponse]]:
-        """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole. The
-        response does not include the ranges.
+        """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
+        attributes. The response does not include the ranges.
         """
 
     @_abc_1.abstractmethod
@@ -346,8 +372,39 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.AddRangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.AddRangesResponse, _abc.Awaitable[_admin_pb2.AddRangesResponse]]:
-        """Adds ranges to an allow list; ranges that it already has stay as they are. The response does
-        not include the ranges.
+        """Adds ranges to an allow list. A range that it has already with equal attributes stays as it is; with
+        other attributes it fails with `FAILED_PRECONDITION` and the reason `RANGE_EXISTS`: use
+        `UpdateRanges`. The response does not include the ranges.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateRanges(
+        self,
+        request: _admin_pb2.UpdateRangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.UpdateRangesResponse, _abc.Awaitable[_admin_pb2.UpdateRangesResponse]]:
+        """Changes attributes of ranges that an allow list has. `FAILED_PRECONDITION` if it does not have one of
+        them. The response does not include the ranges.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplaceRanges(
+        self,
+        request_iterator: _MaybeAsyncIterator[_admin_pb2.ReplaceRangesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ReplaceRangesResponse, _abc.Awaitable[_admin_pb2.ReplaceRangesResponse]]:
+        """Replaces the ranges of an allow list by those of all messages of the call together, in one change: for
+        lists that are too large for one message. The response does not include the ranges.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRanges(
+        self,
+        request: _admin_pb2.ListRangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListRangesResponse, _abc.Awaitable[_admin_pb2.ListRangesResponse]]:
+        """Lists the ranges of an allow list in numeric order, IPv4 first. `ABORTED` if the list changed since the
+        page before.
         """
 
     @_abc_1.abstractmethod

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Workspace(_message.Message):
-    __slots__ = ("name", "display_name", "require_allow_list", "default_allow_list", "create_time", "update_time", "etag", "revision")
+    __slots__ = ("name", "display_name", "require_allow_list", "default_allow_list", "create_time", "update_time", "etag", "revision", "ipv6_enabled")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Workspace(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    IPV6_ENABLED_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     require_allow_list: bool
@@ -26,7 +27,8 @@ class Workspace(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     etag: str
     revision: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., require_allow_list: bool = ..., default_allow_list: _Optional[_Union[DefaultAllowList, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    ipv6_enabled: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., require_allow_list: bool = ..., default_allow_list: _Optional[_Union[DefaultAllowList, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., ipv6_enabled: bool = ...) -> None: ...
 
 class DefaultAllowList(_message.Message):
     __slots__ = ("enabled", "allow_list", "report_only")
@@ -38,29 +40,45 @@ class DefaultAllowList(_message.Message):
     report_only: bool
     def __init__(self, enabled: bool = ..., allow_list: _Optional[str] = ..., report_only: bool = ...) -> None: ...
 
+class Range(_message.Message):
+    __slots__ = ("cidr", "note", "start_time", "expire_time", "disabled")
+    CIDR_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
+    cidr: str
+    note: str
+    start_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    disabled: bool
+    def __init__(self, cidr: _Optional[str] = ..., note: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., disabled: bool = ...) -> None: ...
+
 class AllowList(_message.Message):
-    __slots__ = ("name", "display_name", "description", "ranges", "range_count", "linked_api_key_count", "create_time", "update_time", "etag", "revision")
+    __slots__ = ("name", "display_name", "description", "range_count", "linked_api_key_count", "create_time", "update_time", "etag", "revision", "ranges", "ranges_omitted")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
-    RANGES_FIELD_NUMBER: _ClassVar[int]
     RANGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     LINKED_API_KEY_COUNT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    RANGES_OMITTED_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
-    ranges: _containers.RepeatedScalarFieldContainer[str]
     range_count: int
     linked_api_key_count: int
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     etag: str
     revision: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., ranges: _Optional[_Iterable[str]] = ..., range_count: _Optional[int] = ..., linked_api_key_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    ranges: _containers.RepeatedCompositeFieldContainer[Range]
+    ranges_omitted: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., range_count: _Optional[int] = ..., linked_api_key_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., ranges_omitted: bool = ...) -> None: ...
 
 class ApiKey(_message.Message):
     __slots__ = ("name", "display_name", "disabled", "expire_time", "allow_lists", "access", "create_time", "update_time", "etag", "revision", "report_only")

@@ -9,7 +9,7 @@ from ipgate.engines.http2.call import MESSAGE_WINDOW, Call
 from ipgate.engines.http2.codec import Headers
 from ipgate.engines.http2.framing import PREFIX
 from ipgate.engines.messages import READ_TIMEOUT, read_timed_out, stream_timed_out
-from ipgate.engines.streaming import MAX_CONCURRENT
+from ipgate.engines.streaming import MAX_CONCURRENT, Upload
 from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
 
@@ -194,3 +194,34 @@ class StreamCall(MethodCall):
         self._in_flight -= 1
         self.send(message)
         self.read()
+
+
+class UploadCall(StreamCall):
+    """A call of a method that has one answer to all of its messages."""
+
+    __slots__ = ("_upload",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._upload = Upload(self.method.max_upload)
+
+    def read(self) -> None:
+        """Take what has come; the last message is followed by the answer."""
+        frames = self._frames
+        try:
+            while frames is not None and (raw := frames.take()) is not None:
+                self._upload.add(raw)
+            if not self.ended:
+                self.grant_window()
+                return
+            if frames is not None:
+                frames.end()
+        except CallAborted as aborted:
+            self.fail(aborted.status)
+            return
+        self.stop_timer()
+        self.end_at_deadline()
+        self.spawn(self._answer_upload())
+
+    async def _answer_upload(self) -> None:
+        self.answer(await self.method.answer_upload(self, self._upload.parts))

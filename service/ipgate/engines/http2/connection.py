@@ -10,7 +10,7 @@ from google.rpc.status_pb2 import Status
 from ipgate.engines import transport_limits
 from ipgate.engines.http2 import requests
 from ipgate.engines.http2.call import Call
-from ipgate.engines.http2.calls import StreamCall, Unary
+from ipgate.engines.http2.calls import StreamCall, Unary, UploadCall
 from ipgate.engines.http2.codec import (
     ENHANCE_YOUR_CALM,
     NO_ERROR,
@@ -239,7 +239,9 @@ class Connection(asyncio.Protocol):
             call = HealthCall(self.server.health, self, stream, (), values)
             self.server.check_limit.left -= 1
         else:
-            kind = StreamCall if method.is_stream else Unary
+            kind = (
+                Unary if not method.is_stream else UploadCall if method.max_upload else StreamCall
+            )
             call = kind(method, self, stream, headers, values)
             self.server.call_limit.left -= 1
         self._calls[stream] = call

@@ -40,5 +40,6 @@ if is_default then
 end
 free_name(args.id)
 call('ZREM', workspace .. ':lists', args.id)
-call('DEL', key, key .. ':ranges', key .. ':keys')
+call('ZREM', workspace .. ':ipv6-lists', args.id)
+call('UNLINK', key, key .. ':ranges', key .. ':keys')
 return done(view, effect)

@@ -1,7 +1,10 @@
--- `set`: the fields to change. With `span`, ARGV[2] replaces the ranges.
+-- `set`: the fields to change. With `expected`, the etag at which the list was read, the ranges are looked at, too: with
+-- `addresses`, they change (write_ranges). `effect`: what that does.
 local workspace, key = workspace_key(), list_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
+if args.expected and call('HGET', key, 'etag') ~= args.expected then return reject('MOVED', args.name) end
+if lacks_ipv6() then return reject('IPV6_OFF', args.name) end
 local folded = args.set.folded
 if folded then
   local holder = call('HGET', workspace .. ':list-names', folded)
@@ -9,23 +12,16 @@ if folded then
     return reject('NAME_TAKEN', { display_name = args.set.display_name, holder = holder })
   end
 end
-local added, removed = {}, {}
-if args.span then added, removed = difference(call('HKEYS', key .. ':ranges'), as_list(words())) end
-local ranges_change = #added + #removed > 0
-local effect = { ranges_added = affected(added), ranges_removed = affected(removed) }
-if args.validate_only or (is_same(key, args.set) and not ranges_change) then
-  return done(views.list(args.id), effect)
+if args.validate_only or (is_same(key, args.set) and not args.addresses) then
+  return done(views.list(args.id), args.effect)
 end
-commit(ranges_change and 'list' or 'list_text', args.id)
+if staging_is_lost() then return reject('STAGING_LOST', args.name) end
+commit(args.addresses and 'list' or 'list_text', args.id)
 if folded then
   free_name(args.id)
   call('HSET', workspace .. ':list-names', folded, args.id)
 end
 set_fields(key, args.set)
-if ranges_change then
-  add_ranges(key .. ':ranges', added)
-  remove_ranges(key .. ':ranges', removed)
-  call('HSET', key, 'span', args.span, 'ranges_tip', args.tip)
-end
+if args.addresses then write_ranges(args.id) end
 stamp(key)
-return done(views.list(args.id), effect)
+return done(views.list(args.id), args.effect)

@@ -160,21 +160,21 @@ local function is_same(key, set)
   return true
 end
 
--- The words of ARGV[2]: ranges, too many for JSON.
-local function words() return string.gmatch(ARGV[2], '%S+') end
-
--- Changes of up to so many ranges are described to the servers, which load the list again after larger ones.
-local most_told = 64
-
-local function in_batches(members, work)
-  for first = 1, #members, 1000 do work({ unpack(members, first, math.min(first + 999, #members)) }) end
+local function set_of(members)
+  local set = {}
+  for _, member in ipairs(members) do set[member] = true end
+  return set
 end
 
--- Adds ranges to the hash `key`, without attributes.
-local function add_ranges(key, ranges)
-  in_batches(ranges, function(part)
+local function in_batches(members, work)
+  for first = 1, #members, 1000 do work({ unpack(members, first, math.min(first + 999, #members)) }, first - 1) end
+end
+
+-- Stores ranges in the hash `key`, with the value of each.
+local function put_ranges(key, ranges, values)
+  in_batches(ranges, function(part, before)
     local pairs_ = {}
-    for i, range in ipairs(part) do pairs_[2 * i - 1], pairs_[2 * i] = range, '' end
+    for i, range in ipairs(part) do pairs_[2 * i - 1], pairs_[2 * i] = range, values[before + i] end
     call('HSET', key, unpack(pairs_))
   end)
 end
@@ -183,18 +183,76 @@ local function remove_ranges(key, ranges)
   in_batches(ranges, function(part) call('HDEL', key, unpack(part)) end)
 end
 
-local function as_list(iterator)
-  local list = {}
-  for item in iterator do list[#list + 1] = item end
-  return list
+-- The ranges that a request puts into a list or replaces there: `needs_ipv6` tells that some are of IPv6.
+local function lacks_ipv6()
+  return args.needs_ipv6 and call('HGET', workspace_key(), 'ipv6') ~= '1'
+end
+
+-- Whether the hash `staged`, which is to become the ranges of a list, has lost some or all of its `count` ranges.
+local function staging_is_lost()
+  return args.staged and call('HLEN', args.staged) ~= args.count
+end
+
+-- The figures of the ranges of a list, and whether it is among those with ranges of IPv6.
+local function set_figures(id, addresses, blocks, ipv6_ranges)
+  call('HSET', list_key(id), 'addresses', string.format('%.0f', math.min(addresses, 2 ^ 32)),
+    'blocks', string.format('%.0f', math.min(blocks, 2 ^ 64)), 'ipv6_ranges', ipv6_ranges, 'ranges_tip', args.tip)
+  local index = workspace_key() .. ':ipv6-lists'
+  if ipv6_ranges > 0 then call('ZADD', index, 0, id) else call('ZREM', index, id) end
+end
+
+-- Lets a list have the ranges of the hash `staged`, or else changes those that it has by `put`, `values` and `drop`.
+local function write_ranges(id)
+  local key = list_key(id) .. ':ranges'
+  if args.staged then
+    call('UNLINK', key)
+    call('RENAME', args.staged, key)
+    call('PERSIST', key)
+  else
+    remove_ranges(key, args.drop)
+    put_ranges(key, args.put, args.values)
+  end
+  set_figures(id, args.addresses, args.blocks, args.ipv6_ranges)
+end
+
+-- How many of some ranges are of IPv6.
+local function count_ipv6(ranges)
+  local count = 0
+  for _, range in ipairs(ranges) do
+    if string.find(range, ':', 1, true) then count = count + 1 end
+  end
+  return count
+end
+
+-- `>LENGTH`: the prefix length of the most specific range around another one that the list has after a change, ''
+-- if there is none. `around`: the ranges around it, the narrowest first, which the change may add (`coming`) or
+-- remove (`leaving`).
+local function outer(key, around, coming, leaving)
+  for _, range in ipairs(around) do
+    if not leaving[range] and (coming[range] or call('HEXISTS', key, range) == 1) then
+      return '>' .. string.match(range, '/(%d+)$')
+    end
+  end
+  return ''
+end
+
+-- What servers are told of ranges that were added or changed (domain/list_patch.py). `times`: when each counts,
+-- '' for always. Without `around`, they are told nothing, and load the list again.
+local function told_of(key, ranges, indexes)
+  if not args.around then return '' end
+  local words, coming = {}, set_of(ranges)
+  for _, i in ipairs(indexes) do
+    local word = '+' .. ranges[i]
+    if args.times[i] ~= '' then word = word .. outer(key, args.around[i], coming, {}) .. '@' .. args.times[i] end
+    words[#words + 1] = word
+  end
+  return table.concat(words, ' ')
 end
 
 -- Which of `wanted` are not among `present`, and which of those are not wanted.
 local function difference(present, wanted)
-  local added, removed, is_present, is_wanted = {}, {}, {}, {}
-  for _, member in ipairs(present) do is_present[member] = true end
+  local added, removed, is_present, is_wanted = {}, {}, set_of(present), set_of(wanted)
   for _, member in ipairs(wanted) do
-    is_wanted[member] = true
     if not is_present[member] then added[#added + 1] = member end
   end
   for _, member in ipairs(present) do

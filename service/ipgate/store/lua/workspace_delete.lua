@@ -6,6 +6,6 @@ if lists + keys > 0 then return reject('NOT_EMPTY', { lists = lists, keys = keys
 local view = views.workspace(args.workspace)
 if args.validate_only then return done(view) end
 commit('workspace', '')
-call('DEL', key, unlinked_index())
+call('DEL', key, unlinked_index(), key .. ':ipv6-lists')
 call('ZREM', args.prefix .. 'workspaces', args.workspace)
 return done(view)

@@ -4,6 +4,10 @@ if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
 local default = args.set.default
 if default and default ~= '' and not is_live(list_key(default)) then return reject('NOT_FOUND', args.default_name) end
+if args.set.ipv6 == '0' then
+  local count = call('ZCARD', key .. ':ipv6-lists')
+  if count > 0 then return reject('IPV6_IN_USE', { count = count, lists = call('ZRANGE', key .. ':ipv6-lists', 0, 9) }) end
+end
 local default_on, require, report = unpack(call('HMGET', key, 'default_on', 'require', 'report'))
 local new_on, new_require, new_report = args.set.default_on or default_on, args.set.require or require, args.set.report or report
 local effect, access = {}, unlinked_access(new_on, new_require)

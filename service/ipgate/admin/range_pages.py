@@ -1,0 +1,94 @@
+"""The ranges of an allow list page by page, in numeric order."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+from ipgate import cooperative
+from ipgate.domain.addresses import parse_range
+from ipgate.domain.errors import Conflict, InvalidArgument, NotFound
+from ipgate.domain.intervals import STEP, Steps, in_order
+from ipgate.domain.names import list_name
+from ipgate.domain.resources import Range
+from ipgate.store.broken import reading
+from ipgate.store.list_reader import read_list
+from ipgate.store.lists import ListStore
+from ipgate.store.schema import decode_range
+
+MAX_KEPT = 500_000
+"""Ranges of all sorted copies together, about 150 bytes each; the oldest copies go first."""
+
+KEPT_FOR = 60.0
+"""Seconds that a sorted copy is kept for the next page."""
+
+_AFTER = re.compile("e([0-9a-f]{16})-([0-9]{1,9})")
+"""An etag and an index, in the form of an id."""
+
+Sorted = list[tuple[str, str]]
+"""Ranges in numeric order, each with its stored value."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangePage:
+    """`next_after`: where the next page begins, "" after the last one."""
+
+    ranges: list[Range]
+    etag: str
+    next_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangePages:
+    """Keeps a sorted copy of each list that is being paged through, by its etag."""
+
+    store: ListStore
+    _copies: dict[str, Sorted] = field(default_factory=dict)
+
+    async def page(self, workspace: str, allow_list: str, after: str, size: int) -> RangePage:
+        """Return a page of ranges.
+
+        Raises: NotFound, Unavailable; Conflict if the list changed since the page before.
+        """
+        stored = await self.store.get(workspace, allow_list)
+        etag, first = _parse_after(after) if after else (stored.meta.etag, 0)
+        if etag != stored.meta.etag:
+            raise Conflict(
+                f"{list_name(workspace, allow_list)} was changed since the page before; begin with the first page"
+            )
+        with reading(list_name(workspace, allow_list)):
+            ordered = self._copies.get(etag) or await self._copy(workspace, allow_list, etag)
+            ranges = [decode_range(*item) for item in ordered[first : first + size]]
+        is_last = first + size >= len(ordered)
+        return RangePage(ranges, etag, "" if is_last else f"e{etag}-{first + size}")
+
+    async def _copy(self, workspace: str, allow_list: str, etag: str) -> Sorted:
+        _, read = await read_list(self.store.scripts, workspace, allow_list)
+        if read is None:
+            raise NotFound(list_name(workspace, allow_list))
+        if read.etag != etag:
+            raise Conflict(f"{list_name(workspace, allow_list)} was changed meanwhile; try again")
+        ordered = await cooperative.run(sorted_ranges(read.ranges))
+        self._copies[etag] = ordered
+        while len(self._copies) > 1 and sum(map(len, self._copies.values())) > MAX_KEPT:
+            del self._copies[next(iter(self._copies))]
+        asyncio.get_running_loop().call_later(KEPT_FOR, self._copies.pop, etag, None)
+        return ordered
+
+
+def sorted_ranges(ranges: dict[str, str]) -> Steps[Sorted]:
+    """Return ranges with their values in numeric order."""
+    items = list(ranges.items())
+    by_number: dict[int, tuple[str, str]] = {}
+    for first in range(0, len(items), STEP):
+        by_number.update((parse_range(item[0]), item) for item in items[first : first + STEP])
+        yield
+    ordered = yield from in_order(list(by_number))
+    return [by_number[packed] for packed in ordered]
+
+
+def _parse_after(after: str) -> tuple[str, int]:
+    match = _AFTER.fullmatch(after)
+    if not match:
+        text = "is not a token of this listing; begin with the first page"
+        raise InvalidArgument.of("page_token", text)
+    return match[1], int(match[2])

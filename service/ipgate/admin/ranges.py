@@ -1,0 +1,376 @@
+"""Use cases of the ranges of allow lists.
+
+A change of few ranges looks at these alone. A change of many, or of all, is made to the list as it was read, and
+put in force only if the list is still the same.
+"""
+
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ipgate import cooperative
+from ipgate.admin.checks import raise_if_invalid
+from ipgate.admin.quotas import Quotas
+from ipgate.admin.range_checks import BROAD, RangeChecks, check_breadth
+from ipgate.domain.addresses import IPV6, PREFIX_BITS, BadRange, parse_range
+from ipgate.domain.errors import (
+    Conflict,
+    FailedPrecondition,
+    LimitExceeded,
+    NotFound,
+    Violation,
+    Violations,
+    quoted,
+)
+from ipgate.domain.intervals import STEP, Steps, in_order
+from ipgate.domain.names import list_name
+from ipgate.domain.resources import AllowList, Range
+from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
+from ipgate.store.broken import reading
+from ipgate.store.list_reader import StoredList, read_list
+from ipgate.store.lists import ListStore
+from ipgate.store.range_changes import FEW, RangeChange, stage
+from ipgate.store.ranges import RangeStore
+from ipgate.store.schema import decode_range, encode_range
+from ipgate.store.script_errors import (
+    CoverageUnknown,
+    ListChanged,
+    StagingLost,
+    missing_ranges,
+    range_exists,
+)
+
+_ATTEMPTS = 10
+
+ATTRIBUTES = ("note", "start_time", "expire_time", "disabled")
+"""What an update of ranges may change."""
+
+Edit = Callable[[dict[str, str]], Steps[dict[str, str]]]
+"""Makes the ranges of a list, with their stored values, out of those that it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Errors: those of the store's methods, and InvalidArgument."""
+
+    lists: ListStore
+    store: RangeStore
+    checks: RangeChecks
+    quotas: Quotas
+
+    async def of_new_list(
+        self, workspace: str, ranges: Mapping[int, Range], options: WriteOptions
+    ) -> RangeChange:
+        """Return the change that gives a new list its ranges."""
+        after = await cooperative.run(_encoded(ranges))
+        self._check_count(len(after))
+        return await self._change(workspace, {}, after, "allow_list.ranges", options)
+
+    async def replace(
+        self,
+        workspace: str,
+        allow_list: str,
+        ranges: Sequence[Range],
+        options: WriteOptions,
+        *,
+        field: str = "ranges",
+        violations: Violations | None = None,
+        changes: dict[str, Any] | None = None,
+    ) -> WriteResult[AllowList]:
+        """Replace all ranges of a list, and change attributes of the list in the same change.
+
+        `violations`: what is wrong with the attributes.
+        """
+        violations = Violations() if violations is None else violations
+        parsed = await self.checks.parse(field, workspace, ranges, violations)
+        raise_if_invalid(violations)
+        return await self._edit(
+            workspace, allow_list, lambda _: _encoded(parsed), options, field=field, changes=changes
+        )
+
+    async def add(
+        self, workspace: str, allow_list: str, ranges: Sequence[Range], options: WriteOptions
+    ) -> WriteResult[AllowList]:
+        """Add ranges to a list.
+
+        The store keeps an upper bound of the list's coverage, which settles nearly all cases. Otherwise the
+        coverage is computed from the ranges that the list has now.
+        """
+        violations = Violations()
+        parsed = await self.checks.parse("ranges", workspace, ranges, violations)
+        raise_if_invalid(violations)
+        if len(parsed) > FEW:
+            return await self._edit(workspace, allow_list, lambda old: _added(old, parsed), options)
+        exact = None
+
+        async def attempt() -> WriteResult[AllowList]:
+            nonlocal exact
+            try:
+                return await self.store.add(
+                    workspace,
+                    allow_list,
+                    parsed,
+                    options,
+                    most=BROAD,
+                    limit=self.quotas.ranges_per_list,
+                    exact=exact,
+                )
+            except (CoverageUnknown, ListChanged):
+                stored = await self._read(workspace, allow_list)
+                with reading(list_name(workspace, allow_list)):
+                    packed = await cooperative.run(_packed(list(stored.ranges)))
+                together = await cooperative.run(in_order([*packed, *parsed]))
+                covered = await check_breadth("ranges", together, allow_broad=options.allow_broad)
+                exact = stored.etag, covered
+                raise ListChanged from None
+
+        return await _retry(workspace, allow_list, attempt)
+
+    async def update(
+        self,
+        workspace: str,
+        allow_list: str,
+        ranges: Sequence[Range],
+        attributes: Sequence[str],
+        options: WriteOptions,
+    ) -> WriteResult[AllowList]:
+        """Change those `attributes` of ranges that the list has."""
+        violations = Violations()
+        parsed = await self.checks.parse("ranges", workspace, ranges, violations)
+        raise_if_invalid(violations)
+        if len(parsed) > FEW:
+            return await self._edit(
+                workspace, allow_list, lambda old: _updated(old, parsed, attributes), options
+            )
+        texts = [range_.cidr for range_ in parsed.values()]
+
+        async def attempt() -> WriteResult[AllowList]:
+            values = await self.store.values(workspace, allow_list, texts)
+            before = {text: value for text, value in values.items() if value is not None}
+            with reading(list_name(workspace, allow_list)):
+                after = await cooperative.run(_updated(before, parsed, attributes))
+            effect = await cooperative.run(_effect(before, after, list(after)))
+            changed = {
+                packed: decode_range(range_.cidr, after[range_.cidr])
+                for packed, range_ in parsed.items()
+            }
+            return await self.store.update(
+                workspace,
+                allow_list,
+                [before[text] for text in texts],
+                changed,
+                options,
+                effect=effect,
+            )
+
+        return await _retry(workspace, allow_list, attempt)
+
+    async def remove(
+        self, workspace: str, allow_list: str, ranges: Sequence[str], options: WriteOptions
+    ) -> WriteResult[AllowList]:
+        violations = Violations()
+        texts = await self.checks.parse_texts("ranges", ranges, violations)
+        raise_if_invalid(violations)
+        if len(texts) > FEW:
+            return await self._edit(
+                workspace, allow_list, lambda old: _removed(old, texts), options
+            )
+        return await self.store.remove(workspace, allow_list, texts, options)
+
+    async def _edit(
+        self,
+        workspace: str,
+        allow_list: str,
+        edit: Edit,
+        options: WriteOptions,
+        *,
+        field: str = "ranges",
+        changes: dict[str, Any] | None = None,
+    ) -> WriteResult[AllowList]:
+        """Change a list as a whole."""
+
+        async def attempt() -> WriteResult[AllowList]:
+            stored = await self._read(workspace, allow_list)
+            with reading(list_name(workspace, allow_list)):
+                after = await cooperative.run(edit(stored.ranges))
+            self._check_count(len(after))
+            change = await self._change(workspace, stored.ranges, after, field, options)
+            result = await self.lists.update(
+                workspace,
+                allow_list,
+                options,
+                changes=changes or {},
+                expected=stored.etag,
+                ranges=change,
+            )
+            if not options.validate_only:
+                return result
+            return replace(result, resource=replace(result.resource, range_count=len(after)))
+
+        return await _retry(workspace, allow_list, attempt)
+
+    async def _change(
+        self,
+        workspace: str,
+        before: dict[str, str],
+        after: dict[str, str],
+        field: str,
+        options: WriteOptions,
+    ) -> RangeChange:
+        """Return the change from some ranges to others, which are staged if they are many."""
+        touched = await cooperative.run(_difference(before, after))
+        packed = await cooperative.run(_packed(list(after)))
+        ordered = await cooperative.run(in_order(packed))
+        covered = await check_breadth(field, ordered, allow_broad=options.allow_broad)
+        change = RangeChange(
+            effect=await cooperative.run(_effect(before, after, touched)),
+            needs_ipv6=any(":" in text for text in touched if text in after),
+        )
+        if not touched:
+            return change
+        change = replace(
+            change,
+            coverage=covered,
+            ipv6_ranges=len(ordered) - bisect_left(ordered, IPV6 << PREFIX_BITS),
+        )
+        if len(touched) <= FEW:
+            return replace(
+                change,
+                put={text: after[text] for text in touched if text in after},
+                drop=[text for text in touched if text not in after],
+            )
+        if options.validate_only:
+            return change
+        key = await stage(self.lists.scripts, workspace, after)
+        return replace(change, staged=key, count=len(after))
+
+    async def _read(self, workspace: str, allow_list: str) -> StoredList:
+        _, stored = await read_list(self.lists.scripts, workspace, allow_list)
+        if stored is None:
+            raise NotFound(list_name(workspace, allow_list))
+        return stored
+
+    def _check_count(self, count: int) -> None:
+        limit = self.quotas.ranges_per_list
+        if count > limit:
+            raise LimitExceeded(
+                f"the list would have {count} ranges; at most {limit} are permitted "
+                "(setting max-ranges-per-list)"
+            )
+
+
+async def _retry(
+    workspace: str, allow_list: str, attempt: Callable[[], Awaitable[WriteResult[AllowList]]]
+) -> WriteResult[AllowList]:
+    for _ in range(_ATTEMPTS):
+        try:
+            return await attempt()
+        except (ListChanged, StagingLost):
+            continue
+    raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
+
+
+def _encoded(ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
+    encoded: dict[str, str] = {}
+    for index, range_ in enumerate(ranges.values()):
+        if not index % STEP:
+            yield
+        encoded[range_.cidr] = encode_range(range_)
+    return encoded
+
+
+def _packed(texts: Sequence[str]) -> Steps[list[int]]:
+    packed: list[int] = []
+    for first in range(0, len(texts), STEP):
+        packed += map(parse_range, texts[first : first + STEP])
+        yield
+    return packed
+
+
+def _added(before: dict[str, str], ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
+    new = yield from _encoded(ranges)
+    differing = [text for text, value in new.items() if before.get(text, value) != value]
+    if differing:
+        raise range_exists(differing)
+    return before | new
+
+
+def _updated(
+    before: dict[str, str], ranges: Mapping[int, Range], attributes: Sequence[str]
+) -> Steps[dict[str, str]]:
+    missing = [range_.cidr for range_ in ranges.values() if range_.cidr not in before]
+    if missing:
+        raise missing_ranges(missing)
+    violations = Violations()
+    after = dict(before)
+    for index, range_ in enumerate(ranges.values()):
+        if not index % (STEP // 8):
+            yield
+        changes = {name: getattr(range_, name) for name in attributes}
+        changed = decode_range(range_.cidr, before[range_.cidr])._replace(**changes)
+        if not changed.is_ever_valid():
+            text = f"{quoted(range_.cidr)} would never count: its expire_time is not after its start_time"
+            violations.add("ranges", f"{text}; change both")
+        after[range_.cidr] = encode_range(changed)
+    raise_if_invalid(violations)
+    return after
+
+
+def _removed(before: dict[str, str], texts: Sequence[str]) -> Steps[dict[str, str]]:
+    yield
+    missing = [text for text in texts if text not in before]
+    if missing:
+        raise missing_ranges(missing)
+    gone = set(texts)
+    after = {text: value for text, value in before.items() if text not in gone}
+    if not after:
+        text = "no range would be left in the list; delete the list instead"
+        raise FailedPrecondition("ALLOW_LIST_EMPTY", [Violation("ranges", text)])
+    return after
+
+
+def _difference(before: dict[str, str], after: dict[str, str]) -> Steps[list[str]]:
+    """Return the ranges that are in one of them only, or have another value, in numeric order."""
+    touched: list[str] = []
+    for one, other in ((before, after), (after, before)):
+        for index, (text, value) in enumerate(one.items()):
+            if not index % STEP:
+                yield
+            if text not in other or (one is after and other[text] != value):
+                touched.append(text)
+    # Ranges of a damaged list may be none.
+    order: dict[int, str] = {}
+    for index, text in enumerate(touched):
+        if not index % STEP:
+            yield
+        try:
+            order[parse_range(text)] = text
+        except BadRange:
+            order[-1 - index] = text
+    return [order[range_] for range_ in (yield from in_order(list(order)))]
+
+
+def _effect(before: dict[str, str], after: dict[str, str], touched: Sequence[str]) -> Steps[Effect]:
+    """Return the effect of a change of ranges, of which those `touched` may differ."""
+    added, removed, changed, loosened = [], [], [], []
+    for index, text in enumerate(touched):
+        if not index % STEP:
+            yield
+        if text not in before:
+            added.append(text)
+        elif text not in after:
+            removed.append(text)
+        elif before[text] != after[text]:
+            changed.append(text)
+            with suppress(KeyError, ValueError):  # of a damaged list
+                former = decode_range(text, before[text])
+                if decode_range(text, after[text]).is_loosened(former):
+                    loosened.append(text)
+    return Effect(
+        ranges_added=Affected.of(added),
+        ranges_removed=Affected.of(removed),
+        ranges_changed=Affected.of(changed),
+        ranges_loosened=Affected.of(loosened),
+    )
