@@ -99,8 +99,8 @@ def _of_known(
         yield f"older than its min_revision {answer.wanted.sequence}"
     policy = line.at(revision.sequence) or Policy()
     holder = policy.holder(answer.credential) if answer.credential else answer.key
-    expected = policy.decide(holder, answer.ip)
-    if answer.said != expected:
+    expected = policy.decide_during(holder, answer.ip, *answer.wall)
+    if answer.said not in expected:
         yield f"not as at {revision.sequence}, where it is {expected}"
     missing = line.first_missing(revision.sequence)
     if missing is not None and missing.revision is not None:

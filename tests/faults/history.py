@@ -26,10 +26,14 @@ class Change:
 
 @dataclass
 class Answer:
-    """An answer of Authorize. `key` is the id that was asked about; `credential` if by credential."""
+    """An answer of Authorize. `key` is the id that was asked about; `credential` if by credential.
+
+    `wall`: ns since 1970 at which it was asked and answered, by which ranges are judged.
+    """
 
     began: float
     ended: float
+    wall: tuple[int, int]
     workspace: str
     key: str
     credential: str

@@ -4,22 +4,32 @@ import hashlib
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
+from ipgate.v1 import resources_pb2 as resources
 
 from tests.faults.history import Answer, Change, History, TokenUse, Workspace, now, revision
-from tests.faults.model import Key, Policy
-from tests.harness.ranges import plain
+from tests.faults.model import ALWAYS, OFF, Key, Policy, Span
 from tests.harness.servers import Client, RpcFailed
 
 LISTS = ["a", "b", "c"]
 KEYS = ["k", "m"]
-RANGES = ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.7", "10.0.1.0/24", "10.0.0.0/16", "10.0.2.9"]
-IPS = ["10.0.0.7", "10.0.0.200", "10.0.1.1", "10.0.2.9", "192.0.2.1"]
+RANGES = ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.7", "10.0.0.0/16", "10.0.2.9",
+          "2001:db8::/48", "2001:db8::/64", "2001:db8::7"]  # fmt: skip
+IPS = [
+    "10.0.0.7",
+    "10.0.0.200",
+    "10.0.1.1",
+    "10.0.2.9",
+    "192.0.2.1",
+    "2001:db8::7",
+    "2001:db8:0:1::",
+]
 WITHOUT_EFFECT = {"STORE_UNAVAILABLE", "STALE", "NO_STORE"}
 """Reasons of errors that promise that nothing was changed."""
 
@@ -50,7 +60,7 @@ class Writer:
     def _begin(self) -> Workspace | None:
         name = f"w{secrets.token_hex(6)}"
         workspace = Workspace(f"workspaces/{name}", given_up=True)
-        request = admin.CreateWorkspaceRequest(workspace_id=name)
+        request = admin.CreateWorkspaceRequest(workspace_id=name, workspace={"ipv6_enabled": True})
         if not self._attempt(workspace, "CreateWorkspace", request, Policy()):
             return None
         workspace.given_up = False
@@ -86,8 +96,9 @@ class Writer:
         name = self._random.choice(LISTS)
         full = f"{workspace.name}/allowLists/{name}"
         if name not in policy.lists:
-            ranges = frozenset(self._random.sample(RANGES, 2))
-            fields = {"display_name": name, "description": "d", "ranges": plain(sorted(ranges))}
+            ranges = {text: self._span() for text in self._random.sample(RANGES, 2)}
+            messages = [_message(text, span) for text, span in ranges.items()]
+            fields = {"display_name": name, "description": "d", "ranges": messages}
             request: Any = admin.CreateAllowListRequest(
                 parent=workspace.name, allow_list_id=name, allow_list=fields
             )
@@ -99,13 +110,31 @@ class Writer:
             request = admin.DeleteAllowListRequest(name=full, force=True, allow_unrestricted=True)
             self._attempt(workspace, "DeleteAllowList", request, policy.without_list(name))
         elif text not in there:
-            request = admin.AddRangesRequest(allow_list=full, ranges=plain([text]))
-            self._attempt(workspace, "AddRanges", request, policy.with_list(name, there | {text}))
+            span = self._span()
+            request = admin.AddRangesRequest(allow_list=full, ranges=[_message(text, span)])
+            after = policy.with_list(name, there | {text: span})
+            self._attempt(workspace, "AddRanges", request, after)
+        elif self._random.random() < 0.5:
+            span = self._span()
+            if span == there[text]:
+                return  # no change
+            request = admin.UpdateRangesRequest(allow_list=full, ranges=[_message(text, span)])
+            request.update_mask.paths.append("*")
+            after = policy.with_list(name, there | {text: span})
+            self._attempt(workspace, "UpdateRanges", request, after)
         elif len(there) > 1:
             request = admin.RemoveRangesRequest(allow_list=full, ranges=[text])
-            self._attempt(
-                workspace, "RemoveRanges", request, policy.with_list(name, there - {text})
+            after = policy.with_list(
+                name, {other: span for other, span in there.items() if other != text}
             )
+            self._attempt(workspace, "RemoveRanges", request, after)
+
+    def _span(self) -> Span:
+        """When a new range counts: half of them always, the others up to or from some instant soon."""
+        soon = time.time_ns() + self._random.randrange(3 * 10**9)
+        return self._random.choice(
+            (ALWAYS, ALWAYS, ALWAYS, OFF, (ALWAYS[0], soon), (soon, ALWAYS[1]))
+        )
 
     def _link(self, workspace: Workspace, policy: Policy) -> None:
         if not policy.keys or not policy.lists:
@@ -205,7 +234,7 @@ class Reader:
             {"key": credential} if credential else {"api_key": f"{workspace.name}/apiKeys/{key}"}
         )
         wanted = known.revision if known else None
-        began = now()
+        began, asked = now(), time.time_ns()
         try:
             answer = client.ask(
                 ip, timeout=_READ_TIMEOUT, min_revision=wanted.token() if wanted else "", **subject
@@ -222,6 +251,7 @@ class Reader:
             Answer(
                 began=began,
                 ended=now(),
+                wall=(asked, time.time_ns()),
                 workspace=workspace.name,
                 key=key,
                 credential=credential,
@@ -271,6 +301,16 @@ class TokenUser:
 
 def _reason(failed: RpcFailed) -> str:
     return failed.reason if failed.status.details else ""
+
+
+def _message(text: str, span: Span) -> resources.Range:
+    message = resources.Range(cidr=text, disabled=span == OFF)
+    start, end = span
+    if start > ALWAYS[0]:
+        message.start_time.FromNanoseconds(start)
+    if ALWAYS[0] < end < ALWAYS[1]:
+        message.expire_time.FromNanoseconds(end)
+    return message
 
 
 def _sha256(text: str) -> str:

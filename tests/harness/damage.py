@@ -224,6 +224,17 @@ BEYOND_REPAIR = [
         lambda s: s.hset(f"{OWN}:list:office:ranges", "9.9.9.9/32", ""),
         {"BAD_RANGES"},
     ),
+    Damage(
+        "bad-attributes",
+        lambda s: s.hset(f"{OWN}:list:office:ranges", "9.9.9.9", "x"),
+        {"BAD_RANGES"},
+    ),
+    Damage(
+        "ipv6-range",
+        lambda s: s.hset(f"{OWN}:list:office", "ipv6_ranges", "1"),
+        {"BAD_RANGES", "NOT_INDEXED"},
+    ),
+    Damage("ipv6-index", lambda s: s.zadd(f"{OWN}:ipv6-lists", {"office": 0}), {"STALE_INDEX"}),
     Damage("lost-default", lambda s: s.hset(OWN, "default", "nobody"), {"BAD_DEFAULT"}),
     Damage("no-default", lambda s: s.hset(OWN, "default", ""), {"BAD_DEFAULT"}),
     Damage(

@@ -35,7 +35,15 @@ def test_an_import_of_an_export_is_the_same_store(tmp_path: Path, empty: StoreSe
             client = server.client()
             fill(client)
             token = client.access_token("AUTHORIZER", f"workspaces/{W}").token
-            workspace = client.workspace(display_name="[b]Ünïcode 🚪", require_allow_list=True)
+            workspace = client.workspace(
+                display_name="[b]Ünïcode 🚪", require_allow_list=True, ipv6_enabled=True
+            )
+            dated = {
+                "cidr": "2001:db8::/48",
+                "note": "Ünïcode 🚪",
+                "start_time": "2999-01-01T00:00:00Z",
+            }
+            client.allow_list(workspace, "dated", [{"cidr": "192.0.2.1", "disabled": True}, dated])
             with disturbed(client, workspace):
                 threading.Event().wait(1)
             many = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(6000)]
@@ -45,6 +53,12 @@ def test_an_import_of_an_export_is_the_same_store(tmp_path: Path, empty: StoreSe
     after = exported(empty.url, tmp_path / "second")
     assert after[1:-1] == before[1:-1]
     assert len(after) > 12
+    assert [line["ranges"] for line in after if line.get("id") == "dated"] == [
+        [
+            {"cidr": "192.0.2.1", "disabled": True},
+            {"cidr": "2001:db8::/48", "start_time": 32472144000 * 10**9, "note": "Ünïcode 🚪"},
+        ]
+    ]
     heads = zip(before[0]["shards"], after[0]["shards"], strict=True)
     assert all(a["epoch"] != b["epoch"] and a["rev"] > b["rev"] for b, a in heads)
     ipgate("doctor", "--redis-url", empty.url)

@@ -66,6 +66,20 @@ EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "host-bits": (lambda s: s[2].update(ranges=["10.0.0.1/8"]), "line 3: ranges[0]: '10.0.0.1/8'"),
     "long-form": (lambda s: s[2].update(ranges=["10.0.0.1/32"]), "line 3: ranges[0]: '10.0.0.1/32'"),
     "range-twice": (lambda s: s[2]["ranges"].append("192.0.2.0/24"), "line 3: ranges[2]:"),
+    "range-note": (
+        lambda s: s[2].update(ranges=[{"cidr": "192.0.2.0/24", "note": "\t"}]),
+        "line 3: ranges[0].note: '\\t' has the invisible character",
+    ),
+    "range-attribute": (
+        lambda s: s[2].update(ranges=[{"cidr": "192.0.2.0/24", "x": 1}]),
+        "line 3: ranges[0].x: is no attribute of a range",
+    ),
+    "range-off": (
+        lambda s: s[2].update(ranges=[{"cidr": "192.0.2.0/24", "disabled": 1}]),
+        "line 3: ranges[0].disabled: is not true or false",
+    ),
+    "range-without": (lambda s: s[2].update(ranges=[{"note": "x"}]), "line 3: ranges[0]: 'None'"),
+    "ipv6": (lambda s: s[2].update(ranges=["::1"]), "line 3: ranges: has IPv6"),
     "range-number": (lambda s: s[2].update(ranges=[7]), "line 3: ranges[0]: '7'"),
     "bad-id": (lambda s: s[2].update(id="No"), "line 3: id: 'No' is not an id"),
     "no-description": (lambda s: s[2].update(description=""), "line 3: description: is required"),

@@ -1,6 +1,7 @@
 """Random admin calls and questions, compared with a plain model of what is kept."""
 
 import ipaddress
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.ranges import cidrs, plain
+from tests.harness.ranges import plain
 from tests.harness.servers import Client, RpcFailed, Server
 
 pytestmark = pytest.mark.store
@@ -18,20 +19,48 @@ pytestmark = pytest.mark.store
 LISTS = st.sampled_from([f"l{index}" for index in range(7)])
 KEYS = st.sampled_from(["k0", "k1", "k2"])
 RANGES = st.sampled_from(
-    ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.128", "10.0.0.129", "10.0.1.0/24", "10.0.0.0/23"]
+    ["10.0.0.0/24", "10.0.0.0/25", "10.0.0.128", "10.0.1.0/24", "10.0.0.0/23",
+     "2001:db8::/48", "2001:db8::/64", "2001:db8::1"]
+)  # fmt: skip
+IPS = st.sampled_from(
+    [
+        "10.0.0.1",
+        "10.0.0.128",
+        "10.0.0.200",
+        "10.0.1.1",
+        "9.9.9.9",
+        "::1",
+        "2001:db8::1",
+        "2001:db8::2",
+    ]
 )
-IPS = st.sampled_from(["10.0.0.1", "10.0.0.128", "10.0.0.200", "10.0.1.1", "9.9.9.9", "::1"])
 SETS = st.sets(RANGES, min_size=1)
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "noted": {"note": "a note"},
+    "off": {"disabled": True},
+    "expired": {"expire_time": PAST},
+    "coming": {"start_time": FUTURE},
+    "dated": {"start_time": PAST, "expire_time": FUTURE, "note": "Ada's"},
+}
+COUNTING = {"plain", "noted", "dated"}
+STATES = st.dictionaries(RANGES, st.sampled_from(sorted(ATTRIBUTES)), min_size=1)
+
+
+def messages(states: dict[str, str]) -> list[Any]:
+    """Ranges, each in one of the states of ATTRIBUTES."""
+    return plain([{"cidr": cidr} | ATTRIBUTES[state] for cidr, state in sorted(states.items())])
 
 
 class Model(RuleBasedStateMachine):
-    """The model: lists are sets of ranges, keys are records with sets of links."""
+    """The model: lists are ranges with a state each, keys are records with sets of links."""
 
     server: Server
 
     def __init__(self) -> None:
         super().__init__()
-        self.lists: dict[str, set[str]] = {}
+        self.lists: dict[str, dict[str, str]] = {}
         self.keys: dict[str, dict[str, Any]] = {}
         self.default: tuple[bool, str] = (False, "")
         self.required = False
@@ -40,7 +69,7 @@ class Model(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.client: Client = self.server.client()
-        self.workspace = self.client.workspace()
+        self.workspace = self.client.workspace(ipv6_enabled=True)
 
     def teardown(self) -> None:
         if hasattr(self, "client"):
@@ -63,15 +92,15 @@ class Model(RuleBasedStateMachine):
         self.revision = getattr(answer, "revision", "") or self.revision
         return answer
 
-    @rule(name=LISTS, ranges=SETS)
-    def create_list(self, name: str, ranges: set[str]) -> None:
+    @rule(name=LISTS, ranges=STATES)
+    def create_list(self, name: str, ranges: dict[str, str]) -> None:
         request = admin.CreateAllowListRequest(
             parent=self.workspace,
             allow_list_id=name,
-            allow_list={"display_name": name, "description": "d", "ranges": plain(sorted(ranges))},
+            allow_list={"display_name": name, "description": "d", "ranges": messages(ranges)},
         )
         self.expect("CreateAllowList", request, "ALREADY_EXISTS" if name in self.lists else "OK")
-        self.lists.setdefault(name, ranges)
+        self.lists.setdefault(name, dict(ranges))
 
     def losing(self, name: str, keys: set[str]) -> set[str]:
         """Which of the keys have the list as their last."""
@@ -111,33 +140,51 @@ class Model(RuleBasedStateMachine):
             if self.default[1] == name:
                 self.default = (False, "")
 
-    @rule(name=LISTS, ranges=SETS)
-    def add_ranges(self, name: str, ranges: set[str]) -> None:
-        request = admin.AddRangesRequest(
-            allow_list=self.list_name(name), ranges=plain(sorted(ranges))
+    @rule(name=LISTS, ranges=STATES)
+    def add_ranges(self, name: str, ranges: dict[str, str]) -> None:
+        request = admin.AddRangesRequest(allow_list=self.list_name(name), ranges=messages(ranges))
+        present = self.lists.get(name, {})
+        code = "OK" if name in self.lists else "NOT_FOUND"
+        if any(present.get(cidr, state) != state for cidr, state in ranges.items()):
+            code = "FAILED_PRECONDITION"
+        self.expect("AddRanges", request, code)
+        if code == "OK":
+            present |= ranges
+
+    @rule(name=LISTS, ranges=STATES)
+    def update_ranges(self, name: str, ranges: dict[str, str]) -> None:
+        request = admin.UpdateRangesRequest(
+            allow_list=self.list_name(name), ranges=messages(ranges), update_mask={"paths": ["*"]}
         )
-        self.expect("AddRanges", request, "OK" if name in self.lists else "NOT_FOUND")
-        if name in self.lists:
-            self.lists[name] |= ranges
+        present = self.lists.get(name, {})
+        code = "OK" if name in self.lists else "NOT_FOUND"
+        if code == "OK" and ranges.keys() - present.keys():
+            code = "FAILED_PRECONDITION"
+        answer = self.expect("UpdateRanges", request, code)
+        if code == "OK":
+            changed = {cidr for cidr, state in ranges.items() if present[cidr] != state}
+            assert set(answer.effect.ranges_changed.ranges) == changed
+            present |= ranges
 
     @rule(name=LISTS, ranges=SETS)
     def remove_ranges(self, name: str, ranges: set[str]) -> None:
         request = admin.RemoveRangesRequest(allow_list=self.list_name(name), ranges=sorted(ranges))
         if name not in self.lists:
             self.expect("RemoveRanges", request, "NOT_FOUND")
-        elif ranges < self.lists[name]:
+        elif ranges < self.lists[name].keys():
             self.expect("RemoveRanges", request)
-            self.lists[name] -= ranges
+            for cidr in ranges:
+                del self.lists[name][cidr]
         else:
             self.expect("RemoveRanges", request, "FAILED_PRECONDITION")
 
-    @rule(name=LISTS, ranges=SETS)
-    def replace_ranges(self, name: str, ranges: set[str]) -> None:
-        fields = {"name": self.list_name(name), "ranges": plain(sorted(ranges))}
+    @rule(name=LISTS, ranges=STATES)
+    def replace_ranges(self, name: str, ranges: dict[str, str]) -> None:
+        fields = {"name": self.list_name(name), "ranges": messages(ranges)}
         request = admin.UpdateAllowListRequest(allow_list=fields)
         self.expect("UpdateAllowList", request, "OK" if name in self.lists else "NOT_FOUND")
         if name in self.lists:
-            self.lists[name] = set(ranges)
+            self.lists[name] = dict(ranges)
 
     @rule(name=KEYS, disabled=st.booleans(), expired=st.booleans())
     def create_key(self, name: str, disabled: bool, expired: bool) -> None:
@@ -251,7 +298,7 @@ class Model(RuleBasedStateMachine):
             resource = self.client.call(
                 "GetAllowList", admin.GetAllowListRequest(name=self.list_name(name))
             )
-            assert set(cidrs(resource)) == ranges
+            assert sorted(resource.ranges, key=attrgetter("cidr")) == messages(ranges)
             linked = sum(name in key["links"] for key in self.keys.values())
             assert resource.linked_api_key_count == linked
 
@@ -292,7 +339,8 @@ class Model(RuleBasedStateMachine):
         matches = [
             (-network.prefixlen, name, text)
             for name in lists
-            for text in self.lists[name]
+            for text, state in self.lists[name].items()
+            if state in COUNTING
             for network in [ipaddress.ip_network(text)]
             if ipaddress.ip_address(ip) in network
         ]

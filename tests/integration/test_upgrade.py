@@ -109,6 +109,10 @@ def test_a_server_upgrades_the_store_that_it_starts_on(tmp_path: Path, former: S
         assert client.ask("192.0.2.1", key="secret of ci", min_revision=revision).allowed
         remove = admin.RemoveRangesRequest(allow_list=office, ranges=["192.0.2.0/24"])
         changed = client.call("RemoveRanges", remove).revision
+        with former.client() as stored_as:
+            name = "ipgate:{s14}:ws:acme:list:office"
+            figures = stored_as.hmget(name, "addresses", "blocks", "ipv6_ranges", "span")
+            assert figures == ["257", "0", "0", None]
         assert not client.ask("192.0.2.1", key="secret of ci", min_revision=changed).allowed
 
 

@@ -115,7 +115,6 @@ FOLLOWED = {
     "test_the_remedy_for_wrong_ranges_works": {
         "give the name of a file",
         "give the name or the number of a column",
-        "leave it out",
         "put all ranges into one file",
         "write a prefix length, /0 to /32",
         "write it as CIDR ranges",

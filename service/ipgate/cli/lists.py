@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli import links
-from ipgate.cli.effects import counted, listed, print_change, range_counts
+from ipgate.cli.effects import counted, listed, print_change, print_effect, range_counts
 from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import (
     AllowListId,
@@ -361,6 +361,7 @@ def _show_change(
         _show(answer.allow_list, json=False)
         if range_counts(answer.effect):
             print(range_counts(answer.effect))
+        print_effect(answer.effect, dry_run=False)
     count = answer.allow_list.linked_api_key_count
     if count and range_counts(answer.effect):
         request = admin.ListLinkedApiKeysRequest(allow_list=answer.allow_list.name, page_size=10)
