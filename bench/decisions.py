@@ -6,14 +6,16 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ipgate import cooperative
-from ipgate.domain.addresses import format_range, parse_address, parse_range
+from ipgate.domain.addresses import IPV6, PREFIX_BITS, format_range, parse_address, parse_range
 from ipgate.domain.decision import decide
 from ipgate.domain.intervals import Intervals, compile_list
+from ipgate.domain.validity import Validity
 
 from bench.figures import Figure
-from bench.ranges import SEED, packed
+from bench.ranges import SEED, packed, packed_ipv6
 
 _SIZES = (10, 1_000, 100_000)
 _CALLS = 20_000
@@ -29,7 +31,7 @@ class _Compiled:
 class _Key:
     disabled: bool
     expire_time: int | None
-    lists: tuple[_Compiled, ...]
+    lists: _Compiled | tuple[_Compiled, ...]
     report_only: bool = False
 
 
@@ -58,9 +60,7 @@ def measure() -> list[Figure]:
     figures = [calibration()]
     cost: dict[int, float] = {}
     for size in _SIZES:
-        intervals = asyncio.run(
-            cooperative.run(compile_list("workspaces/w/allowLists/l", packed(size)))
-        )
+        intervals = _compiled(packed(size))
         cost[size] = decision(intervals)
         figures.append(Figure(f"decision, {size:,} ranges", cost[size], "µs"))
         if size == _SIZES[-1]:
@@ -68,7 +68,64 @@ def measure() -> list[Figure]:
             figures.append(Figure(f"memory held, {size:,} ranges", held, "bytes a range"))
     ratio = cost[_SIZES[-1]] / cost[_SIZES[0]]
     figures.append(Figure("decision, 100,000 ranges : 10 ranges", ratio, "x"))
-    return figures + compiling(packed(_SIZES[-1]))
+    return figures + ipv6() + dated() + compiling(packed(_SIZES[-1]))
+
+
+def ipv6() -> list[Figure]:
+    """The decision over ranges of IPv6 beside that over as many of IPv4, in turn, without the parsing."""
+    size = _SIZES[-1]
+    source = random.Random(SEED + 1)  # with that of the ranges it would draw them
+    runs: list[Callable[[], None]] = []
+    for ranges, bits, flag in ((packed(size), 32, 0), (packed_ipv6(size), 128, IPV6)):
+        intervals = _compiled(ranges)
+        addresses = [source.choice(ranges) >> PREFIX_BITS for _ in range(_CALLS // 2)]
+        addresses += [flag | source.getrandbits(bits) for _ in range(_CALLS // 2)]
+        source.shuffle(addresses)
+        runs.append(partial(_decide_all, intervals, addresses))
+    times: list[list[float]] = [[], []]
+    for _ in range(_ROUNDS):
+        for run, taken in zip(runs, times, strict=True):
+            began = time.perf_counter()
+            run()
+            taken.append(time.perf_counter() - began)
+    return [
+        Figure("decision, 100,000 IPv6 ranges : IPv4 ranges", min(times[1]) / min(times[0]), "x"),
+        Figure("memory held, 100,000 IPv6 ranges", intervals.size() / size, "bytes a range"),
+    ]
+
+
+def dated() -> list[Figure]:
+    """A list of ranges that all end at different times."""
+    ranges = packed(_SIZES[-1])
+    valid = {range_: Validity(0, index + 1) for index, range_ in enumerate(ranges)}
+    pauses = []
+    for _ in range(5):
+        last, longest = time.perf_counter(), 0.0
+        for _step in compile_list("l", ranges, valid):
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        pauses.append(longest * 1000)
+    intervals = _compiled(ranges, valid)
+    addresses = [range_ >> PREFIX_BITS for range_ in ranges[:_CALLS]]
+    cost = _microseconds(partial(_decide_all, intervals, addresses)) / len(addresses)
+    return [
+        Figure("decision, 100,000 dated ranges", cost, "µs"),
+        Figure(
+            "memory held, 100,000 dated ranges", intervals.size() / len(ranges), "bytes a range"
+        ),
+        Figure("longest step of compiling 100,000 dated ranges", statistics.median(pauses), "ms"),
+    ]
+
+
+def _compiled(ranges: list[int], valid: dict[int, Validity] | None = None) -> Intervals:
+    steps = compile_list("workspaces/w/allowLists/l", ranges, valid)
+    return asyncio.run(cooperative.run(steps))
+
+
+def _decide_all(intervals: Intervals, addresses: list[int]) -> None:
+    key, workspace = _Key(False, None, _Compiled(intervals)), _Workspace()
+    for address in addresses:
+        decide(key, workspace, address, time.time_ns)
 
 
 def decision(intervals: Intervals) -> float:

@@ -2,7 +2,7 @@
 
 import random
 
-from ipgate.domain.addresses import format_range
+from ipgate.domain.addresses import IPV6, format_range, range_holding
 
 SEED = 20250530
 OUTSIDE = "203.0.113.9"
@@ -16,6 +16,15 @@ def packed(count: int) -> list[int]:
     addresses = source.sample(range(2**32), count - count // 2)
     return [network << 8 << 8 | 24 for network in networks] + [
         address << 8 | 32 for address in addresses
+    ]
+
+
+def packed_ipv6(count: int) -> list[int]:
+    """Scattered /64 and single addresses of IPv6, half of each."""
+    source = random.Random(SEED)
+    addresses = [IPV6 | source.getrandbits(128) for _ in range(count)]
+    return [
+        range_holding(address, 64 if index % 2 else 128) for index, address in enumerate(addresses)
     ]
 
 

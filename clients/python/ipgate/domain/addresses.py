@@ -26,6 +26,8 @@ _MAPPED = bytes(10) + b"\xff\xff"
 _PREFIXES = {str(length): length for length in range(129)}
 _HOST_MASKS = tuple((1 << 32 - length) - 1 for length in range(33))
 _HOST_MASKS_6 = tuple((1 << 128 - length) - 1 for length in range(129))
+_NETWORK_MASKS = tuple(~mask for mask in _HOST_MASKS)
+_NETWORK_MASKS_6 = tuple(~mask for mask in _HOST_MASKS_6)
 
 
 class BadRange(ValueError):
@@ -51,11 +53,9 @@ def parse_address(text: str) -> int:
     Raises: ValueError for anything else.
     """
     try:
-        (address,) = _unpack(inet_pton(AF_INET, text))
-        return address
-    except OSError:
-        pass
-    try:
+        if ":" not in text:
+            (address,) = _unpack(inet_pton(AF_INET, text))
+            return address
         packed = inet_pton(AF_INET6, text)
     except OSError:
         raise ValueError("not an IP address") from None
@@ -116,8 +116,8 @@ def is_ipv6_range(packed: int) -> bool:
 
 def range_holding(address: int, length: int) -> int:
     """Return the range of that prefix length that holds `address`."""
-    masks = _HOST_MASKS if address <= LAST_IPV4 else _HOST_MASKS_6
-    return (address & ~masks[length]) << PREFIX_BITS | length
+    masks = _NETWORK_MASKS if address <= LAST_IPV4 else _NETWORK_MASKS_6
+    return (address & masks[length]) << PREFIX_BITS | length
 
 
 def last_address(packed: int) -> int:

@@ -20,7 +20,7 @@ from ipgate.domain.addresses import (
     last_address,
 )
 from ipgate.domain.validity import ConditionalRanges, Validity
-from ipgate.domain.wide_array import WideArray
+from ipgate.domain.wide_array import HALF, LOW_HALF, WideArray
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -71,10 +71,16 @@ class Intervals:
         """
         if address <= LAST_IPV4:
             owner = self.owners[bisect_right(self.starts, address) - 1]
-        elif self.starts6 is None or self.owners6 is None:
-            return None
         else:
-            owner = self.owners6[self.starts6.position(address)]
+            starts, owners = self.starts6, self.owners6
+            if starts is None or owners is None:
+                return None
+            # As WideArray.position does it, without its call where that is not needed.
+            high, highs = address >> HALF & LOW_HALF, starts.highs
+            index = bisect_right(highs, high) - 1
+            if highs[index] == high and starts.lows[index] > address & LOW_HALF:
+                index = starts.position_before(address, index)
+            owner = owners[index]
         if not owner:
             return None
         if owner <= _LIST_MASK:  # there is no other list

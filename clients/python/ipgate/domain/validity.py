@@ -67,7 +67,10 @@ class ConditionalRanges:
 
     def append(self, packed: int, valid: Validity, outer: int) -> None:
         """Add a range after all the others."""
-        self._insert(len(self.ranges), packed, valid, outer)
+        self.ranges.append(packed)
+        self._starts.append(valid.start)
+        self._ends.append(valid.end)
+        self._outer.append(outer)
 
     def counting(self, address: int, owner: int, now: int) -> int:
         """Return the owner for the most specific range that holds `address` and counts, from `owner` outwards."""

@@ -7,8 +7,8 @@ from typing import overload
 
 from ipgate.domain.addresses import IPV6
 
-_HALF = 64
-_LOW = (1 << _HALF) - 1
+HALF = 64
+LOW_HALF = (1 << HALF) - 1
 
 
 class WideArray:
@@ -27,7 +27,7 @@ class WideArray:
 
     def __iter__(self) -> Iterator[int]:
         for high, low in zip(self.highs, self.lows, strict=True):
-            yield IPV6 | high << _HALF | low
+            yield IPV6 | high << HALF | low
 
     def __len__(self) -> int:
         return len(self.highs)
@@ -41,25 +41,33 @@ class WideArray:
             part = WideArray()
             part.highs, part.lows = self.highs[index], self.lows[index]
             return part
-        return IPV6 | self.highs[index] << _HALF | self.lows[index]
+        return IPV6 | self.highs[index] << HALF | self.lows[index]
 
     def __setitem__(self, index: slice, addresses: "WideArray") -> None:
         self.highs[index], self.lows[index] = addresses.highs, addresses.lows
 
     def append(self, address: int) -> None:
-        self.highs.append(address >> _HALF & _LOW)
-        self.lows.append(address & _LOW)
+        self.highs.append(address >> HALF & LOW_HALF)
+        self.lows.append(address & LOW_HALF)
 
     def insert(self, index: int, address: int) -> None:
-        self.highs.insert(index, address >> _HALF & _LOW)
-        self.lows.insert(index, address & _LOW)
+        self.highs.insert(index, address >> HALF & LOW_HALF)
+        self.lows.insert(index, address & LOW_HALF)
 
     def position(self, address: int) -> int:
         """Return the index of the last of them that is not greater than `address`."""
-        high, low = address >> _HALF & _LOW, address & _LOW
+        high = address >> HALF & LOW_HALF
         index = bisect_right(self.highs, high) - 1
-        if self.highs[index] < high or self.lows[index] <= low:
+        if self.highs[index] < high or self.lows[index] <= address & LOW_HALF:
             return index
-        # Of several with the same upper half, the last is too great.
-        first = bisect_left(self.highs, high, 0, index)
-        return bisect_right(self.lows, low, first, index) - 1
+        return self.position_before(address, index)
+
+    def position_before(self, address: int, index: int) -> int:
+        """Return the same, where that at `index` is the last with the same upper half, and too great."""
+        highs, lows, low = self.highs, self.lows, address & LOW_HALF
+        high = highs[index]
+        index -= 1
+        # There are seldom many with the same upper half: this settles a single address.
+        if highs[index] < high or lows[index] <= low:
+            return index
+        return bisect_right(lows, low, bisect_left(highs, high, 0, index), index) - 1
