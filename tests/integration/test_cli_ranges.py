@@ -56,7 +56,7 @@ def test_a_note_that_is_too_long_rejects_its_file(run: Run) -> None:
 
 
 def test_ranges_that_stay_keep_their_attributes(run: Run, tmp_path: Path) -> None:
-    """An update from a file keeps what the file does not say, unless it is told not to."""
+    """An update from a file keeps what the file does not say, unless --reset-attributes."""
     run(*CREATE, "-r", "192.0.2.1", "-r", "192.0.2.2", "--note", "old", "--expires", "2999-01-01")
     run("list", "set", "l", "-r", "192.0.2.2", "--disable")
     file = tmp_path / "f"

@@ -85,7 +85,7 @@ async def test_a_list_of_a_union_leaves_it_when_a_range_gets_a_date(url: str) ->
 
 
 async def test_changed_attributes_reach_a_cached_list_without_a_read(url: str) -> None:
-    """Switching ranges off and on, nested ones too, is told to the workers with what encloses them."""
+    """Switching ranges off and on, nested ones too, reaches the workers with what encloses them."""
     async with running_worker(url) as p:
         p.clock.wall = NOON
         await create(p, "l", Range("10.0.0.0/8"), Range("10.0.0.0/16"), Range("10.0.0.0/24"))

@@ -43,7 +43,7 @@ def listed(client: Client, name: str, size: int = 1000) -> Iterator[Any]:
 
 
 def test_a_large_list_is_replaced_listed_and_changed(client: Client, workspace: str) -> None:
-    """What comes in many messages is in force at once, with its attributes, and is read back in numeric order."""
+    """What comes in many messages is in force together, with its attributes, and is read back in numeric order."""
     name = client.allow_list(workspace, "l", ["192.0.2.1"]).name
     key = client.key(workspace, "k").api_key.name
     client.link(name, key)

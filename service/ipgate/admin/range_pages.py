@@ -66,7 +66,9 @@ class RangePages:
         if read is None:
             raise NotFound(list_name(workspace, allow_list))
         if read.etag != etag:
-            raise Conflict(f"{list_name(workspace, allow_list)} was changed meanwhile; try again")
+            raise Conflict(
+                f"{list_name(workspace, allow_list)} was changed in the meantime; try again"
+            )
         ordered = await cooperative.run(sorted_ranges(read.ranges))
         self._copies[etag] = ordered
         while len(self._copies) > 1 and sum(map(len, self._copies.values())) > MAX_KEPT:

@@ -15,8 +15,8 @@ from ipgate.store.lists import read_list
 from ipgate.store.schema import encode_range
 from ipgate.store.scripts import Scripts
 
-MAX_TOLD = 64
-"""Changes of up to so many ranges are described to the servers, which load the list again after larger ones."""
+MAX_DESCRIBED = 64
+"""Changes of up to so many ranges are described in the feed; servers load the list again after larger ones."""
 
 MAX_LOOKUPS = 3300
 """Of ranges around others, in one script."""
@@ -157,7 +157,7 @@ def _around(ranges: Sequence[int], looked_up: Sequence[int]) -> list[list[str]] 
     None if they are too many, or the ranges themselves.
     """
     lookups = sum(packed & PREFIX_MASK for packed in looked_up)
-    if len(ranges) > MAX_TOLD or lookups > MAX_LOOKUPS:
+    if len(ranges) > MAX_DESCRIBED or lookups > MAX_LOOKUPS:
         return None
     wanted = set(looked_up)
     return [

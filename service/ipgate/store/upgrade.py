@@ -8,7 +8,7 @@ Schema 2 differs from 1 in this:
 - the ranges of a list are the fields of a hash, whose values have their attributes, and no set;
 - the API keys without an allow list have an index;
 - `report` is stored for every workspace and API key, and `ipv6` for every workspace;
-- a list has `addresses` in place of `span`, `blocks` and `ipv6_ranges`;
+- a list has `addresses` instead of `span`, `blocks` and `ipv6_ranges`;
 - the epoch of a shard is in the field `history`.
 """
 

@@ -236,9 +236,9 @@ local function outer(key, around, coming, leaving)
   return ''
 end
 
--- What servers are told of ranges that were added or changed (domain/list_patch.py). `times`: when each counts,
--- '' for always. Without `around`, they are told nothing, and load the list again.
-local function told_of(key, ranges, indexes)
+-- How the feed describes ranges that were added or changed (domain/list_patch.py). `times`: when each counts,
+-- '' for always. Without `around` it does not describe them, and servers load the list again.
+local function described(key, ranges, indexes)
   if not args.around then return '' end
   local words, coming = {}, set_of(ranges)
   for _, i in ipairs(indexes) do

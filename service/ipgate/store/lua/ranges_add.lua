@@ -31,7 +31,7 @@ local view = views.list(args.id)
 view.range_count = count
 local effect = { ranges_added = affected(new) }
 if args.validate_only then return done(view, effect) end
-commit('list', args.id, nil, told_of(key .. ':ranges', args.ranges, indexes))
+commit('list', args.id, nil, described(key .. ':ranges', args.ranges, indexes))
 put_ranges(key .. ':ranges', new, values)
 set_figures(args.id, addresses, blocks, ipv6 + count_ipv6(new))
 stamp(key)

@@ -16,7 +16,7 @@ end
 if #missing > 0 then return reject('MISSING_RANGES', affected(missing).names) end
 if is_moved then return reject('MOVED', args.name) end
 if args.validate_only or #changed == 0 then return done(views.list(args.id), args.effect) end
-commit('list', args.id, nil, told_of(key .. ':ranges', args.ranges, indexes))
+commit('list', args.id, nil, described(key .. ':ranges', args.ranges, indexes))
 put_ranges(key .. ':ranges', changed, values)
 call('HSET', key, 'ranges_tip', args.tip)
 stamp(key)
