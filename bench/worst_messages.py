@@ -34,6 +34,7 @@ from ipgate.rpc.pipeline import (
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
+from ipgate.store.address_search import AddressSearch
 from ipgate.store.tokens import TokenStore
 from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.store.workspaces import WorkspaceStore
@@ -104,7 +105,11 @@ def _methods(worker: Worker) -> dict[str, Any]:
         [
             WorkspaceServicer(worker.workspaces, workspaces),
             ListServicer(
-                worker.lists, worker.ranges, RangePages(worker.lists.store), worker.lists.store
+                worker.lists,
+                worker.ranges,
+                RangePages(worker.lists.store),
+                AddressSearch(worker.scripts),
+                worker.lists.store,
             ),
             ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys),
             TokenServicer(Tokens(tokens, workspaces)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ipgate.admin.access_check import AccessChecks
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
@@ -28,6 +29,7 @@ from ipgate.domain.shards import SHARDS
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.checks import CheckServicer
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
@@ -35,6 +37,7 @@ from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.settings import Settings
 from ipgate.store import feed
+from ipgate.store.address_search import AddressSearch
 from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
 from ipgate.store.lists import ListStore
@@ -209,7 +212,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     registry = WorkerRegistry(Scripts(clients.admin, clock, store_clock=store_clock))
     lease = WorkerLease(registry, core.follower, clock, worker=config.worker)
     methods = all_methods(
-        [*_admin_servicers(settings, scripts), RevisionServicer(lease, core.waits)],
+        [*_admin_servicers(settings, scripts, clock), RevisionServicer(lease, core.waits)],
         [AuthorizeServicer(core.authorizer)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
@@ -218,7 +221,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     return Worker(settings, clients, core, lease, engine)
 
 
-def _admin_servicers(settings: Settings, scripts: Scripts) -> list[object]:
+def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list[object]:
     limits = Quotas(
         ranges_per_list=settings.max_ranges_per_list,
         lists_per_key=settings.max_lists_per_key,
@@ -228,9 +231,12 @@ def _admin_servicers(settings: Settings, scripts: Scripts) -> list[object]:
     workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
     lists, keys = ListStore(scripts), ApiKeyStore(scripts)
     ranges = Ranges(lists, RangeStore(scripts), RangeChecks(workspaces), limits)
+    search = AddressSearch(scripts)
+    checks = AccessChecks(workspaces, lists, keys, search, ranges.checks)
     return [
+        CheckServicer(checks, clock),
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
-        ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), lists),
+        ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), search, lists),
         ApiKeyServicer(ApiKeys(keys, limits), keys),
         TokenServicer(Tokens(tokens, workspaces)),
     ]

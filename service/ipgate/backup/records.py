@@ -6,10 +6,11 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
+from ipgate import cooperative
 from ipgate.domain.addresses import is_ipv6_range, parse_range
-from ipgate.domain.intervals import Steps, coverage, in_order
+from ipgate.domain.intervals import coverage, in_order
 from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
@@ -29,7 +30,6 @@ VERSION = 2
 
 KINDS = ("workspace", "list", "key", "token")
 
-T = TypeVar("T")
 Record = dict[str, Any]
 Command = list[str]
 
@@ -182,19 +182,10 @@ def _ranges(key: str, ranges: list[tuple[str, str]]) -> Iterator[Command]:
 
 def _figures(ranges: Iterable[str]) -> dict[str, str]:
     """Return what a list has stored of its ranges together."""
-    ordered = _result(in_order([parse_range(text) for text in ranges]))
-    covered = _result(coverage(ordered))
+    ordered = cooperative.run_whole(in_order([parse_range(text) for text in ranges]))
+    covered = cooperative.run_whole(coverage(ordered))
     return {
         "addresses": str(covered.addresses),
         "blocks": str(covered.blocks),
         "ipv6_ranges": str(sum(map(is_ipv6_range, ordered))),
     }
-
-
-def _result(steps: Steps[T]) -> T:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result

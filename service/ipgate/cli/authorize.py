@@ -56,13 +56,16 @@ def authorize(
     if json:
         print_json(answer)
     else:
-        reason = authorize_pb.Reason.Name(answer.reason).removeprefix("REASON_")
-        where = (
-            f" ({answer.range} in {resource_id(answer.allow_list)})" if answer.allow_list else ""
-        )
-        verdict = "ALLOWED, would be denied:" if answer.report_only else "ALLOWED"
-        print(visible(f"{verdict if answer.allowed else 'DENIED'} {reason}{where}"))
+        print(visible(decision_text(answer)))
     if not answer.allowed:
         raise typer.Exit(DENIED)
     if answer.report_only and strict:
         raise typer.Exit(WOULD_BE_DENIED)
+
+
+def decision_text(answer: authorize_pb.AuthorizeResponse) -> str:
+    """Return a decision in a line."""
+    reason = authorize_pb.Reason.Name(answer.reason).removeprefix("REASON_")
+    where = f" ({answer.range} in {resource_id(answer.allow_list)})" if answer.allow_list else ""
+    verdict = "ALLOWED, would be denied:" if answer.report_only else "ALLOWED"
+    return f"{verdict if answer.allowed else 'DENIED'} {reason}{where}"

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ipgate.cli import links
+from ipgate.cli.check import find
 from ipgate.cli.effects import counted, listed, print_change, print_effect, range_counts
 from ipgate.cli.endpoint import CliError
 from ipgate.cli.options import (
@@ -388,5 +389,5 @@ def _show(allow_list: Any, *, json: bool) -> None:
     print_ranges(allow_list.ranges)
 
 
-for command in (links.link, links.unlink, links.keys):
+for command in (links.link, links.unlink, links.keys, find):
     app.command()(command)

@@ -22,6 +22,7 @@ class Commands(LazyGroup):
     targets: ClassVar[dict[str, str]] = {
         "serve": "serve:serve",
         "authorize": "authorize:authorize",
+        "check": "check:check",
         "health": "health:health",
         "whoami": "whoami:whoami",
         "status": "status:status",

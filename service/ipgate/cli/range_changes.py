@@ -80,13 +80,13 @@ def print_ranges(ranges: Iterable[resources.Range]) -> None:
         return
     print_table(
         ("  RANGE", "COUNTS", "NOTE"),
-        ((f"  {range_.cidr}", _counts(range_), range_.note) for range_ in shown),
+        ((f"  {range_.cidr}", counts(range_), range_.note) for range_ in shown),
     )
 
 
-def _counts(range_: resources.Range) -> str:
-    """Return whether a range counts now, by the clock of this machine, and why not."""
-    now = datetime.now(UTC)
+def counts(range_: resources.Range, at: datetime | None = None) -> str:
+    """Return whether a range counts, by default now by the clock of this machine, and why not."""
+    now = at or datetime.now(UTC)
     if range_.disabled:
         return "no, disabled"
     if range_.HasField("start_time") and now < range_.start_time.ToDatetime(UTC):

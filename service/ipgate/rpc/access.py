@@ -79,6 +79,7 @@ RULES: dict[str, AccessRule] = {
     "ipgate.v1.AdminService/DeleteApiKey": AccessRule(_ADMIN, "name"),
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/GetRevisionStatus": _reads(),
+    "ipgate.v1.AdminService/CheckAccess": _reads("parent", size=Size.RANGES),
     "ipgate.v1.AdminService/GetCaller": _reads(roles=_ANYBODY),
     "ipgate.v1.AdminService/CreateAccessToken": AccessRule(_ADMIN),
     "ipgate.v1.AdminService/ListAccessTokens": _reads(),

@@ -7,6 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ipgate.domain.addresses import parse_address
 from ipgate.domain.errors import InvalidArgument, Violation, quoted
 from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name, token_name, workspace_name
@@ -97,13 +98,27 @@ def ranges_in(field: str, messages: Iterable[resources.Range]) -> Steps[list[Ran
     return ranges
 
 
+def address_in(field: str, text: str) -> int | None:
+    """Return the address of a request, None for "".
+
+    Raises: InvalidArgument.
+    """
+    if not text:
+        return None
+    try:
+        return parse_address(text)
+    except ValueError:
+        problem = f"{quoted(text)} is not an IP address; send a dotted quad or an IPv6 address"
+        raise InvalidArgument.of(field, problem) from None
+
+
 def range_out(range_: Range) -> resources.Range:
     cidr, note, start_time, expire_time, disabled = range_
     return resources.Range(
         cidr=cidr,
         note=note,
-        start_time=_time_out(start_time),
-        expire_time=_time_out(expire_time),
+        start_time=time_out(start_time),
+        expire_time=time_out(expire_time),
         disabled=disabled,
     )
 
@@ -152,8 +167,8 @@ def workspace_out(workspace: Workspace) -> resources.Workspace:
             report_only=workspace.default_report_only,
         ),
         ipv6_enabled=workspace.ipv6_enabled,
-        create_time=_time_out(meta.create_time),
-        update_time=_time_out(meta.update_time),
+        create_time=time_out(meta.create_time),
+        update_time=time_out(meta.update_time),
         etag=meta.etag,
         revision=meta.revision,
     )
@@ -169,8 +184,8 @@ def list_out(allow_list: AllowList) -> resources.AllowList:
         ranges_omitted=allow_list.ranges_omitted,
         range_count=allow_list.range_count,
         linked_api_key_count=allow_list.linked_api_key_count,
-        create_time=_time_out(meta.create_time),
-        update_time=_time_out(meta.update_time),
+        create_time=time_out(meta.create_time),
+        update_time=time_out(meta.update_time),
         etag=meta.etag,
         revision=meta.revision,
     )
@@ -197,11 +212,11 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         display_name=key.display_name,
         disabled=key.disabled,
         report_only=key.report_only,
-        expire_time=_time_out(key.expire_time),
+        expire_time=time_out(key.expire_time),
         allow_lists=[list_name(key.workspace, allow_list) for allow_list in key.lists],
         access=access_out(key.access),
-        create_time=_time_out(meta.create_time),
-        update_time=_time_out(meta.update_time),
+        create_time=time_out(meta.create_time),
+        update_time=time_out(meta.update_time),
         etag=meta.etag,
         revision=meta.revision,
     )
@@ -213,8 +228,8 @@ def token_out(token: AccessToken) -> resources.AccessToken:
         display_name=token.display_name,
         role=_ROLES[token.role],
         workspace=workspace_name(token.workspace) if token.workspace else "",
-        expire_time=_time_out(token.expire_time),
-        create_time=_time_out(token.create_time),
+        expire_time=time_out(token.expire_time),
+        create_time=time_out(token.create_time),
         revision=token.revision,
     )
 
@@ -224,7 +239,7 @@ def caller_out(caller: Caller) -> admin.Caller:
         access_token="" if caller.role is Role.ROOT else token_name(caller.token),
         role=_ROLES[caller.role],
         workspace=workspace_name(caller.workspace) if caller.workspace else "",
-        expire_time=_time_out(caller.expire_time),
+        expire_time=time_out(caller.expire_time),
     )
 
 
@@ -286,7 +301,8 @@ def changes_in(field: str, message: Message, mask: FieldMask) -> dict[str, Any]:
     }
 
 
-def _time_out(time: int | None) -> Timestamp | None:
+def time_out(time: int | None) -> Timestamp | None:
+    """Return the Timestamp of an instant in ns since 1970, None for None."""
     if time is None:
         return None
     seconds, nanos = divmod(time, 10**9)

@@ -20,6 +20,7 @@ from ipgate.domain.names import (
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import (
+    address_in,
     all_in_steps,
     changes_in,
     key_out,
@@ -30,6 +31,7 @@ from ipgate.rpc.convert import (
 )
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.rpc.writing import change_out
+from ipgate.store.address_search import AddressSearch
 from ipgate.store.lists import ListStore
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -40,6 +42,7 @@ class ListServicer:
     lists: Lists
     ranges: Ranges
     pages: RangePages
+    search: AddressSearch
     store: ListStore
 
     async def CreateAllowList(
@@ -62,10 +65,14 @@ class ListServicer:
         self, request: admin.ListAllowListsRequest, _info: CallInfo
     ) -> admin.ListAllowListsResponse:
         workspace = parse_workspace("parent", request.parent)
-        listing = f"lists:{workspace}"
-        page = await self.store.page(
-            workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
-        )
+        address = address_in("contains_address", request.contains_address)
+        listing = f"lists:{workspace}" if address is None else f"lists:{workspace}:{address:x}"
+        after = parse_page_token(listing, request.page_token)
+        size = page_size(request.page_size)
+        if address is None:
+            page = await self.store.page(workspace, after, size)
+        else:
+            page = await self.search.page(workspace, address, after, size)
         return admin.ListAllowListsResponse(
             allow_lists=await cooperative.run(all_in_steps(page.items, list_out)),
             next_page_token=page_token(listing, page.next_after),

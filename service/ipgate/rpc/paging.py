@@ -1,7 +1,6 @@
 """Pages of listings: sizes, and tokens that are good for one listing only."""
 
 from ipgate.domain.errors import InvalidArgument
-from ipgate.domain.names import id_violations
 from ipgate.domain.revision import seal, unseal
 
 DEFAULT_SIZE = 100
@@ -19,19 +18,19 @@ def page_size(requested: int) -> int:
 
 
 def page_token(listing: str, after: str) -> str:
-    """Return the token to go on with a listing after an id; "" at its end."""
+    """Return the token to go on with a listing after an id, or another text without spaces; "" at its end."""
     return seal(f"p1 {listing} {after}") if after else ""
 
 
 def parse_page_token(listing: str, token: str) -> str:
-    """Return the id to go on after.
+    """Return what to go on after, in most listings an id.
 
     Raises: InvalidArgument for a token of anything but this listing.
     """
     if not token:
         return ""
     match (unseal(token) or "").split(" "):
-        case ["p1", made_for, after] if made_for == listing and not id_violations("", after):
+        case ["p1", made_for, after] if made_for == listing:
             return after
     raise InvalidArgument.of(
         "page_token", "is not a token of this listing; send one as the page before returned it"

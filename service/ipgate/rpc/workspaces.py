@@ -5,8 +5,8 @@ from typing import Any
 
 from ipgate import cooperative
 from ipgate.admin.workspaces import Workspaces
-from ipgate.domain.errors import InvalidArgument, quoted
-from ipgate.domain.names import ALLOW_LISTS, list_name, parse_child, parse_workspace, workspace_name
+from ipgate.domain.errors import InvalidArgument
+from ipgate.domain.names import ALLOW_LISTS, parse_sibling, parse_workspace
 from ipgate.domain.resources import Workspace
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.rpc.call_info import CallInfo
@@ -94,9 +94,4 @@ def _list_of(workspace: str, name: str) -> str:
     """
     if not name:
         return ""
-    field = "default_allow_list.allow_list"
-    named = parse_child(field, name, ALLOW_LISTS)
-    if named.workspace != workspace:
-        text = f"{quoted(name)} is not in {workspace_name(workspace)}"
-        raise InvalidArgument.of(field, f"{text}; use {list_name(workspace, '{id}')}")
-    return named.id
+    return parse_sibling("default_allow_list.allow_list", name, ALLOW_LISTS, workspace)

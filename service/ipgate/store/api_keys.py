@@ -96,6 +96,16 @@ class ApiKeyStore:
 
         Raises: NotFound for the workspace.
         """
+        return await self._page("keys", workspace, after, size)
+
+    async def unlinked(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
+        """Return a page of the keys of a workspace that are linked to no list.
+
+        Raises: NotFound for the workspace.
+        """
+        return await self._page("unlinked", workspace, after, size)
+
+    async def _page(self, index: str, workspace: str, after: str, size: int) -> Page[ApiKey]:
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
@@ -103,7 +113,7 @@ class ApiKeyStore:
             workspace=workspace,
             owner=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
-            index=key_names.of("keys", workspace),
+            index=key_names.of(index, workspace),
             after=after,
             size=size,
         )

@@ -66,6 +66,19 @@ def parse_child(field: str, name: str, collection: str) -> Child:
     return Child(match[1], match[3])
 
 
+def parse_sibling(field: str, name: str, collection: str, workspace: str) -> str:
+    """Return the id in the name of an allow list or API key of a workspace.
+
+    Raises: InvalidArgument if it is not one.
+    """
+    child = parse_child(field, name, collection)
+    if child.workspace != workspace:
+        right = f"{workspace_name(workspace)}/{collection}/{{id}}"
+        text = f"{quoted(name)} is not in {workspace_name(workspace)}; use {right}"
+        raise InvalidArgument.of(field, text)
+    return child.id
+
+
 def parse_siblings(field: str, names: Sequence[str], collection: str, workspace: str) -> list[str]:
     """Return the ids in the names of up to 1,000 allow lists or API keys of a workspace.
 
@@ -78,14 +91,9 @@ def parse_siblings(field: str, names: Sequence[str], collection: str, workspace:
     for index, name in enumerate(names):
         path = f"{field}[{index}]"
         try:
-            child = parse_child(path, name, collection)
+            ids.append(parse_sibling(path, name, collection, workspace))
         except InvalidArgument as error:
             violations += error.violations
-            continue
-        if child.workspace != workspace:
-            text = f"{quoted(name)} is not in {workspace_name(workspace)}"
-            violations.append(Violation(path, text))
-        ids.append(child.id)
     if violations:
         raise InvalidArgument(violations)
     return ids

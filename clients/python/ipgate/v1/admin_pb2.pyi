@@ -1,5 +1,6 @@
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from ipgate.v1 import authorize_pb2 as _authorize_pb2
 from ipgate.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -148,14 +149,16 @@ class GetAllowListRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListAllowListsRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token")
+    __slots__ = ("parent", "page_size", "page_token", "contains_address")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CONTAINS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    contains_address: str
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., contains_address: _Optional[str] = ...) -> None: ...
 
 class ListAllowListsResponse(_message.Message):
     __slots__ = ("allow_lists", "next_page_token")
@@ -644,3 +647,50 @@ class Caller(_message.Message):
     workspace: str
     expire_time: _timestamp_pb2.Timestamp
     def __init__(self, access_token: _Optional[str] = ..., role: _Optional[_Union[_resources_pb2.AccessToken.Role, str]] = ..., workspace: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CheckAccessRequest(_message.Message):
+    __slots__ = ("parent", "address", "api_key", "draft", "time", "page_size", "page_token")
+    class Draft(_message.Message):
+        __slots__ = ("allow_list", "ranges")
+        ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
+        RANGES_FIELD_NUMBER: _ClassVar[int]
+        allow_list: str
+        ranges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Range]
+        def __init__(self, allow_list: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[_resources_pb2.Range, _Mapping]]] = ...) -> None: ...
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    address: str
+    api_key: str
+    draft: CheckAccessRequest.Draft
+    time: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, parent: _Optional[str] = ..., address: _Optional[str] = ..., api_key: _Optional[str] = ..., draft: _Optional[_Union[CheckAccessRequest.Draft, _Mapping]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class CheckAccessResponse(_message.Message):
+    __slots__ = ("address", "time", "allow_lists", "api_keys", "next_page_token")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LISTS_FIELD_NUMBER: _ClassVar[int]
+    API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    time: _timestamp_pb2.Timestamp
+    allow_lists: _containers.RepeatedCompositeFieldContainer[_resources_pb2.AllowList]
+    api_keys: _containers.RepeatedCompositeFieldContainer[CheckedApiKey]
+    next_page_token: str
+    def __init__(self, address: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[_Union[_resources_pb2.AllowList, _Mapping]]] = ..., api_keys: _Optional[_Iterable[_Union[CheckedApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CheckedApiKey(_message.Message):
+    __slots__ = ("decision", "decision_without_draft")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DECISION_WITHOUT_DRAFT_FIELD_NUMBER: _ClassVar[int]
+    decision: _authorize_pb2.AuthorizeResponse
+    decision_without_draft: _authorize_pb2.AuthorizeResponse
+    def __init__(self, decision: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ..., decision_without_draft: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ...) -> None: ...

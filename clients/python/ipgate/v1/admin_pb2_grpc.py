@@ -199,6 +199,11 @@ class AdminServiceStub(object):
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.RevisionStatus.FromString,
                 _registered_method=True)
+        self.CheckAccess = channel.unary_unary(
+                '/ipgate.v1.AdminService/CheckAccess',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.FromString,
+                _registered_method=True)
         self.GetCaller = channel.unary_unary(
                 '/ipgate.v1.AdminService/GetCaller',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.GetCallerRequest.SerializeToString,
@@ -281,7 +286,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListAllowLists(self, request, context):
-        """Lists the allow lists of a workspace in the order of their ids, without their ranges.
+        """Lists the allow lists of a workspace in the order of their ids, without their ranges. With
+        `contains_address`, a page may be shorter than asked for, and have a successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -451,6 +457,15 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckAccess(self, request, context):
+        """Reports which allow lists hold an address, and what is decided for it for each API key that is
+        concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
+        be shorter than asked for, and have a successor. A change during the call may be in it in part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCaller(self, request, context):
         """Reports whose token the call carries. Every valid token may call it.
         """
@@ -610,6 +625,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetRevisionStatus,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.RevisionStatus.SerializeToString,
+            ),
+            'CheckAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAccess,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.SerializeToString,
             ),
             'GetCaller': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCaller,
@@ -1441,6 +1461,33 @@ class AdminService(object):
             '/ipgate.v1.AdminService/GetRevisionStatus',
             ipgate_dot_v1_dot_admin__pb2.GetRevisionStatusRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.RevisionStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/CheckAccess',
+            ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,7 +67,9 @@ class AdminServiceStub:
     GetAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAllowListRequest, _resources_pb2.AllowList]
     """Reads an allow list, with its ranges if it has at most 1,000."""
     ListAllowLists: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAllowListsRequest, _admin_pb2.ListAllowListsResponse]
-    """Lists the allow lists of a workspace in the order of their ids, without their ranges."""
+    """Lists the allow lists of a workspace in the order of their ids, without their ranges. With
+    `contains_address`, a page may be shorter than asked for, and have a successor.
+    """
     UpdateAllowList: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateAllowListRequest, _admin_pb2.UpdateAllowListResponse]
     """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
     attributes. The response does not include the ranges.
@@ -139,6 +141,11 @@ class AdminServiceStub:
     """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
     for some seconds after the worker started or lost the store.
     """
+    CheckAccess: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CheckAccessRequest, _admin_pb2.CheckAccessResponse]
+    """Reports which allow lists hold an address, and what is decided for it for each API key that is
+    concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
+    be shorter than asked for, and have a successor. A change during the call may be in it in part.
+    """
     GetCaller: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]
     """Reports whose token the call carries. Every valid token may call it."""
 
@@ -180,7 +187,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAllowListRequest, _resources_pb2.AllowList]  # type: ignore[assignment]
     """Reads an allow list, with its ranges if it has at most 1,000."""
     ListAllowLists: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAllowListsRequest, _admin_pb2.ListAllowListsResponse]  # type: ignore[assignment]
-    """Lists the allow lists of a workspace in the order of their ids, without their ranges."""
+    """Lists the allow lists of a workspace in the order of their ids, without their ranges. With
+    `contains_address`, a page may be shorter than asked for, and have a successor.
+    """
     UpdateAllowList: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateAllowListRequest, _admin_pb2.UpdateAllowListResponse]  # type: ignore[assignment]
     """Changes the fields of an allow list named by the mask; `ranges` are replaced as a whole, with their
     attributes. The response does not include the ranges.
@@ -251,6 +260,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetRevisionStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetRevisionStatusRequest, _admin_pb2.RevisionStatus]  # type: ignore[assignment]
     """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
     for some seconds after the worker started or lost the store.
+    """
+    CheckAccess: _aio.UnaryUnaryMultiCallable[_admin_pb2.CheckAccessRequest, _admin_pb2.CheckAccessResponse]  # type: ignore[assignment]
+    """Reports which allow lists hold an address, and what is decided for it for each API key that is
+    concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
+    be shorter than asked for, and have a successor. A change during the call may be in it in part.
     """
     GetCaller: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]  # type: ignore[assignment]
     """Reports whose token the call carries. Every valid token may call it."""
@@ -344,7 +358,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListAllowListsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListAllowListsResponse, _abc.Awaitable[_admin_pb2.ListAllowListsResponse]]:
-        """Lists the allow lists of a workspace in the order of their ids, without their ranges."""
+        """Lists the allow lists of a workspace in the order of their ids, without their ranges. With
+        `contains_address`, a page may be shorter than asked for, and have a successor.
+        """
 
     @_abc_1.abstractmethod
     def UpdateAllowList(
@@ -541,6 +557,17 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.RevisionStatus, _abc.Awaitable[_admin_pb2.RevisionStatus]]:
         """Reports how many live workers of all servers on the store have applied a revision. `UNAVAILABLE`
         for some seconds after the worker started or lost the store.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckAccess(
+        self,
+        request: _admin_pb2.CheckAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.CheckAccessResponse, _abc.Awaitable[_admin_pb2.CheckAccessResponse]]:
+        """Reports which allow lists hold an address, and what is decided for it for each API key that is
+        concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
+        be shorter than asked for, and have a successor. A change during the call may be in it in part.
         """
 
     @_abc_1.abstractmethod
