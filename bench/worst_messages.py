@@ -196,7 +196,11 @@ async def _hold(method: Method, raw: bytes) -> float:
     await asyncio.sleep(0)
     max_duration, last = 0.0, time.perf_counter()
     with suppress(CallAborted):
-        answer = method.start(_Call(), raw)
+        answer = (
+            method.answer_upload(_Call(), [raw])
+            if method.max_upload
+            else method.start(_Call(), raw)
+        )
         if not isinstance(answer, bytes):
             await answer
     await asyncio.sleep(0)
