@@ -83,6 +83,13 @@ class Settings:
     )
     max_keys_per_workspace: int = _setting(1_000_000, "Maximum API keys of a workspace.", min=1)
     max_lists_per_workspace: int = _setting(10_000, "Maximum allow lists of a workspace.", min=1)
+    audit_bytes: int = _setting(
+        32 << 20, "Memory in bytes for the audit log in the store, per shard of 16.", min=1 << 16
+    )
+    audit_days: int = _setting(400, "Days that the audit log keeps events.", min=1, max=36_500)
+    audit_without_peers: bool = _setting(
+        False, "Leave the addresses of callers out of the audit log."
+    )
     max_message_bytes: int = _setting(4 << 20, "Maximum size of a request in bytes.", min=1024)
     max_concurrent_calls: int = _setting(
         2000, "Maximum concurrent calls per worker. Further calls fail immediately.", min=1

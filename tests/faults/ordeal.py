@@ -64,7 +64,9 @@ class Ordeal:
             for future in running:
                 future.result()
         self._healed(seed)
-        return check(history, self._streams(), MAX_STALENESS)
+        report = check(history, self._streams(), MAX_STALENESS)
+        report.violations += self._unaudited()
+        return report
 
     def answers_after_emptying(self, seconds: float, seed: int) -> list[Answer]:
         """Empties the store, and asks for so long; the answers from what was before that came later
@@ -93,6 +95,18 @@ class Ordeal:
             for workspace in self.history.workspaces:
                 for _ in range(5):
                     reader.ask(workspace, client, current=True)
+
+    def _unaudited(self) -> Iterator[str]:
+        """The changes without an event in the audit log, and the events without a change."""
+        with self.store.client() as client:
+            for shard, changes in self._streams().items():
+                events = {
+                    (int(fields["rev"]), fields["tip"])
+                    for _, fields in client.xrange(key_names.of_shard("audit", shard))
+                }
+                made = {(number, tip) for number, (tip, _) in changes.items()}
+                for number, tip in made ^ events:
+                    yield f"change {number} ({tip}) of shard {shard} is in one of log and history"
 
     def _streams(self) -> Streams:
         with self.store.client() as client:

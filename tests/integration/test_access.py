@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 
 READS = {
     "GetWorkspace", "ListWorkspaces", "GetAllowList", "ListAllowLists", "ListLinkedApiKeys",
-    "GetApiKey", "ListApiKeys", "ListRanges", "CheckAccess", "ListAccessTokens", "WaitForRevision",
+    "GetApiKey", "ListApiKeys", "ListRanges", "CheckAccess", "ListAuditEvents", "ListAccessTokens", "WaitForRevision",
     "GetRevisionStatus",
 }  # fmt: skip
 ROOT_ONLY = {"CreateWorkspace", "DeleteWorkspace"}
@@ -113,6 +113,7 @@ def about(workspace: str) -> dict[str, Any]:
         "AddRanges": admin.AddRangesRequest(allow_list=allow_list, ranges=plain(["8.8.8.8"])),
         "UpdateRanges": admin.UpdateRangesRequest(allow_list=allow_list, ranges=plain(["1.2.3.4"]), update_mask={"paths": ["note"]}),
         "ReplaceRanges": admin.ReplaceRangesRequest(allow_list=allow_list, ranges=plain(["8.8.8.8"])),
+        "ListAuditEvents": admin.ListAuditEventsRequest(parent=workspace),
         "CheckAccess": admin.CheckAccessRequest(parent=workspace, address="1.2.3.4"),
         "ListRanges": admin.ListRangesRequest(allow_list=allow_list),
         "RemoveRanges": admin.RemoveRangesRequest(allow_list=allow_list, ranges=["1.2.3.4"]),

@@ -141,17 +141,17 @@ def test_a_draft_decides_without_being_stored(client: Client, workspace: str) ->
 def test_another_time_can_be_decided_for(client: Client, workspace: str) -> None:
     """Expiries of keys and ranges are judged at that instant, to the nanosecond."""
     office = client.allow_list(
-        workspace, "l", [{"cidr": "192.0.2.1", "start_time": "2998-01-01T00:00:00Z"}]
+        workspace, "l", [{"cidr": "192.0.2.1", "start_time": "2098-01-01T00:00:00Z"}]
     ).name
     end = Timestamp()
-    end.FromJsonString("2999-01-01T00:00:00Z")
+    end.FromJsonString("2099-01-01T00:00:00Z")
     key = client.key(workspace, "k", expire_time=end).api_key.name
     client.link(office, key)
     for at, reason in (
-        ("2997-12-31T23:59:59.999999999Z", "NOT_IN_LINKED_LISTS"),
-        ("2998-01-01T00:00:00Z", "LINKED_LIST_MATCH"),
-        ("2998-12-31T23:59:59.999999999Z", "LINKED_LIST_MATCH"),
-        ("2999-01-01T00:00:00Z", "KEY_EXPIRED"),
+        ("2097-12-31T23:59:59.999999999Z", "NOT_IN_LINKED_LISTS"),
+        ("2098-01-01T00:00:00Z", "LINKED_LIST_MATCH"),
+        ("2098-12-31T23:59:59.999999999Z", "LINKED_LIST_MATCH"),
+        ("2099-01-01T00:00:00Z", "KEY_EXPIRED"),
     ):
         time = Timestamp()
         time.FromJsonString(at)
@@ -184,6 +184,7 @@ def test_bad_questions_are_refused(client: Client, workspace: str) -> None:
     for fields, field in (
         ({"address": ""}, "address"),
         ({"address": "10.0.0.1/8"}, "address"),
+        ({"address": "10.0.0.1", "time": Timestamp(seconds=1 << 34)}, "time"),
         ({"address": "10.0.0.1", "api_key": f"{other}/apiKeys/k"}, "api_key"),
         ({"address": "10.0.0.1", "draft": {}}, "draft.ranges"),
         ({"address": "10.0.0.1", "draft": {"ranges": plain(["x"])}}, "draft.ranges[0].cidr"),

@@ -232,6 +232,7 @@ class Ranges:
             return change
         change = replace(
             change,
+            changes=[(text, before.get(text), after.get(text)) for text in touched[:100]],
             coverage=covered,
             ipv6_ranges=len(ordered) - bisect_left(ordered, IPV6 << PREFIX_BITS),
         )

@@ -11,6 +11,8 @@ from typing import Any
 
 from ipgate.admin.access_check import AccessChecks
 from ipgate.admin.api_keys import ApiKeys
+from ipgate.admin.audit import AuditLog
+from ipgate.admin.denials import Denials
 from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
 from ipgate.admin.range_checks import RangeChecks
@@ -28,6 +30,7 @@ from ipgate.domain.errors import Unavailable
 from ipgate.domain.shards import SHARDS
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.rpc.api_keys import ApiKeyServicer
+from ipgate.rpc.audit import AuditServicer
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.checks import CheckServicer
 from ipgate.rpc.lists import ListServicer
@@ -39,6 +42,8 @@ from ipgate.settings import Settings
 from ipgate.store import feed
 from ipgate.store.address_search import AddressSearch
 from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.audit import AuditStore
+from ipgate.store.audit_settings import AuditSettings
 from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
 from ipgate.store.lists import ListStore
 from ipgate.store.policy_reader import PolicyReader
@@ -100,11 +105,14 @@ class Worker:
         core: WorkerCore,
         lease: WorkerLease,
         engine: Engine,
+        *,
+        denials: Denials,
     ) -> None:
         self.core = core
         self.engine = engine
         self._settings = settings
         self._lease = lease
+        self._denials = denials
         self._ended: asyncio.Future[None] | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._started = AsyncExitStack()
@@ -132,6 +140,8 @@ class Worker:
         ):  # without writes there is no lease until the store takes them again
             await self._lease.renew()
         self._start_task(self._lease.run())
+        self._started.push_async_callback(self._flush_denials)
+        self._start_task(self._denials.run())
         self._reporting = self._start_task(_report_health(self.engine, self.core.freshness))
         # Objects built so far live until the end, so the garbage collector need not visit them again. Nobody waits yet
         # for this first collection. The policy cache will not be tracked either (gc_untrack).
@@ -182,6 +192,11 @@ class Worker:
                 await asyncio.sleep(_STORE_POLL)
         return False
 
+    async def _flush_denials(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RELEASE_TIMEOUT):
+                await self._denials.flush()
+
     async def _release_lease(self) -> None:
         # If this fails, the lease ends within its margin, for which the supervisor waits.
         with suppress(Unavailable, TimeoutError):
@@ -195,8 +210,22 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     Raises: RuntimeError if it cannot listen.
     """
     settings, clients, store_clock = config.settings, Clients.connect(config), StoreClock(clock)
+    audit = AuditSettings(
+        most_bytes=settings.audit_bytes,
+        most_seconds=settings.audit_days * 86_400,
+        peers=not settings.audit_without_peers,
+    )
     scripts = Scripts(
-        clients.admin, clock, replicas=settings.min_replicas_ack, store_clock=store_clock
+        clients.admin,
+        clock,
+        replicas=settings.min_replicas_ack,
+        store_clock=store_clock,
+        audit=audit,
+    )
+    # What only reports need not be on replicas either.
+    denials = Denials(
+        AuditStore(Scripts(clients.admin, clock, store_clock=store_clock)),
+        peers=not settings.audit_without_peers,
     )
     core = build_core(
         scripts,
@@ -216,9 +245,10 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
         [AuthorizeServicer(core.authorizer)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
+        denials.note,
     )
     engine = build_engine(settings, config.listen_address, methods, core.authenticator, config.tls)
-    return Worker(settings, clients, core, lease, engine)
+    return Worker(settings, clients, core, lease, engine, denials=denials)
 
 
 def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list[object]:
@@ -234,6 +264,7 @@ def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list
     search = AddressSearch(scripts)
     checks = AccessChecks(workspaces, lists, keys, search, ranges.checks)
     return [
+        AuditServicer(AuditLog(AuditStore(scripts))),
         CheckServicer(checks, clock),
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
         ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), search, lists),

@@ -24,7 +24,7 @@ from ipgate.store.parsed_key import parse_key
 from ipgate.store.scripts import IMPORTED, IMPORTING, IMPORTS, SCHEMA, Scripts
 from ipgate.store.topology import Store
 
-_KEPT = ("meta", "changes", "workers", "root")
+_KEPT = ("meta", "changes", "workers", "root", "audit", "audit-bytes", "audit-denied")
 """What servers on a store that holds nothing yet write, and an import leaves alone."""
 
 _BATCH = 2000

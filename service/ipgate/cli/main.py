@@ -23,6 +23,7 @@ class Commands(LazyGroup):
         "serve": "serve:serve",
         "authorize": "authorize:authorize",
         "check": "check:check",
+        "audit": "audit:audit",
         "health": "health:health",
         "whoami": "whoami:whoami",
         "status": "status:status",

@@ -78,8 +78,8 @@ class Checks:
             async for finding in self._whole[at.kind](at):
                 yield finding
             return
-        if at.kind in ("workers", "staged", "list-upgrade"):
-            return  # what servers keep while they run, or need for one change
+        if at.kind in ("workers", "staged", "list-upgrade", "audit", "audit-bytes", "audit-denied"):
+            return  # what no decision depends on
         check = self._members[at.kind]
         kind = TYPES[at.kind]
         pages = self._one(at.key, kind, member) if member else self._reader.members(at.key, kind)

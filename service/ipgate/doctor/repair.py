@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from ipgate.doctor.findings import Finding, Problem
 from ipgate.domain.errors import AlreadyExists, NotFound
@@ -67,7 +68,7 @@ class Repair:
         kind, identifier, *allow_list = facts
         await self._reindex(at, kind, id=identifier, digest=identifier, list="".join(allow_list))
 
-    async def _reindex(self, at: ParsedKey, kind: str, **args: str) -> None:
+    async def _reindex(self, at: ParsedKey, kind: str, **args: Any) -> None:
         await self._scripts.change(
             "reindex", at.shard, MAINTENANCE, kind=kind, workspace=at.workspace, **args
         )

@@ -80,6 +80,7 @@ RULES: dict[str, AccessRule] = {
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/GetRevisionStatus": _reads(),
     "ipgate.v1.AdminService/CheckAccess": _reads("parent", size=Size.RANGES),
+    "ipgate.v1.AdminService/ListAuditEvents": _reads("parent"),
     "ipgate.v1.AdminService/GetCaller": _reads(roles=_ANYBODY),
     "ipgate.v1.AdminService/CreateAccessToken": AccessRule(_ADMIN),
     "ipgate.v1.AdminService/ListAccessTokens": _reads(),
@@ -94,6 +95,14 @@ RULES: dict[str, AccessRule] = {
         roles=_ANYBODY, size=Size.QUESTION
     ),
 }
+
+
+class OutsideWorkspace(Exception):
+    """A caller named a resource outside of its workspace; to the caller it looks as one that does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.not_found = NotFound(name)
 
 
 def check_role(rule: AccessRule, caller: Caller, method: str) -> None:
@@ -121,10 +130,10 @@ def check_tenant(rule: AccessRule, caller: Caller, request: Message) -> None:
 
     A malformed name is left to the method, which rejects it.
 
-    Raises: NotFound.
+    Raises: OutsideWorkspace.
     """
     if caller.workspace and rule.resource:
         name = resource_name(rule, request)
         match name.split("/"):
             case ["workspaces", workspace, *_] if workspace != caller.workspace:
-                raise NotFound(name)
+                raise OutsideWorkspace(name)

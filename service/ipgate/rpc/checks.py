@@ -16,6 +16,7 @@ from ipgate.domain.names import (
     parse_sibling,
     parse_workspace,
 )
+from ipgate.domain.validity import END_OF_TIME
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import address_in, list_out, ranges_in, time_in, time_out
 from ipgate.rpc.paging import page_size, page_token, parse_page_token
@@ -61,7 +62,11 @@ class CheckServicer:
 
     def _time(self, request: admin.CheckAccessRequest) -> int:
         time = time_in("request", request, "time")
-        return self.clock.now() if time is None else time
+        if time is None:
+            return self.clock.now()
+        if not 0 <= time < END_OF_TIME:
+            raise InvalidArgument.of("time", "is not of the years 1970 to 2261; set another one")
+        return time
 
 
 def _digest(request: admin.CheckAccessRequest) -> str:

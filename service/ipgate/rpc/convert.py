@@ -39,10 +39,10 @@ _MAX_PATHS = 32
 _ACCESS: dict[Access, Any] = {
     access: resources.ApiKey.Access.Value(f"ACCESS_{access.value}") for access in Access
 }
-_ROLES: dict[Role, Any] = {
+ALL_ROLES: dict[Role, Any] = {
     role: resources.AccessToken.Role.Value(f"ROLE_{role.value}") for role in Role
 }
-_ROLES_BACK = {value: role for role, value in _ROLES.items() if role is not Role.ROOT}
+_ROLES_BACK = {value: role for role, value in ALL_ROLES.items() if role is not Role.ROOT}
 
 
 MUTABLE = {
@@ -226,7 +226,7 @@ def token_out(token: AccessToken) -> resources.AccessToken:
     return resources.AccessToken(
         name=token_name(token.id),
         display_name=token.display_name,
-        role=_ROLES[token.role],
+        role=ALL_ROLES[token.role],
         workspace=workspace_name(token.workspace) if token.workspace else "",
         expire_time=time_out(token.expire_time),
         create_time=time_out(token.create_time),
@@ -237,7 +237,7 @@ def token_out(token: AccessToken) -> resources.AccessToken:
 def caller_out(caller: Caller) -> admin.Caller:
     return admin.Caller(
         access_token="" if caller.role is Role.ROOT else token_name(caller.token),
-        role=_ROLES[caller.role],
+        role=ALL_ROLES[caller.role],
         workspace=workspace_name(caller.workspace) if caller.workspace else "",
         expire_time=time_out(caller.expire_time),
     )

@@ -16,12 +16,20 @@ from google.rpc.status_pb2 import Status
 
 from ipgate import cooperative
 from ipgate.authorizer.authentication import Authenticator
-from ipgate.domain.errors import InvalidArgument, IpgateError, quoted
-from ipgate.rpc.access import RULES, Size, check_role, check_tenant, resource_name
+from ipgate.domain.errors import InvalidArgument, IpgateError, PermissionDenied, quoted
+from ipgate.domain.resources import Caller
+from ipgate.rpc.access import (
+    RULES,
+    OutsideWorkspace,
+    Size,
+    check_role,
+    check_tenant,
+    resource_name,
+)
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.status import internal, to_status
 from ipgate.rpc.wire_size import check_bytes, check_fields
-from ipgate.rpc.writing import write_options
+from ipgate.rpc.writing import request_id, write_options
 from ipgate.v1 import admin_pb2, authorize_pb2
 
 log = logging.getLogger(__name__)
@@ -31,6 +39,9 @@ Response = Message | bytes
 
 Implementation = Callable[[Any, Any], Response | Awaitable[Response]]
 """A method of a servicer: gets the request, and WriteOptions if it makes a change, else the CallInfo."""
+
+Denied = Callable[[Caller, str, str, str], None]
+"""Learns of a call that the caller may not make, by its role or its workspace: the caller, the method, the peer, the request id."""
 
 UNCOUNTED_BYTES = 128 << 10
 """Shorter requests are decoded in a few milliseconds, whatever they hold. A batch of 1,000 questions is
@@ -99,6 +110,7 @@ class Method:
         implementation: Implementation,
         *,
         sizes: RequestSizes,
+        denied: Denied = lambda *_: None,
         is_stream: bool = False,
         is_upload: bool = False,
         max_open: int | None = None,
@@ -112,6 +124,7 @@ class Method:
         self._rule = RULES[name]
         self.max_bytes, self._max_fields = sizes.of(self._rule.size)
         self._authenticator = authenticator
+        self._denied = denied
         self._known = authenticator.try_authenticate
         self._roles = self._rule.roles
         self._confined = bool(self._rule.resource)
@@ -133,7 +146,7 @@ class Method:
         try:
             await self._authenticate(info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._aborted(error) from None
+            raise self._aborted(error, info) from None
 
     def start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
         """Answer an encoded request.
@@ -143,17 +156,17 @@ class Method:
         try:
             caller = self._known(info.authorization)
             if caller is None or caller.role not in self._roles:
-                return self._finish(self._authenticated(info, raw))
+                return self._finish(self._authenticated(info, raw), info)
             info.caller = caller
             if len(raw) > self.max_bytes or len(raw) > UNCOUNTED_BYTES:
-                return self._finish(self._counted(info, raw))
+                return self._finish(self._counted(info, raw), info)
             request = self.decode(raw)
             if self._confined:
                 check_tenant(self._rule, caller, request)
             answer = self._respond(request, info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._aborted(error) from None
-        return answer if isinstance(answer, bytes) else self._finish(answer)
+            raise self._aborted(error, info) from None
+        return answer if isinstance(answer, bytes) else self._finish(answer, info)
 
     async def answer_upload(self, info: CallInfo, parts: Sequence[bytes]) -> bytes:
         """Answer the encoded messages of an upload, whose caller is admitted before it and must be so still.
@@ -171,17 +184,17 @@ class Method:
             if not requests:
                 raise InvalidArgument.of("request", "is missing; send at least one message")
             check_tenant(self._rule, info.caller, requests[0])
-            return await self._finish(self._change(requests[0], info, requests))
+            return await self._finish(self._change(requests[0], info, requests), info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._aborted(error) from None
+            raise self._aborted(error, info) from None
 
-    async def _finish(self, answer: Response | Awaitable[Response]) -> bytes:
+    async def _finish(self, answer: Response | Awaitable[Response], info: CallInfo) -> bytes:
         try:
             if isinstance(answer, Awaitable):
                 answer = await answer
             return answer if isinstance(answer, bytes) else answer.SerializeToString()
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
-            raise self._aborted(error) from None
+            raise self._aborted(error, info) from None
 
     async def _authenticate(self, info: CallInfo) -> None:
         info.caller = await self._authenticator.authenticate(info.authorization)
@@ -207,7 +220,7 @@ class Method:
         self, request: Any, info: CallInfo, requests: Sequence[Any] | None = None
     ) -> Response:
         """Make a change; `requests`: all messages of an upload, of which the first has the options."""
-        options = write_options(self._rule, request, info.caller, info.request_id())
+        options = write_options(self._rule, request, info, self.name)
         answer = self._implementation(requests or request, options)
         assert isinstance(answer, Awaitable)
         response = await answer
@@ -221,9 +234,14 @@ class Method:
         )
         return response
 
-    def _aborted(self, error: BaseException) -> CallAborted:
+    def _aborted(self, error: BaseException, info: CallInfo) -> CallAborted:
         if isinstance(error, CallAborted):
             return error
+        if isinstance(error, (PermissionDenied, OutsideWorkspace)):
+            method = self.name.rpartition("/")[2]
+            self._denied(info.caller, method, info.peer(), request_id(info))
+        if isinstance(error, OutsideWorkspace):
+            error = error.not_found
         if isinstance(error, IpgateError):
             return CallAborted(to_status(error))
         if isinstance(error, DecodeError):
@@ -238,6 +256,7 @@ def all_methods(
     authorize: Sequence[object],
     authenticator: Authenticator,
     sizes: RequestSizes,
+    denied: Denied = lambda *_: None,
 ) -> dict[str, Method]:
     """Return all methods of ipgate's services by their paths.
 
@@ -255,7 +274,9 @@ def all_methods(
             owners = [servicer for servicer in servicers if hasattr(servicer, method.name)]
             if len(owners) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
-            methods[f"/{name}"] = _method(name, method, owners[0], authenticator, sizes)
+            methods[f"/{name}"] = _method(
+                name, method, owners[0], authenticator, sizes=sizes, denied=denied
+            )
     return methods
 
 
@@ -264,7 +285,9 @@ def _method(
     method: MethodDescriptor,
     servicer: object,
     authenticator: Authenticator,
+    *,
     sizes: RequestSizes,
+    denied: Denied,
 ) -> Method:
     is_upload = method.client_streaming and not method.server_streaming
     return Method(
@@ -273,6 +296,7 @@ def _method(
         GetMessageClass(method.input_type),
         getattr(servicer, method.name),
         sizes=sizes,
+        denied=denied,
         is_stream=method.client_streaming,
         is_upload=is_upload,
         max_open=MAX_UPLOADS if is_upload else None,

@@ -6,31 +6,31 @@ from typing import Any
 
 from ipgate.domain.errors import quoted
 from ipgate.domain.names import key_name
-from ipgate.domain.resources import Caller
-from ipgate.domain.writing import Affected, WriteOptions, WriteResult
+from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.rpc.access import AccessRule
+from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import access_out
 from ipgate.v1 import admin_pb2 as admin
 
 _REQUEST_ID = re.compile("[!-~]{1,128}")
 
 
-def write_options(rule: AccessRule, request: Any, caller: Caller, request_id: str) -> WriteOptions:
-    """Return the options of a call that makes a change.
+def request_id(info: CallInfo) -> str:
+    """Return the `x-request-id` of a call; one is made where it is missing, or does not read as one word in a log."""
+    text = info.request_id()
+    return quoted(text).strip("'") if _REQUEST_ID.fullmatch(text) else secrets.token_hex(8)
 
-    `request_id`: the `x-request-id` of the call; one is made where it is missing, or does not read as one
-    word in a log.
-    """
+
+def write_options(rule: AccessRule, request: Any, info: CallInfo, method: str) -> WriteOptions:
+    """Return the options of a call of a method that makes a change."""
     # The resource that an update changes carries its etag.
     holder, _, field = rule.resource.rpartition(".")
     carrier = getattr(request, holder) if holder and field == "name" else request
     return WriteOptions(
-        actor=caller,
-        correlation_id=(
-            quoted(request_id).strip("'")
-            if _REQUEST_ID.fullmatch(request_id)
-            else secrets.token_hex(8)
-        ),
+        actor=info.caller,
+        method=method.rpartition("/")[2],
+        peer=info.peer(),
+        correlation_id=request_id(info),
         etag=getattr(carrier, "etag", ""),
         validate_only=request.validate_only,
         allow_broad=getattr(request, "allow_broad", False),
@@ -44,26 +44,31 @@ def change_out(result: WriteResult[Any], workspace: str = "") -> dict[str, Any]:
 
     `workspace`: the id of the one that the affected API keys belong to.
     """
-    effect = result.effect
+    return {"effect": effect_out(result.effect, workspace), "revision": result.revision}
+
+
+def keys_out(affected: Affected, workspace: str) -> admin.AffectedApiKeys | None:
+    names = [key_name(workspace, key) for key in affected.names]
+    return admin.AffectedApiKeys(count=affected.count, api_keys=names) if names else None
+
+
+def effect_out(effect: Effect, workspace: str) -> admin.Effect:
+    """Return the message of an effect; `workspace`: the id of the one that its API keys belong to."""
 
     def keys(affected: Affected) -> admin.AffectedApiKeys | None:
-        names = [key_name(workspace, key) for key in affected.names]
-        return admin.AffectedApiKeys(count=affected.count, api_keys=names) if names else None
+        return keys_out(affected, workspace)
 
     def ranges(affected: Affected) -> admin.AffectedRanges | None:
         names = affected.names
         return admin.AffectedRanges(count=affected.count, ranges=names) if names else None
 
-    return {
-        "effect": admin.Effect(
-            ranges_added=ranges(effect.ranges_added),
-            ranges_removed=ranges(effect.ranges_removed),
-            ranges_changed=ranges(effect.ranges_changed),
-            ranges_loosened=ranges(effect.ranges_loosened),
-            unlinked_api_keys=keys(effect.unlinked_keys),
-            unrestricted_api_keys=keys(effect.unrestricted_keys),
-            closed_api_keys=keys(effect.closed_keys),
-            unlinked_access=access_out(effect.unlinked_access),
-        ),
-        "revision": result.revision,
-    }
+    return admin.Effect(
+        ranges_added=ranges(effect.ranges_added),
+        ranges_removed=ranges(effect.ranges_removed),
+        ranges_changed=ranges(effect.ranges_changed),
+        ranges_loosened=ranges(effect.ranges_loosened),
+        unlinked_api_keys=keys(effect.unlinked_keys),
+        unrestricted_api_keys=keys(effect.unrestricted_keys),
+        closed_api_keys=keys(effect.closed_keys),
+        unlinked_access=access_out(effect.unlinked_access),
+    )

@@ -260,6 +260,7 @@ class ApiKeyStore:
             script,
             shard_of(workspace),
             options,
+            API_KEY,
             workspace=workspace,
             id=key,
             name=key_name(workspace, key),

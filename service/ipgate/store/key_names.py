@@ -21,6 +21,9 @@ class KeyKind(NamedTuple):
 KINDS = {
     "meta": KeyKind("meta", "hash"),
     "changes": KeyKind("changes", "stream"),
+    "audit": KeyKind("audit", "stream"),
+    "audit-denied": KeyKind("audit-denied", "stream"),
+    "audit-bytes": KeyKind("audit-bytes", "string"),
     "workspaces": KeyKind("workspaces", "zset"),
     "workspace": KeyKind("ws:{workspace}", "hash"),
     "lists": KeyKind("ws:{workspace}:lists", "zset"),
@@ -43,7 +46,7 @@ KINDS = {
 }
 """The kinds of keys in a shard. `id`: of a list or an API key; of a token the digest of its secret."""
 
-TOKEN_KINDS = frozenset({"token", "token-ids", "tokens", "ws-tokens", "root"})
+TOKEN_KINDS = frozenset({"token", "token-ids", "tokens", "ws-tokens", "root", "audit-denied"})
 """What lives in TOKEN_SHARD, whatever its workspace."""
 
 WORKERS = "ipgate:workers"

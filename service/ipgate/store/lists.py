@@ -177,6 +177,7 @@ class ListStore:
             script,
             shard_of(workspace),
             options,
+            ALLOW_LIST,
             workspace=workspace,
             id=allow_list,
             name=list_name(workspace, allow_list),

@@ -42,6 +42,8 @@ class RangeChange:
     drop: Sequence[str] = ()
     staged: str | None = None
     count: int = 0
+    changes: Sequence[tuple[str, str | None, str | None]] = ()
+    """Up to 100 of the ranges that change, each with its values before and after: for the audit log."""
 
     def arguments(self) -> dict[str, Any]:
         """Return what write_ranges in prelude.lua takes."""
@@ -61,6 +63,7 @@ class RangeChange:
             "drop": list(self.drop),
             "staged": self.staged,
             "count": self.count,
+            "changes": [[text, _or_false(old), _or_false(new)] for text, old, new in self.changes],
         }
 
 
@@ -75,3 +78,8 @@ async def stage(scripts: Scripts, workspace: str, ranges: dict[str, str]) -> str
         words = chain.from_iterable(items[first : first + FEW])
         await scripts.write(key, _STAGE, str(_STAGED_FOR), *words)
     return key
+
+
+def _or_false(value: str | None) -> str | bool:
+    """Return a value as Lua has it: false for none, since "" is one."""
+    return False if value is None else value

@@ -12,7 +12,7 @@ from ipgate.domain.shards import shard_of
 from ipgate.domain.validity import ALWAYS
 from ipgate.domain.writing import Effect, WriteOptions, WriteResult
 from ipgate.store.lists import read_list
-from ipgate.store.schema import encode_range
+from ipgate.store.schema import ALLOW_LIST, encode_range
 from ipgate.store.scripts import Scripts
 
 MAX_DESCRIBED = 64
@@ -130,6 +130,7 @@ class RangeStore:
             script,
             shard_of(workspace),
             options,
+            ALLOW_LIST,
             workspace=workspace,
             id=allow_list,
             name=list_name(workspace, allow_list),

@@ -16,7 +16,9 @@ from ipgate.domain.revision import Revision
 from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import key_names
+from ipgate.store.audit_settings import AuditSettings
 from ipgate.store.connection import UnusableStore, unavailable
+from ipgate.store.schema import Schema
 from ipgate.store.script_errors import script_error
 from ipgate.store.store_clock import Deadline, StoreClock
 from ipgate.store.topology import FAULTS, Store
@@ -91,12 +93,14 @@ class Scripts:
         *,
         replicas: int = 0,
         store_clock: StoreClock | None = None,
+        audit: AuditSettings | None = None,
     ) -> None:
         """`store_clock`: kept up to date by the caller; without it, the clock is read before each change."""
         self.store = store
         self.store_clock = store_clock or StoreClock(clock)
         self._writer = ReplicatedWriter(store, clock.steady, replicas=replicas)
         self._clock = clock
+        self._audit = audit or AuditSettings()
         folder = files(__package__).joinpath("lua")
         prelude = folder.joinpath("prelude.lua").read_text()
         self._scripts = {
@@ -105,11 +109,22 @@ class Scripts:
             if path.name.endswith(".lua") and path.name != "prelude.lua"
         }
 
-    async def change(self, script: str, shard: int, options: WriteOptions, **args: Any) -> Outcome:
-        """Make a change.
+    async def change(
+        self,
+        script: str,
+        shard: int,
+        options: WriteOptions,
+        schema: Schema | None = None,
+        **args: Any,
+    ) -> Outcome:
+        """Make a change of a resource, which `schema` describes, and record it in the audit log.
+
+        `schema` is None for a step that is no change alone. `args` have the resource's `id` and `name`.
 
         Raises what `script_errors` says, or Unavailable.
         """
+        if schema is not None:
+            args["audit"] = self._audit.arguments(schema, options, args["name"])
         return await self._admin(script, shard, args | options.arguments(), writing=True)
 
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
@@ -242,7 +257,7 @@ class Scripts:
         if "rejected" in answer:
             raise script_error(answer["rejected"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
-        return Outcome(revision, answer["view"], _effect(answer.get("effect") or {}))
+        return Outcome(revision, answer["view"], effect_of(answer.get("effect") or {}))
 
     async def _run(
         self, script: str, shard: int, arguments: str, deadline: Deadline | None = None
@@ -274,7 +289,8 @@ class Scripts:
             raise unavailable(error, writing=False) from error
 
 
-def _effect(answer: dict[str, Any]) -> Effect:
+def effect_of(answer: dict[str, Any]) -> Effect:
+    """Return an effect as scripts have it."""
     access = answer.pop("unlinked_access", None)
     # An empty table of Lua is encoded as an object.
     affected = {

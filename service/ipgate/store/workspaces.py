@@ -30,6 +30,7 @@ class WorkspaceStore:
             "workspace_create",
             shard_of(workspace.id),
             options,
+            WORKSPACE,
             workspace=workspace.id,
             name=workspace_name(workspace.id),
             fields=WORKSPACE.encode_resource(workspace),
@@ -88,6 +89,7 @@ class WorkspaceStore:
             "workspace_update",
             shard_of(workspace),
             options,
+            WORKSPACE,
             workspace=workspace,
             name=workspace_name(workspace),
             default_name=list_name(workspace, default) if default else None,
@@ -104,6 +106,7 @@ class WorkspaceStore:
             "workspace_delete",
             shard_of(workspace),
             options,
+            WORKSPACE,
             workspace=workspace,
             name=workspace_name(workspace),
         )

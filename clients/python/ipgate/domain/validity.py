@@ -27,6 +27,9 @@ class Validity(NamedTuple):
 ALWAYS = Validity(_FIRST, _LAST)
 NEVER = Validity(0, 0)
 
+END_OF_TIME = _LAST
+"""No instant from here on, in the year 2262, can be decided for."""
+
 
 def validity(start_time: int | None, expire_time: int | None, *, disabled: bool) -> Validity:
     """Return when a range with these attributes counts; times in ns since 1970, None for no bound."""

@@ -13,12 +13,14 @@ T = TypeVar("T")
 class WriteOptions:
     """Made once for each call and passed whole into the script that makes the change.
 
-    `etag`: the one that the resource must have, "" for any. `correlation_id` names the call in logs;
-    it never deduplicates.
+    `etag`: the one that the resource must have, "" for any. `method`, `correlation_id` and `peer` name the call in
+    logs and in the audit log; the id never deduplicates.
     """
 
     actor: Caller
+    method: str
     correlation_id: str = ""
+    peer: str = ""
     etag: str = ""
     validate_only: bool = False
     allow_broad: bool = False
@@ -37,7 +39,7 @@ class WriteOptions:
         return {name: value for name, value in options.items() if value}
 
 
-MAINTENANCE = WriteOptions(actor=Caller("<maintenance>", Role.ROOT))
+MAINTENANCE = WriteOptions(actor=Caller("<maintenance>", Role.ROOT), method="Maintenance")
 """For the changes that ipgate makes on its own: it completes and cleans up what others began."""
 
 

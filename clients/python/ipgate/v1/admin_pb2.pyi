@@ -1,4 +1,5 @@
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ipgate.v1 import authorize_pb2 as _authorize_pb2
 from ipgate.v1 import resources_pb2 as _resources_pb2
@@ -694,3 +695,93 @@ class CheckedApiKey(_message.Message):
     decision: _authorize_pb2.AuthorizeResponse
     decision_without_draft: _authorize_pb2.AuthorizeResponse
     def __init__(self, decision: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ..., decision_without_draft: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ...) -> None: ...
+
+class ListAuditEventsRequest(_message.Message):
+    __slots__ = ("parent", "resource", "actor", "method", "start_time", "end_time", "page_size", "page_token")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    resource: str
+    actor: str
+    method: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, parent: _Optional[str] = ..., resource: _Optional[str] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAuditEventsResponse(_message.Message):
+    __slots__ = ("events", "next_page_token")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[AuditEvent]
+    next_page_token: str
+    def __init__(self, events: _Optional[_Iterable[_Union[AuditEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditEvent(_message.Message):
+    __slots__ = ("time", "actor", "role", "peer", "request_id", "method", "resource", "revision", "denied_count", "attributes", "effect", "ranges", "linked_api_keys", "unlinked_api_keys", "allow_lists_added", "allow_lists_removed")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    DENIED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    LINKED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    UNLINKED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LISTS_ADDED_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LISTS_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    actor: str
+    role: _resources_pb2.AccessToken.Role
+    peer: str
+    request_id: str
+    method: str
+    resource: str
+    revision: str
+    denied_count: int
+    attributes: _containers.RepeatedCompositeFieldContainer[AttributeChange]
+    effect: Effect
+    ranges: _containers.RepeatedCompositeFieldContainer[RangeChange]
+    linked_api_keys: AffectedApiKeys
+    unlinked_api_keys: AffectedApiKeys
+    allow_lists_added: AffectedAllowLists
+    allow_lists_removed: AffectedAllowLists
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., role: _Optional[_Union[_resources_pb2.AccessToken.Role, str]] = ..., peer: _Optional[str] = ..., request_id: _Optional[str] = ..., method: _Optional[str] = ..., resource: _Optional[str] = ..., revision: _Optional[str] = ..., denied_count: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeChange, _Mapping]]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., ranges: _Optional[_Iterable[_Union[RangeChange, _Mapping]]] = ..., linked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., allow_lists_added: _Optional[_Union[AffectedAllowLists, _Mapping]] = ..., allow_lists_removed: _Optional[_Union[AffectedAllowLists, _Mapping]] = ...) -> None: ...
+
+class AttributeChange(_message.Message):
+    __slots__ = ("attribute", "before", "after")
+    ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    attribute: str
+    before: _struct_pb2.Value
+    after: _struct_pb2.Value
+    def __init__(self, attribute: _Optional[str] = ..., before: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., after: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+
+class RangeChange(_message.Message):
+    __slots__ = ("before", "after")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    before: _resources_pb2.Range
+    after: _resources_pb2.Range
+    def __init__(self, before: _Optional[_Union[_resources_pb2.Range, _Mapping]] = ..., after: _Optional[_Union[_resources_pb2.Range, _Mapping]] = ...) -> None: ...
+
+class AffectedAllowLists(_message.Message):
+    __slots__ = ("count", "allow_lists")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_LISTS_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    allow_lists: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, count: _Optional[int] = ..., allow_lists: _Optional[_Iterable[str]] = ...) -> None: ...

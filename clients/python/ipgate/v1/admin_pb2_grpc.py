@@ -204,6 +204,11 @@ class AdminServiceStub(object):
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.FromString,
                 _registered_method=True)
+        self.ListAuditEvents = channel.unary_unary(
+                '/ipgate.v1.AdminService/ListAuditEvents',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
+                _registered_method=True)
         self.GetCaller = channel.unary_unary(
                 '/ipgate.v1.AdminService/GetCaller',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.GetCallerRequest.SerializeToString,
@@ -466,6 +471,15 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditEvents(self, request, context):
+        """Lists the events of the audit log, the latest first: every change, and calls that were denied to known
+        tokens. A page may be shorter than asked for, and have a successor. For the events of all workspaces the
+        caller must be root.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCaller(self, request, context):
         """Reports whose token the call carries. Every valid token may call it.
         """
@@ -630,6 +644,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.CheckAccess,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.SerializeToString,
+            ),
+            'ListAuditEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEvents,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.ListAuditEventsRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.ListAuditEventsResponse.SerializeToString,
             ),
             'GetCaller': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCaller,
@@ -1488,6 +1507,33 @@ class AdminService(object):
             '/ipgate.v1.AdminService/CheckAccess',
             ipgate_dot_v1_dot_admin__pb2.CheckAccessRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.CheckAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/ListAuditEvents',
+            ipgate_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -146,6 +146,11 @@ class AdminServiceStub:
     concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
     be shorter than asked for, and have a successor. A change during the call may be in it in part.
     """
+    ListAuditEvents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]
+    """Lists the events of the audit log, the latest first: every change, and calls that were denied to known
+    tokens. A page may be shorter than asked for, and have a successor. For the events of all workspaces the
+    caller must be root.
+    """
     GetCaller: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]
     """Reports whose token the call carries. Every valid token may call it."""
 
@@ -265,6 +270,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Reports which allow lists hold an address, and what is decided for it for each API key that is
     concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
     be shorter than asked for, and have a successor. A change during the call may be in it in part.
+    """
+    ListAuditEvents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]  # type: ignore[assignment]
+    """Lists the events of the audit log, the latest first: every change, and calls that were denied to known
+    tokens. A page may be shorter than asked for, and have a successor. For the events of all workspaces the
+    caller must be root.
     """
     GetCaller: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetCallerRequest, _admin_pb2.Caller]  # type: ignore[assignment]
     """Reports whose token the call carries. Every valid token may call it."""
@@ -568,6 +578,17 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reports which allow lists hold an address, and what is decided for it for each API key that is
         concerned, now or at another time, and with a draft of a list as if it were stored. Changes nothing. A page may
         be shorter than asked for, and have a successor. A change during the call may be in it in part.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditEvents(
+        self,
+        request: _admin_pb2.ListAuditEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListAuditEventsResponse, _abc.Awaitable[_admin_pb2.ListAuditEventsResponse]]:
+        """Lists the events of the audit log, the latest first: every change, and calls that were denied to known
+        tokens. A page may be shorter than asked for, and have a successor. For the events of all workspaces the
+        caller must be root.
         """
 
     @_abc_1.abstractmethod

@@ -35,4 +35,4 @@ for _, id in ipairs(removed) do
 end
 set_unlinked(args.id, #args.lists == 0)
 stamp(key)
-return done(views.key(args.id), effect)
+return done(views.key(args.id), effect, { lists_added = affected(added), lists_removed = affected(removed) })

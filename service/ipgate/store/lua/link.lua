@@ -42,4 +42,4 @@ for _, id in ipairs(changing) do
   set_unlinked(id, call('SCARD', api_key(id) .. ':lists') == 0)
   stamp(api_key(id))
 end
-return done(view, effect)
+return done(view, effect, { [args.link and 'linked' or 'unlinked'] = affected(changing) })

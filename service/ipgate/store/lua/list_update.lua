@@ -24,4 +24,4 @@ end
 set_fields(key, args.set)
 if args.addresses then write_ranges(args.id) end
 stamp(key)
-return done(views.list(args.id), args.effect)
+return done(views.list(args.id), args.effect, args.changes and { ranges = args.changes })

@@ -27,18 +27,6 @@ local function reject(code, detail)
   return cjson.encode({ rejected = code, detail = detail })
 end
 
--- Begins the writing part: announces the change and counts it. Always the first write of a script,
--- so that a store that rejects it rejects the whole change. `ranges`: how those of a list change.
-local function commit(kind, ids, digest, ranges)
-  if not args.not_after then error('a change needs a deadline') end
-  meta[2] = tonumber(meta[2]) + 1
-  call('XADD', KEYS[2], 'MAXLEN', '~', args.history, string.format('%.0f-0', meta[2]),
-    'prev', meta[3], 'tip', args.tip, 'kind', kind,
-    'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '', 'ranges', ranges or '')
-  meta[3] = args.tip
-  call('HSET', KEYS[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3])
-end
-
 local function stamp(key)
   call('HSETNX', key, 'created', args.now)
   call('HSET', key, 'updated', args.now, 'etag', args.tip, 'rev', string.format('%.0f', meta[2]))
@@ -46,6 +34,41 @@ end
 
 -- A key reserved but not yet created, or deleted but not yet cleaned up, has no etag.
 local function is_live(key) return call('HEXISTS', key, 'etag') == 1 end
+
+-- The resource that a change is about, by `args.audit`: its key when the change begins, and its attributes then.
+local audited
+
+local audited_keys = {
+  workspace = workspace_key,
+  list = function() return list_key(args.id) end,
+  key = function() return api_key(args.id) end,
+  token = function() return token_key(args.digest or call('HGET', args.prefix .. 'token-ids', args.id)) end,
+}
+
+local function attributes(key)
+  local map = {}
+  if is_live(key) then
+    for i, value in ipairs(call('HMGET', key, unpack(args.audit.fields))) do
+      if value then map[args.audit.fields[i]] = value end
+    end
+  end
+  return map
+end
+
+-- Begins the writing part: announces the change and counts it. Always the first write of a script,
+-- so that a store that rejects it rejects the whole change. `ranges`: how those of a list change.
+local function commit(kind, ids, digest, ranges)
+  if not args.not_after then error('a change needs a deadline') end
+  if not args.audit then error('a change needs an audit event') end
+  local key = audited_keys[args.audit.kind]()
+  audited = { key = key, before = attributes(key) }
+  meta[2] = tonumber(meta[2]) + 1
+  call('XADD', KEYS[2], 'MAXLEN', '~', args.history, string.format('%.0f-0', meta[2]),
+    'prev', meta[3], 'tip', args.tip, 'kind', kind,
+    'workspace', args.workspace or '', 'ids', ids, 'digest', digest or '', 'ranges', ranges or '')
+  meta[3] = args.tip
+  call('HSET', KEYS[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3])
+end
 
 -- Seconds of the store's own clock, the one clock that all servers share.
 local function seconds() return tonumber(call('TIME')[1]) end
@@ -98,8 +121,46 @@ local function free_name(id)
   if folded and call('HGET', names, folded) == id then call('HDEL', names, folded) end
 end
 
--- `effect`: what the change does, as domain/writing.py names it; left out where it does nothing.
-local function done(view, effect)
+local function json_of(map) return next(map) == nil and '' or cjson.encode(map) end
+
+-- Characters of an audit event, about as many bytes as it takes.
+local function event_size(values)
+  local size = 0
+  for i = 2, #values, 2 do size = size + #values[i] end
+  return size
+end
+
+-- Removes the oldest audit events that are too old, or too many for the bytes: up to ten for each new one.
+local function trim_audit(stream, bytes, now)
+  for _, entry in ipairs(call('XRANGE', stream, '-', '+', 'COUNT', 10)) do
+    local milliseconds = tonumber(string.match(entry[1], '^%d+'))
+    if bytes <= args.audit.most_bytes and milliseconds >= (now - args.audit.most_seconds) * 1000 then return bytes end
+    call('XDEL', stream, entry[1])
+    bytes = call('DECRBY', args.prefix .. 'audit-bytes', event_size(entry[2]))
+  end
+end
+
+-- Adds the event of the change to the audit log. `details`: what it did besides, to ranges or links.
+local function record(effect, details)
+  local before, after = audited.before, attributes(audited.key)
+  local workspace = args.workspace or after.workspace or before.workspace or ''
+  for field, value in pairs(before) do
+    if after[field] == value then before[field], after[field] = nil, nil end
+  end
+  local values = { 'workspace', workspace, 'actor', args.audit.actor, 'role', args.audit.role,
+    'peer', args.audit.peer, 'request', args.audit.request, 'method', args.audit.method, 'resource', args.audit.resource,
+    'epoch', meta[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3],
+    'before', json_of(before), 'after', json_of(after), 'effect', json_of(effect or {}), 'details', json_of(details or {}) }
+  local stream = args.prefix .. 'audit'
+  call('XADD', stream, '*', unpack(values))
+  local bytes = call('INCRBY', args.prefix .. 'audit-bytes', event_size(values))
+  trim_audit(stream, bytes, tonumber(call('TIME')[1]))
+end
+
+-- `effect`: what the change does, as domain/writing.py names it; left out where it does nothing. `details`: see
+-- record.
+local function done(view, effect, details)
+  if audited then record(effect, details) end
   return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3],
     view = view or cjson.null, effect = effect })
 end
@@ -247,6 +308,13 @@ local function described(key, ranges, indexes)
     words[#words + 1] = word
   end
   return table.concat(words, ' ')
+end
+
+-- What the audit log holds of changed ranges: up to 100, each with its values before and after; false for none.
+local function changed_ranges(ranges, before, after)
+  local changes = {}
+  for i = 1, math.min(#ranges, 100) do changes[i] = { ranges[i], before[i] or false, after[i] or false } end
+  return { ranges = changes }
 end
 
 -- Which of `wanted` are not among `present`, and which of those are not wanted.

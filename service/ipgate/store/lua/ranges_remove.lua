@@ -2,9 +2,10 @@
 local key = list_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
-local missing = {}
-for _, range in ipairs(args.ranges) do
-  if call('HEXISTS', key .. ':ranges', range) == 0 then missing[#missing + 1] = range end
+local missing, former = {}, {}
+for i, range in ipairs(args.ranges) do
+  local value = call('HGET', key .. ':ranges', range)
+  if value then former[i] = value else missing[#missing + 1] = range end
 end
 if #missing > 0 then return reject('MISSING_RANGES', affected(missing).names) end
 local count = call('HLEN', key .. ':ranges') - #args.ranges
@@ -22,4 +23,4 @@ remove_ranges(key .. ':ranges', args.ranges)
 local addresses, blocks, ipv6 = unpack(call('HMGET', key, 'addresses', 'blocks', 'ipv6_ranges'))
 set_figures(args.id, addresses, blocks, ipv6 - count_ipv6(args.ranges))
 stamp(key)
-return done(views.list(args.id), effect)
+return done(views.list(args.id), effect, changed_ranges(args.ranges, former, {}))

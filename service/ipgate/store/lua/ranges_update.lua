@@ -2,7 +2,7 @@
 local key = list_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end
-local missing, changed, values, indexes, is_moved = {}, {}, {}, {}, false
+local missing, changed, former, values, indexes, is_moved = {}, {}, {}, {}, {}, false
 for i, range in ipairs(args.ranges) do
   local value = call('HGET', key .. ':ranges', range)
   if not value then
@@ -10,7 +10,7 @@ for i, range in ipairs(args.ranges) do
   elseif value ~= args.before[i] then
     is_moved = true
   elseif value ~= args.values[i] then
-    changed[#changed + 1], values[#values + 1], indexes[#indexes + 1] = range, args.values[i], i
+    changed[#changed + 1], former[#former + 1], values[#values + 1], indexes[#indexes + 1] = range, value, args.values[i], i
   end
 end
 if #missing > 0 then return reject('MISSING_RANGES', affected(missing).names) end
@@ -20,4 +20,4 @@ commit('list', args.id, nil, described(key .. ':ranges', args.ranges, indexes))
 put_ranges(key .. ':ranges', changed, values)
 call('HSET', key, 'ranges_tip', args.tip)
 stamp(key)
-return done(views.list(args.id), args.effect)
+return done(views.list(args.id), args.effect, changed_ranges(changed, former, values))

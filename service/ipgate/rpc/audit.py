@@ -1,0 +1,105 @@
+"""AdminService: ListAuditEvents."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.struct_pb2 import Value
+
+from ipgate import cooperative
+from ipgate.admin.audit import AuditFilter, AuditLog
+from ipgate.domain.audit import AuditEvent, RangeChange
+from ipgate.domain.errors import NotFound
+from ipgate.domain.names import list_name, parse_workspace
+from ipgate.domain.writing import Affected
+from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.convert import ALL_ROLES, all_in_steps, range_out, time_in, time_out
+from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.writing import effect_out, keys_out
+from ipgate.v1 import admin_pb2 as admin
+
+EVERYWHERE = "workspaces/-"
+"""Stands for all workspaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditServicer:
+    log: AuditLog
+
+    async def ListAuditEvents(
+        self, request: admin.ListAuditEventsRequest, info: CallInfo
+    ) -> admin.ListAuditEventsResponse:
+        everywhere = request.parent == EVERYWHERE
+        if everywhere and info.caller.workspace:
+            raise NotFound(request.parent)
+        wanted = AuditFilter(
+            workspace="" if everywhere else parse_workspace("parent", request.parent),
+            resource=request.resource,
+            actor=f"<{request.actor}>" if request.actor in _OURSELVES else request.actor,
+            method=request.method,
+            start_time=time_in("request", request, "start_time"),
+            end_time=time_in("request", request, "end_time"),
+        )
+        listing = json.dumps(
+            ["audit", request.parent, request.resource, request.actor, request.method,
+             wanted.start_time, wanted.end_time]
+        ).replace(" ", "")  # fmt: skip
+        page = await self.log.page(
+            wanted, parse_page_token(listing, request.page_token), page_size(request.page_size)
+        )
+        return admin.ListAuditEventsResponse(
+            events=await cooperative.run(all_in_steps(page.items, _event_out)),
+            next_page_token=page_token(listing, page.next_after),
+        )
+
+
+_OURSELVES = ("root", "maintenance")
+"""Actors that are no access token; no token has these ids."""
+
+
+def _event_out(event: AuditEvent) -> admin.AuditEvent:
+    parts = event.resource.split("/")
+    workspace = parts[1] if parts[0] == "workspaces" else ""
+    return admin.AuditEvent(
+        time=time_out(event.time),
+        actor=event.actor.strip("<>"),
+        role=ALL_ROLES[event.role],
+        peer=event.peer,
+        request_id=event.request_id,
+        method=event.method,
+        resource=event.resource,
+        revision=event.revision,
+        denied_count=event.denied,
+        attributes=[
+            admin.AttributeChange(attribute=name, before=_value(before), after=_value(after))
+            for name, before, after in event.attributes
+        ],
+        effect=effect_out(event.effect, workspace),
+        ranges=map(_range_change_out, event.ranges),
+        linked_api_keys=keys_out(event.linked, workspace),
+        unlinked_api_keys=keys_out(event.unlinked, workspace),
+        allow_lists_added=_lists_out(event.lists_added, workspace),
+        allow_lists_removed=_lists_out(event.lists_removed, workspace),
+    )
+
+
+def _value(value: Any) -> Value | None:
+    """Return the value of an attribute; of numbers there are only instants."""
+    if value is None:
+        return None
+    if type(value) is bool:
+        return Value(bool_value=value)
+    text = time_out(value) if type(value) is int else None
+    return Value(string_value=text.ToJsonString() if text else str(value))
+
+
+def _range_change_out(change: RangeChange) -> admin.RangeChange:
+    before, after = change
+    return admin.RangeChange(
+        before=range_out(before) if before else None, after=range_out(after) if after else None
+    )
+
+
+def _lists_out(affected: Affected, workspace: str) -> admin.AffectedAllowLists | None:
+    names = [list_name(workspace, allow_list) for allow_list in affected.names]
+    return admin.AffectedAllowLists(count=affected.count, allow_lists=names) if names else None

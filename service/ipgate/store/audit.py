@@ -1,0 +1,128 @@
+"""The audit log in the store: a stream of events in each shard, and one of denied calls."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ipgate.domain.audit import AttributeChange, AuditEvent, RangeChange
+from ipgate.domain.resources import Role
+from ipgate.domain.revision import Revision
+from ipgate.domain.shards import TOKEN_SHARD
+from ipgate.domain.writing import Affected
+from ipgate.store import key_names
+from ipgate.store.broken import reading
+from ipgate.store.connection import unavailable
+from ipgate.store.schema import SCHEMAS, decode_range
+from ipgate.store.scripts import Scripts, effect_of
+from ipgate.store.topology import FAULTS
+
+MAX_DENIED = 10_000
+"""Events of denied calls that are kept, about."""
+
+# ARGV: how many events are kept, and the fields of one.
+_DENIED = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 3))"
+
+_KINDS = {
+    "workspaces": "workspace",
+    "allowLists": "list",
+    "apiKeys": "key",
+    "accessTokens": "token",
+}
+"""The schema of a resource by the collection in its name."""
+
+
+class EventId(NamedTuple):
+    """The id of an event in its stream, by which events are ordered in time."""
+
+    milliseconds: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.milliseconds}-{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """`workspace`: the id of the one that it belongs to, "" for none."""
+
+    id: EventId
+    workspace: str
+    event: AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AuditStore:
+    """Every method raises Unavailable when the store cannot be used."""
+
+    scripts: Scripts
+
+    async def events(
+        self, stream: str, before: EventId | None, count: int, *, inclusive: bool = False
+    ) -> list[StoredEvent]:
+        """Return up to `count` events of a stream before an id, the latest first."""
+        latest = "+" if before is None else f"{'' if inclusive else '('}{before}"
+        try:
+            entries: Any = await self.scripts.store.xrevrange(stream, latest, "-", count)
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
+        return [_event(stream, identifier, fields) for identifier, fields in entries]
+
+    async def add_denied(self, event: Mapping[str, str]) -> None:
+        """Record calls that were denied."""
+        words = [word for pair in event.items() for word in pair]
+        key = key_names.of("audit-denied")
+        await self.scripts.write(key, _DENIED, str(MAX_DENIED), *words, shard=TOKEN_SHARD)
+
+
+def _event(stream: str, identifier: str, fields: Mapping[str, str]) -> StoredEvent:
+    milliseconds, _, sequence = identifier.partition("-")
+    with reading(f"{stream} {identifier}"):
+        event = AuditEvent(
+            time=int(milliseconds) * 10**6,
+            actor=fields["actor"],
+            role=Role(fields["role"]),
+            peer=fields["peer"],
+            request_id=fields["request"],
+            method=fields["method"],
+            resource=fields.get("resource", ""),
+            denied=int(fields.get("denied", 0)),
+            **(_change(stream, fields) if "rev" in fields else {}),
+        )
+    identity = EventId(int(milliseconds), int(sequence))
+    return StoredEvent(identity, fields.get("workspace", ""), event)
+
+
+def _change(stream: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return what an event holds of a change."""
+    shard = int(stream.partition("{s")[2][:2])
+    details = json.loads(fields["details"] or "{}")
+    return {
+        "revision": Revision(shard, fields["epoch"], int(fields["rev"]), fields["tip"]).token(),
+        "attributes": tuple(_attributes(fields)),
+        "effect": effect_of(json.loads(fields["effect"] or "{}")),
+        "ranges": tuple(_range_change(*change) for change in details.pop("ranges", ()) or ()),
+        **{name: Affected(of["count"], tuple(of["names"])) for name, of in details.items()},
+    }
+
+
+def _attributes(fields: Mapping[str, str]) -> Iterator[AttributeChange]:
+    """Yield the attributes that a change gave another value, in the order of the schema."""
+    before, after = (json.loads(fields[name] or "{}") for name in ("before", "after"))
+    collection = fields["resource"].split("/")[-2]
+    for field in SCHEMAS[_KINDS[collection]].fields:
+        if field.name in before or field.name in after:
+            values = (
+                field.codec.to_json(field.codec.decode(state[field.name]))
+                if field.name in state
+                else None
+                for state in (before, after)
+            )
+            yield AttributeChange(field.attribute, *values)
+
+
+def _range_change(text: str, before: str | bool, after: str | bool) -> RangeChange:
+    former, present = (
+        decode_range(text, value) if isinstance(value, str) else None for value in (before, after)
+    )
+    return RangeChange(former, present)
