@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from ipgate.domain.names import token_name
 from ipgate.domain.shards import TOKEN_SHARD
-from ipgate.domain.writing import MAINTENANCE
+from ipgate.domain.writing import MAINTENANCE, WriteOptions
+from ipgate.store.schema import Schema
 from ipgate.store.scripts import Scripts
+
+_ROOT = Schema("root", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,14 @@ class RootStore:
         await self._set(sha256, replace=True)
 
     async def _set(self, sha256: str, *, replace: bool) -> str:
+        options = WriteOptions(actor=MAINTENANCE.actor, method="SetRootToken")
         outcome = await self.scripts.change(
-            "root_set", TOKEN_SHARD, MAINTENANCE, digest=sha256, replace=replace or None
+            "root_set",
+            TOKEN_SHARD,
+            options,
+            _ROOT,
+            name=token_name("root"),
+            digest=sha256,
+            replace=replace or None,
         )
         return str(outcome.view["digest"])

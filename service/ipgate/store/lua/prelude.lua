@@ -43,11 +43,12 @@ local audited_keys = {
   list = function() return list_key(args.id) end,
   key = function() return api_key(args.id) end,
   token = function() return token_key(args.digest or call('HGET', args.prefix .. 'token-ids', args.id)) end,
+  root = function() return nil end, -- it has no attributes
 }
 
 local function attributes(key)
   local map = {}
-  if is_live(key) then
+  if key and is_live(key) then
     for i, value in ipairs(call('HMGET', key, unpack(args.audit.fields))) do
       if value then map[args.audit.fields[i]] = value end
     end
@@ -168,6 +169,32 @@ end
 -- How many names there are, and up to 100 of them.
 local function affected(names)
   return { count = #names, names = { unpack(names, 1, math.min(#names, 100)) } }
+end
+
+-- The indexes by attributes in which a list or an API key is, each with its member: an id, or what orders the members, a
+-- NUL and the id.
+local function members_of(kind, id)
+  local members = {}
+  if kind == 'list' then
+    local folded = call('HGET', list_key(id), 'folded')
+    if folded then members['lists-by-name'] = folded .. '\0' .. id end
+    return members
+  end
+  local folded, disabled, expire = unpack(call('HMGET', api_key(id), 'folded', 'disabled', 'expire'))
+  if folded and folded ~= '' then members['keys-by-name'] = folded .. '\0' .. id end
+  if disabled == '1' then members['disabled-keys'] = id end
+  if expire and expire ~= '' then
+    members['keys-by-expiry'] = string.rep('0', 21 - #expire) .. expire .. '\0' .. id
+  end
+  return members
+end
+
+local function index(kind, id)
+  for name, member in pairs(members_of(kind, id)) do call('ZADD', workspace_key() .. ':' .. name, 0, member) end
+end
+
+local function unindex(kind, id)
+  for name, member in pairs(members_of(kind, id)) do call('ZREM', workspace_key() .. ':' .. name, member) end
 end
 
 -- The index of API keys without an allow list.
