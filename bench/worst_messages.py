@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
+from ipgate.admin.access_check import AccessChecks
 from ipgate.admin.api_keys import ApiKeys
+from ipgate.admin.audit import AuditLog
 from ipgate.admin.range_pages import RangePages
 from ipgate.admin.tokens import Tokens
 from ipgate.authorizer.revision_waits import RevisionWaits
@@ -22,7 +24,9 @@ from ipgate.authorizer.worker_lease import WorkerLease
 from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
 from ipgate.rpc.api_keys import ApiKeyServicer
+from ipgate.rpc.audit import AuditServicer
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.checks import CheckServicer
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import (
     UNCOUNTED_BYTES,
@@ -35,6 +39,7 @@ from ipgate.rpc.revisions import RevisionServicer
 from ipgate.rpc.tokens import TokenServicer
 from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.store.address_search import AddressSearch
+from ipgate.store.audit import AuditStore
 from ipgate.store.tokens import TokenStore
 from ipgate.store.worker_registry import WorkerRegistry
 from ipgate.store.workspaces import WorkspaceStore
@@ -111,8 +116,19 @@ def _methods(worker: Worker) -> dict[str, Any]:
                 AddressSearch(worker.scripts),
                 worker.lists.store,
             ),
-            ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys),
+            ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys, worker.clock),
             TokenServicer(Tokens(tokens, workspaces)),
+            CheckServicer(
+                AccessChecks(
+                    workspaces,
+                    worker.lists.store,
+                    worker.keys,
+                    AddressSearch(worker.scripts),
+                    worker.ranges.checks,
+                ),
+                worker.clock,
+            ),
+            AuditServicer(AuditLog(AuditStore(worker.scripts))),
             RevisionServicer(lease, waits),
         ],
         [AuthorizeServicer(worker.authorizer)],

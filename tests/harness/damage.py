@@ -97,6 +97,7 @@ def _delete(store: Any) -> None:
     digest = store.hget(key, "digest")
     store.zrem(f"{OWN}:keys", "plain")
     store.zrem(f"{OWN}:unlinked", "plain")
+    store.zrem(f"{OWN}:disabled-keys", "plain")
     store.delete(key)
     store.hset(key, mapping={"digest": str(digest), "deleted": TIP})
 
@@ -200,14 +201,14 @@ BEYOND_REPAIR = [
     Damage(
         "other-folded",
         lambda s: s.hset(f"{OWN}:list:office", "folded", "x"),
-        {"BAD_FIELD", "NOT_INDEXED", "ORPHANED_NAME"},
+        {"BAD_FIELD", "NOT_INDEXED", "ORPHANED_NAME", "STALE_INDEX"},
     ),
-    Damage("name-twice", _namesake, {"NAME_TAKEN"}),
+    Damage("name-twice", _namesake, {"NAME_TAKEN", "NOT_INDEXED", "STALE_INDEX"}),
     Damage("lost-workspace", lambda s: s.delete(OWN), {"DANGLING", "ORPHANED_TOKEN"}),
     Damage(
         "lost-list",
         lambda s: s.delete(f"{OWN}:list:office"),
-        {"DANGLING", "MISSING_LIST", "ORPHANED_NAME"},
+        {"DANGLING", "MISSING_LIST", "ORPHANED_NAME", "STALE_INDEX"},
     ),
     Damage(
         "lost-key",
@@ -233,6 +234,15 @@ BEYOND_REPAIR = [
         "ipv6-range",
         lambda s: s.hset(f"{OWN}:list:office", "ipv6_ranges", "1"),
         {"BAD_RANGES", "NOT_INDEXED"},
+    ),
+    Damage("no-names-of-lists", lambda s: s.delete(f"{OWN}:lists-by-name"), {"NOT_INDEXED"}),
+    Damage(
+        "disabled-index",
+        lambda s: s.zadd(f"{OWN}:disabled-keys", {"linked": 0, "nobody": 0}),
+        {"STALE_INDEX"},
+    ),
+    Damage(
+        "name-index", lambda s: s.zadd(f"{OWN}:keys-by-name", {"x\0linked": 0}), {"STALE_INDEX"}
     ),
     Damage("ipv6-index", lambda s: s.zadd(f"{OWN}:ipv6-lists", {"office": 0}), {"STALE_INDEX"}),
     Damage("lost-default", lambda s: s.hset(OWN, "default", "nobody"), {"BAD_DEFAULT"}),

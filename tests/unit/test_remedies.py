@@ -186,6 +186,7 @@ FOLLOWED = {
     },
     "test_an_upload_is_bounded": {"send less"},
     "test_notes_come_from_a_column": {"give the name or the number of both"},
+    "test_bad_searches_are_refused": {"use one of its names", "leave one out"},
     "test_bad_questions_are_refused": {"give an IP address", "set another one"},
     "report-only-needs-consent.yaml": {"set allow_unrestricted if that is what you want"},
     "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},

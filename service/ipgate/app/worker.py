@@ -268,7 +268,7 @@ def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list
         CheckServicer(checks, clock),
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
         ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), search, lists),
-        ApiKeyServicer(ApiKeys(keys, limits), keys),
+        ApiKeyServicer(ApiKeys(keys, limits), keys, clock),
         TokenServicer(Tokens(tokens, workspaces)),
     ]
 

@@ -14,6 +14,7 @@ from ipgate.domain.intervals import coverage, in_order
 from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import members_of
 from ipgate.store.schema import (
     ACCESS_TOKEN,
     ALLOW_LIST,
@@ -127,6 +128,7 @@ def _list_commands(record: Record) -> Iterator[Command]:
     if derived["ipv6_ranges"] != "0":
         yield _indexed(key_names.of("ipv6-lists", owner), identifier)
     yield ["HSET", key_names.of("list-names", owner), name, identifier]
+    yield from _by_attributes("list", owner, identifier, {"folded": name})
 
 
 def folded_name(record: Record) -> str:
@@ -136,14 +138,23 @@ def folded_name(record: Record) -> str:
 
 def _key_commands(record: Record) -> Iterator[Command]:
     owner, identifier, lists = record["workspace"], record["id"], record["lists"]
-    derived = {"indexed": record["etag"]}
-    yield _hash(key_names.of("key", owner, identifier), API_KEY.from_record(record) | derived)
+    folded = record.get("folded", casefold_name(record["display_name"]))
+    fields = API_KEY.from_record(record) | {"indexed": record["etag"], "folded": folded}
+    yield _hash(key_names.of("key", owner, identifier), fields)
+    yield from _by_attributes("key", owner, identifier, fields)
     yield _indexed(key_names.of("keys", owner), identifier)
     if not lists:
         yield _indexed(key_names.of("unlinked", owner), identifier)
     yield from _set(key_names.of("key-lists", owner, identifier), lists)
     for allow_list in lists:
         yield _indexed(key_names.of("list-keys", owner, allow_list), identifier)
+
+
+def _by_attributes(
+    kind: str, owner: str, identifier: str, fields: dict[str, str]
+) -> Iterator[Command]:
+    for index, member in members_of(kind, identifier, fields).items():
+        yield _indexed(key_names.of(index, owner), member)
 
 
 def _token_commands(record: Record) -> Iterator[Command]:

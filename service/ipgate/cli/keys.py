@@ -13,6 +13,7 @@ from ipgate.cli.options import (
     Expires,
     Json,
     Name,
+    Query,
     Unrestricted,
     Wait,
     WorkspaceOption,
@@ -74,12 +75,25 @@ def create(
 
 
 @app.command()
-def ls(context: typer.Context, workspace: WorkspaceOption, json: Json = False) -> None:
+def ls(
+    context: typer.Context,
+    workspace: WorkspaceOption,
+    query: Query = "",
+    state: Annotated[str, typer.Option(help="Only enabled, disabled or expired ones.")] = "",
+    access: Annotated[
+        str, typer.Option(help="Only those with access by lists, default, unrestricted or closed.")
+    ] = "",
+    json: Json = False,
+) -> None:
     """List the API keys of a workspace.
 
-    Example: ipgate key ls -w acme
+    Example: ipgate key ls -w acme --access unrestricted
     """
-    request = admin.ListApiKeysRequest(parent=workspace_name(workspace))
+    request = admin.ListApiKeysRequest(parent=workspace_name(workspace), query=query)
+    if state:
+        request.state = _one_of("--state", state, "STATE", admin.ListApiKeysRequest.State)
+    if access:
+        request.access = _one_of("--access", access, "ACCESS", resources.ApiKey.Access)
     print_keys(list(connection(context).pages("ListApiKeys", request, "api_keys")), json=json)
 
 
@@ -251,3 +265,14 @@ def _access(key: Any) -> str:
     access = resources.ApiKey.Access.Name(key.access).removeprefix("ACCESS_").lower()
     is_reported = key.report_only and key.access == resources.ApiKey.ACCESS_LISTS
     return f"{access} (report only)" if is_reported else access
+
+
+def _one_of(flag: str, text: str, prefix: str, values: Any) -> Any:
+    """Return the value of an enumeration.
+
+    Raises: CliError.
+    """
+    names = [name.removeprefix(f"{prefix}_").lower() for name in values.keys()[1:]]
+    if text.lower() not in names:
+        raise CliError(f"{flag} {text!r}: use {', '.join(names)}")
+    return values.Value(f"{prefix}_{text.upper()}")

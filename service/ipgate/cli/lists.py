@@ -16,6 +16,7 @@ from ipgate.cli.options import (
     Json,
     Name,
     Note,
+    Query,
     Starts,
     Unrestricted,
     Wait,
@@ -90,12 +91,14 @@ def create(
 
 
 @app.command()
-def ls(context: typer.Context, workspace: WorkspaceOption, json: Json = False) -> None:
+def ls(
+    context: typer.Context, workspace: WorkspaceOption, query: Query = "", json: Json = False
+) -> None:
     """List the allow lists of a workspace.
 
-    Example: ipgate list ls -w acme
+    Example: ipgate list ls -w acme --query off
     """
-    request = admin.ListAllowListsRequest(parent=workspace_name(workspace))
+    request = admin.ListAllowListsRequest(parent=workspace_name(workspace), query=query)
     allow_lists: list[Any] = list(
         connection(context).pages("ListAllowLists", request, "allow_lists")
     )

@@ -33,6 +33,9 @@ Expires = Annotated[
     str | None,
     typer.Option(help="Day (from 00:00 UTC on) or instant of expiry, as in 2027-01-31T12:00:00Z."),
 ]
+Query = Annotated[
+    str, typer.Option(help="Only those whose id or display name begins with this text.")
+]
 Starts = Annotated[
     str | None,
     typer.Option(help="Day (from 00:00 UTC on) or instant from which the ranges count."),

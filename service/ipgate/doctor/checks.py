@@ -11,6 +11,7 @@ from ipgate.doctor.findings import Finding, Problem
 from ipgate.doctor.index_checks import IndexChecks
 from ipgate.doctor.resource_checks import ResourceChecks
 from ipgate.doctor.shard_checks import ShardChecks
+from ipgate.store.attribute_indexes import OF_KEYS, OF_LISTS
 from ipgate.store.batch_reader import BatchReader, WrongKeyType
 from ipgate.store.parsed_key import TYPES, ParsedKey, parse_key
 
@@ -44,6 +45,7 @@ class Checks:
             "keys": indexes.api_key,
             "unlinked": indexes.unlinked,
             "ipv6-lists": indexes.ipv6_list,
+            **dict.fromkeys((*OF_LISTS, *OF_KEYS), indexes.by_attribute),
             "list-names": indexes.list_name,
             "list-keys": indexes.list_key,
             "key-lists": indexes.key_list,

@@ -7,6 +7,7 @@ from ipgate.doctor.findings import Finding, Problem
 from ipgate.doctor.resource_checks import ABANDONED
 from ipgate.domain.errors import quoted
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import OF_LISTS, id_of, members_of
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
 
@@ -54,6 +55,16 @@ class IndexChecks:
             return None
         detail = f"has {member}, which has an allow list or is missing"
         return Finding(at.key, Problem.STALE_INDEX, detail, member, ("unlinked", member))
+
+    async def by_attribute(self, at: ParsedKey, member: str) -> Finding | None:
+        """Return a member of an index by attributes that its list or API key does not have there."""
+        kind, identifier = "list" if at.kind in OF_LISTS else "key", id_of(member)
+        stored = await self._reader.execute("HGETALL", key_names.of(kind, at.workspace, identifier))
+        if "etag" in stored and members_of(kind, identifier, stored).get(at.kind) == member:
+            return None
+        detail = f"has {quoted(member)}, which {identifier} has no more"
+        facts = ("attributes", kind, identifier, at.kind, member)
+        return Finding(at.key, Problem.STALE_INDEX, detail, member, facts)
 
     async def ipv6_list(self, at: ParsedKey, member: str) -> Finding | None:
         """Return an allow list that is among those with IPv6 ranges, and is not one."""

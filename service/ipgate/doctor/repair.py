@@ -65,6 +65,10 @@ class Repair:
         await self._reindex(at, "name", name=name, id=holder)
 
     async def _index(self, at: ParsedKey, facts: tuple[str, ...]) -> None:
+        if facts[0] == "attributes":
+            _, of, identifier, index, member = facts
+            await self._reindex(at, "attributes", of=of, id=identifier, index=index, member=member)
+            return
         kind, identifier, *allow_list = facts
         await self._reindex(at, kind, id=identifier, digest=identifier, list="".join(allow_list))
 

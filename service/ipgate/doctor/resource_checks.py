@@ -9,6 +9,7 @@ from ipgate.domain.addresses import BadRange, format_range, parse_range
 from ipgate.domain.errors import quoted
 from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import members_of
 from ipgate.store.batch_reader import BatchReader
 from ipgate.store.parsed_key import ParsedKey
 from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE, Schema, decode_range
@@ -49,8 +50,15 @@ class ResourceChecks:
         if fields.get("ipv6_ranges", "0") != "0":
             async for finding in self._with_ipv6(at):
                 yield finding
+        async for finding in self._by_attributes(at, fields):
+            yield finding
         async for finding in self._list_name(at, fields):
             yield finding
+
+    async def _by_attributes(self, at: ParsedKey, fields: dict[str, str]) -> AsyncIterator[Finding]:
+        for index, member in members_of(at.kind, at.id, fields).items():
+            if await self._missing(key_names.of(index, at.workspace), member):
+                yield _not_indexed(at, index, "attributes", at.kind, at.id, index, member)
 
     async def _with_ipv6(self, at: ParsedKey) -> AsyncIterator[Finding]:
         owner = key_names.of("workspace", at.workspace)
@@ -119,6 +127,8 @@ class ResourceChecks:
             "EXISTS", key_names.of("key-lists", at.workspace, at.id)
         ) and await self._missing(key_names.of("unlinked", at.workspace), at.id):
             yield _not_indexed(at, "unlinked", "unlinked", at.id)
+        async for finding in self._by_attributes(at, fields):
+            yield finding
         digest, indexed = fields.get("digest", ""), fields.get("indexed", "")
         entry = await self._reader.execute("GET", key_names.digest(digest))
         if entry == f"{at.workspace}/{at.id}/{indexed}":

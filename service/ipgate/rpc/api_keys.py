@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ipgate import cooperative
 from ipgate.admin.api_keys import ApiKeys
+from ipgate.clock import Clock
+from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
@@ -13,18 +15,29 @@ from ipgate.domain.names import (
 )
 from ipgate.domain.writing import WriteOptions
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import all_in_steps, changes_in, key_in, key_out
-from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.convert import ACCESS_BACK, all_in_steps, changes_in, key_in, key_out
+from ipgate.rpc.paging import (
+    check_query,
+    listing_name,
+    page_size,
+    page_token,
+    parse_page_token,
+)
 from ipgate.rpc.writing import change_out
-from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.api_keys import ApiKeyStore, KeyFilter, KeyState
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
+
+_STATES: dict[int, KeyState] = {
+    int(admin.ListApiKeysRequest.State.Value(f"STATE_{state.value}")): state for state in KeyState
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyServicer:
     api_keys: ApiKeys
     store: ApiKeyStore
+    clock: Clock
 
     async def CreateApiKey(
         self, request: admin.CreateApiKeyRequest, options: WriteOptions
@@ -48,14 +61,36 @@ class ApiKeyServicer:
         self, request: admin.ListApiKeysRequest, _info: CallInfo
     ) -> admin.ListApiKeysResponse:
         workspace = parse_workspace("parent", request.parent)
-        listing = f"keys:{workspace}"
+        wanted = self._filter(request)
+        listing = listing_name("keys", workspace, request.query, request.access, request.state)
         page = await self.store.page(
-            workspace, parse_page_token(listing, request.page_token), page_size(request.page_size)
+            workspace,
+            parse_page_token(listing, request.page_token),
+            page_size(request.page_size),
+            wanted,
         )
         return admin.ListApiKeysResponse(
             api_keys=await cooperative.run(all_in_steps(page.items, key_out)),
             next_page_token=page_token(listing, page.next_after),
+            total_size=page.total if wanted is None else 0,
         )
+
+    def _filter(self, request: admin.ListApiKeysRequest) -> KeyFilter | None:
+        """Return which API keys are wanted, None for all.
+
+        Raises: InvalidArgument.
+        """
+        if not (request.query or request.access or request.state):
+            return None
+        check_query(request.query)
+        access, state = ACCESS_BACK.get(request.access), _STATES.get(request.state)
+        for field, value, known in (
+            ("access", request.access, access),
+            ("state", request.state, state),
+        ):
+            if value and known is None:
+                raise InvalidArgument.of(field, f"{value} is not known; use one of its names")
+        return KeyFilter(query=request.query, access=access, state=state, now=self.clock.now())
 
     async def UpdateApiKey(
         self, request: admin.UpdateApiKeyRequest, options: WriteOptions

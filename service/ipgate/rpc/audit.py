@@ -1,6 +1,5 @@
 """AdminService: ListAuditEvents."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from ipgate.domain.names import list_name, parse_workspace
 from ipgate.domain.writing import Affected
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import ALL_ROLES, all_in_steps, range_out, time_in, time_out
-from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.paging import listing_name, page_size, page_token, parse_page_token
 from ipgate.rpc.writing import effect_out, keys_out
 from ipgate.v1 import admin_pb2 as admin
 
@@ -40,10 +39,10 @@ class AuditServicer:
             start_time=time_in("request", request, "start_time"),
             end_time=time_in("request", request, "end_time"),
         )
-        listing = json.dumps(
-            ["audit", request.parent, request.resource, request.actor, request.method,
-             wanted.start_time, wanted.end_time]
-        ).replace(" ", "")  # fmt: skip
+        listing = listing_name(
+            "audit", request.parent, request.resource, request.actor, request.method,
+            wanted.start_time, wanted.end_time,
+        )  # fmt: skip
         page = await self.log.page(
             wanted, parse_page_token(listing, request.page_token), page_size(request.page_size)
         )

@@ -45,6 +45,8 @@ ALL_ROLES: dict[Role, Any] = {
 _ROLES_BACK = {value: role for role, value in ALL_ROLES.items() if role is not Role.ROOT}
 
 
+ACCESS_BACK: dict[int, Access] = {value: access for access, value in _ACCESS.items()}
+
 MUTABLE = {
     "workspace": ("display_name", "require_allow_list", "ipv6_enabled"),
     "allow_list": ("display_name", "description", "ranges"),

@@ -29,7 +29,13 @@ from ipgate.rpc.convert import (
     range_out,
     ranges_in,
 )
-from ipgate.rpc.paging import page_size, page_token, parse_page_token
+from ipgate.rpc.paging import (
+    check_query,
+    listing_name,
+    page_size,
+    page_token,
+    parse_page_token,
+)
 from ipgate.rpc.writing import change_out
 from ipgate.store.address_search import AddressSearch
 from ipgate.store.lists import ListStore
@@ -66,16 +72,20 @@ class ListServicer:
     ) -> admin.ListAllowListsResponse:
         workspace = parse_workspace("parent", request.parent)
         address = address_in("contains_address", request.contains_address)
-        listing = f"lists:{workspace}" if address is None else f"lists:{workspace}:{address:x}"
+        check_query(request.query)
+        if address is not None and request.query:
+            raise InvalidArgument.of("query", "cannot be used with contains_address; leave one out")
+        listing = listing_name("lists", workspace, request.query, address)
         after = parse_page_token(listing, request.page_token)
         size = page_size(request.page_size)
         if address is None:
-            page = await self.store.page(workspace, after, size)
+            page = await self.store.page(workspace, after, size, query=request.query)
         else:
             page = await self.search.page(workspace, address, after, size)
         return admin.ListAllowListsResponse(
             allow_lists=await cooperative.run(all_in_steps(page.items, list_out)),
             next_page_token=page_token(listing, page.next_after),
+            total_size=page.total,
         )
 
     async def UpdateAllowList(

@@ -8,21 +8,26 @@ to no live key decides nothing, and is replaced when the digest is registered ag
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 from typing import Any
 
 from ipgate.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound, Unavailable
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.domain.resources import Access, ApiKey, Page
 from ipgate.domain.shards import shard_of
+from ipgate.domain.text_validation import casefold_name
 from ipgate.domain.writing import MAINTENANCE, WriteOptions, WriteResult
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import Scan, expired
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
 from ipgate.store.schema import API_KEY, WORKSPACE
 from ipgate.store.scripts import Outcome, Scripts
+from ipgate.store.search import Part, by_prefix, search
 from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
@@ -32,6 +37,54 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3]) end
 return 1
 """
+
+
+class KeyState(Enum):
+    """What an API key is, whatever its lists are; one that is disabled and has expired is both."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFilter:
+    """`query`: a prefix of the id or display name, "" for any. `access`, `state`: None for any. `now`: ns since 1970."""
+
+    query: str = ""
+    access: Access | None = None
+    state: KeyState | None = None
+    now: int
+
+    def accepts(self, key: ApiKey) -> bool:
+        if self.access not in (None, key.access):
+            return False
+        has_expired = key.expire_time is not None and key.expire_time <= self.now
+        match self.state:
+            case KeyState.ENABLED:
+                return not key.disabled and not has_expired
+            case KeyState.DISABLED:
+                return key.disabled
+            case KeyState.EXPIRED:
+                return has_expired
+        return True
+
+    def _accepts_too(self, accept: Callable[[ApiKey], bool], key: ApiKey) -> bool:
+        return accept(key) and self.accepts(key)
+
+    def parts(self) -> list[Part[ApiKey]]:
+        """Return the parts of indexes to search: the smallest ones that have all such keys."""
+        if self.query:
+            parts = by_prefix("keys", "keys-by-name", self.query)
+            return [(scan, partial(self._accepts_too, accept)) for scan, accept in parts]
+        scan = Scan("keys")
+        if self.state is KeyState.DISABLED:
+            scan = Scan("disabled-keys")
+        elif self.state is KeyState.EXPIRED:
+            scan = expired(self.now)
+        elif self.access not in (None, Access.LISTS):
+            scan = Scan("unlinked")
+        return [(scan, self.accepts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +117,7 @@ class ApiKeyStore:
                 key.workspace,
                 key.id,
                 options,
-                fields=API_KEY.encode_resource(key),
+                fields=API_KEY.encode_resource(key) | {"folded": casefold_name(key.display_name)},
                 **reservation,
             )
         except (AlreadyExists, Conflict, LimitExceeded, NotFound):
@@ -91,29 +144,42 @@ class ApiKeyStore:
         )
         return read_key(outcome, workspace, outcome.view)
 
-    async def page(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
+    async def page(
+        self, workspace: str, after: str, size: int, wanted: KeyFilter | None = None
+    ) -> Page[ApiKey]:
         """Return a page of the keys of a workspace.
 
         Raises: NotFound for the workspace.
         """
-        return await self._page("keys", workspace, after, size)
+        if wanted is None:
+            return await self._page(workspace, Scan("keys"), after, size)
+        return await search(partial(self._page, workspace), wanted.parts(), after, size)
 
     async def unlinked(self, workspace: str, after: str, size: int) -> Page[ApiKey]:
         """Return a page of the keys of a workspace that are linked to no list.
 
         Raises: NotFound for the workspace.
         """
-        return await self._page("unlinked", workspace, after, size)
+        return await self._page(workspace, Scan("unlinked"), after, size)
 
-    async def _page(self, index: str, workspace: str, after: str, size: int) -> Page[ApiKey]:
+    async def _page(
+        self,
+        workspace: str,
+        scan: Scan,
+        after: str,
+        size: int,
+        accept: Callable[[ApiKey], bool] = lambda _: True,
+    ) -> Page[ApiKey]:
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
+            scan,
+            accept=accept,
             kind="key",
             workspace=workspace,
             owner=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
-            index=key_names.of(index, workspace),
+            index=key_names.of(scan.index, workspace),
             after=after,
             size=size,
         )
@@ -126,6 +192,8 @@ class ApiKeyStore:
         Raises: NotFound, Conflict.
         """
         stored = API_KEY.encode(changes)
+        if "display_name" in changes:
+            stored["folded"] = casefold_name(changes["display_name"])
         outcome = await self._change("key_update", workspace, key, options, set=stored)
         return outcome.result(read_key(outcome, workspace, outcome.view), options)
 

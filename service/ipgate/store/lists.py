@@ -1,7 +1,8 @@
 """Allow lists and links in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ipgate.domain.names import list_name, workspace_name
@@ -11,10 +12,12 @@ from ipgate.domain.text_validation import casefold_name
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.api_keys import read_key
+from ipgate.store.attribute_indexes import Scan
 from ipgate.store.broken import reading
 from ipgate.store.range_changes import RangeChange
 from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
+from ipgate.store.search import by_prefix, search
 
 MAX_UNLINKED = 50_000
 """Maximum of keys that a forced deletion unlinks: it is one script, which blocks the store."""
@@ -64,19 +67,40 @@ class ListStore:
         )
         return read_list(outcome, workspace, outcome.view)
 
-    async def page(self, workspace: str, after: str, size: int) -> Page[AllowList]:
-        """Without their ranges.
+    async def page(
+        self, workspace: str, after: str, size: int, *, query: str = ""
+    ) -> Page[AllowList]:
+        """Return lists without their ranges; with a `query`, those whose id or name begins with it.
 
         Raises: NotFound for the workspace.
         """
+        if query:
+            return await search(
+                partial(self._page, workspace),
+                [*by_prefix("lists", "lists-by-name", query)],
+                after,
+                size,
+            )
+        return await self._page(workspace, Scan("lists"), after, size)
+
+    async def _page(
+        self,
+        workspace: str,
+        scan: Scan,
+        after: str,
+        size: int,
+        accept: Callable[[AllowList], bool] = lambda _: True,
+    ) -> Page[AllowList]:
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_list(outcome, workspace, view),
+            scan,
+            accept=accept,
             kind="list",
             workspace=workspace,
             owner=key_names.of("workspace", workspace),
             name=workspace_name(workspace),
-            index=key_names.of("lists", workspace),
+            index=key_names.of(scan.index, workspace),
             after=after,
             size=size,
         )
@@ -156,6 +180,7 @@ class ListStore:
         return await self.scripts.page(
             shard_of(workspace),
             lambda outcome, view: read_key(outcome, workspace, view),
+            Scan("list-keys"),
             kind="key",
             workspace=workspace,
             owner=key_names.of("list", workspace, allow_list),

@@ -182,6 +182,8 @@ API_KEY = Schema(
     "key",
     (
         Field("display_name", _NAME, "display_name", "display_name"),
+        # Files of older versions lack it: an import computes it then.
+        Field("folded", _NAME, exported="folded", absent=""),
         Field("disabled", Flag(), "disabled", "disabled"),
         Field("expire", Instant(), "expire_time", "expire"),
         Field("report", Flag(), "report_only", "report_only", absent="0"),

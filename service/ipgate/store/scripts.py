@@ -16,6 +16,7 @@ from ipgate.domain.revision import Revision
 from ipgate.domain.shards import SHARDS
 from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import Scan
 from ipgate.store.audit_settings import AuditSettings
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.schema import Schema
@@ -42,6 +43,9 @@ R = TypeVar("R", bound=_Identified)
 
 PAGE_PART = 50
 """Resources that one script reads for a page."""
+
+MAX_EXAMINED = 1000
+"""Resources that are read for a page, of which few may be taken; the page ends after them."""
 
 MAX_PAGE_LINKS = 20_000
 """Links that the API keys of a page may have together; the page ends after them."""
@@ -135,28 +139,44 @@ class Scripts:
         return await self._admin(script, shard, args, writing=False)
 
     async def page(
-        self, shard: int, build: Callable[[Outcome, Any], R], *, after: str, size: int, **args: Any
+        self,
+        shard: int,
+        build: Callable[[Outcome, Any], R],
+        scan: Scan,
+        *,
+        after: str,
+        size: int,
+        accept: Callable[[R], bool] = lambda _: True,
+        **args: Any,
     ) -> Page[R]:
-        """Return a page of the resources of an index after an id.
+        """Return a page of the resources that a scan finds and `accept` takes, after a member.
 
         It is read in parts, so that neither the store nor the event loop is held by a long page, and it ends early
-        where its resources have many links.
+        where its resources have many links, or few are taken.
 
         Raises: NotFound or Unavailable.
         """
         items: list[R] = []
-        links = 0
+        links = examined = 0
         while True:
-            part = min(size - len(items), PAGE_PART)
-            outcome = await self.read("page", shard, after=after, size=part, **args)
-            for view in outcome.view["items"]:
-                items.append(build(outcome, view))
-                links += len(view.get("lists", ()))
-            if not outcome.view["more"]:
-                return Page(tuple(items))
-            after = items[-1].id
-            if len(items) >= size or links >= MAX_PAGE_LINKS:
-                return Page(tuple(items), after)
+            part = PAGE_PART if examined > len(items) else min(size - len(items), PAGE_PART)
+            low = f"({after}" if after else scan.low
+            outcome = await self.read("page", shard, low=low, high=scan.high, size=part, **args)
+            view = outcome.view
+            # An empty table of Lua is encoded as an object.
+            for member, item in zip(view["members"] or (), view["items"] or (), strict=True):
+                built = build(outcome, item)
+                after, examined = member, examined + 1
+                links += len(item.get("lists", ()))
+                if accept(built):
+                    items.append(built)
+                if len(items) == size or links >= MAX_PAGE_LINKS:
+                    is_last = not view["more"] and member == view["members"][-1]
+                    return Page(tuple(items), "" if is_last else after, view["total"])
+            if not view["more"]:
+                return Page(tuple(items), "", view["total"])
+            if examined >= MAX_EXAMINED:
+                return Page(tuple(items), after, view["total"])
 
     async def rules(self, shard: int, **args: Any) -> Any:
         """Read what a decision needs; `rules.lua` has the shape.

@@ -8,6 +8,7 @@ from ipgate.domain.resources import AccessToken, Page
 from ipgate.domain.shards import TOKEN_SHARD
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import Scan
 from ipgate.store.broken import reading
 from ipgate.store.schema import ACCESS_TOKEN
 from ipgate.store.scripts import Outcome, Scripts
@@ -45,6 +46,7 @@ class TokenStore:
         return await self.scripts.page(
             TOKEN_SHARD,
             _read,
+            Scan("ws-tokens" if workspace else "tokens"),
             kind="token",
             index=key_names.of("ws-tokens" if workspace else "tokens", workspace),
             after=after,

@@ -8,16 +8,20 @@ Schema 2 differs from 1 in this:
 - the ranges of a list are the fields of a hash, whose values have their attributes, and no set;
 - the API keys without an allow list have an index;
 - `report` is stored for every workspace and API key, and `ipv6` for every workspace;
+- lists and API keys have indexes by name, and API keys by expiry, and whether they are disabled; an API key has `folded`;
 - a list has `addresses` instead of `span`, `blocks` and `ipv6_ranges`;
 - the epoch of a shard is in the field `history`.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from ipgate.domain.shards import SHARDS
+from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
+from ipgate.store.attribute_indexes import members_of
 from ipgate.store.batch_reader import BatchReader, WrongKeyType
 from ipgate.store.connection import run_ids, unavailable
 from ipgate.store.parsed_key import parse_key
@@ -84,16 +88,23 @@ redis.call('HSETNX', KEYS[1], 'ipv6_ranges', '0')
 redis.call('HDEL', KEYS[1], 'span')
 """
 
-# ARGV: meta, `upgrading`, the prefix of API keys, their ids.
+# ARGV: meta, `upgrading`, the prefix of API keys, their ids, each with its folded name.
 _API_KEYS = """
 if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] then return end
-for i = 5, #ARGV do
+for i = 5, #ARGV, 2 do
   local key = ARGV[4] .. ARGV[i]
   if redis.call('HEXISTS', key, 'etag') == 1 then
     redis.call('HSETNX', key, 'report', '0')
+    redis.call('HSETNX', key, 'folded', ARGV[i + 1])
     if redis.call('EXISTS', key .. ':lists') == 0 then redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
   end
 end
+"""
+
+# Adds members to the index KEYS[1]. ARGV: meta, `upgrading`, members.
+_INDEX = """
+if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] then return end
+for i = 4, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
 """
 
 _END = """
@@ -192,6 +203,20 @@ class _Upgrade:
     async def _list(self, shard: int, workspace: str, allow_list: str) -> None:
         key = key_names.of("list", workspace, allow_list)
         await self._write(shard, key, _LIST, key_names.meta(shard), UPGRADING)
+        folded = await self._reader.execute("HGET", key, "folded")
+        await self._index(shard, workspace, "list", {allow_list: {"folded": folded or ""}})
+
+    async def _index(
+        self, shard: int, workspace: str, kind: str, resources: dict[str, dict[str, str]]
+    ) -> None:
+        """Put lists or API keys into the indexes by their attributes."""
+        members: dict[str, list[str]] = {}
+        for identifier, fields in resources.items():
+            for index, member in members_of(kind, identifier, fields).items():
+                members.setdefault(index, []).append(member)
+        for index, part in members.items():
+            where = (key_names.of(index, workspace), _INDEX, key_names.meta(shard), UPGRADING)
+            await self._write(shard, *where, *part)
 
     async def _ranges(self, shard: int, workspace: str, allow_list: str) -> None:
         key = key_names.of("list-ranges", workspace, allow_list)
@@ -207,7 +232,21 @@ class _Upgrade:
 
     async def _api_keys(self, shard: int, workspace: str, keys: Sequence[str]) -> None:
         index, prefix = key_names.of("unlinked", workspace), key_names.of("key", workspace)
-        await self._write(shard, index, _API_KEYS, key_names.meta(shard), UPGRADING, prefix, *keys)
+        stored = await asyncio.gather(*(self._attributes(workspace, key) for key in keys))
+        live = {key: fields for key, fields in zip(keys, stored, strict=True) if fields}
+        words = [word for key, fields in live.items() for word in (key, fields["folded"])]
+        await self._write(shard, index, _API_KEYS, key_names.meta(shard), UPGRADING, prefix, *words)
+        await self._index(shard, workspace, "key", live)
+
+    async def _attributes(self, workspace: str, key: str) -> dict[str, str]:
+        """Return what the indexes of a live API key depend on."""
+        name = key_names.of("key", workspace, key)
+        wanted = ("etag", "display_name", "disabled", "expire")
+        etag, display_name, disabled, expire = await self._reader.execute("HMGET", name, *wanted)
+        if etag is None:
+            return {}
+        folded = casefold_name(display_name or "")
+        return {"folded": folded, "disabled": disabled or "", "expire": expire or ""}
 
     async def _pages(self, index: str) -> AsyncIterator[list[str]]:
         """Yield the members of an index in pages, each by the last member of the page before.

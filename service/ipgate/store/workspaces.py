@@ -63,14 +63,17 @@ class WorkspaceStore:
                     shard,
                     kind="workspace",
                     index=key_names.of_shard("workspaces", shard),
-                    after=after,
+                    low=f"({after}" if after else "-",
+                    high="+",
                     size=size,
                 )
                 for shard in range(SHARDS)
             )
         )
         views = [
-            (view["id"], outcome, view) for outcome in outcomes for view in outcome.view["items"]
+            (view["id"], outcome, view)
+            for outcome in outcomes
+            for view in outcome.view["items"] or ()
         ]
         views.sort(key=itemgetter(0))
         more = len(views) > size or any(outcome.view["more"] for outcome in outcomes)

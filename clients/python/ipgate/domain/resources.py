@@ -164,8 +164,10 @@ class AccessToken:
 class Page(Generic[T]):
     """A page of a listing.
 
-    `next_after` is the id to go on after, "" on the last page.
+    `next_after` is the id, or another text, to go on after, "" on the last page. `total`: how many items the listing has
+    without filters, 0 if it was not counted.
     """
 
     items: tuple[T, ...]
     next_after: str = ""
+    total: int = 0

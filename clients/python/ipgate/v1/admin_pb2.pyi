@@ -4,6 +4,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ipgate.v1 import authorize_pb2 as _authorize_pb2
 from ipgate.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -150,24 +151,28 @@ class GetAllowListRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListAllowListsRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token", "contains_address")
+    __slots__ = ("parent", "page_size", "page_token", "contains_address", "query")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONTAINS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
     contains_address: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., contains_address: _Optional[str] = ...) -> None: ...
+    query: str
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., contains_address: _Optional[str] = ..., query: _Optional[str] = ...) -> None: ...
 
 class ListAllowListsResponse(_message.Message):
-    __slots__ = ("allow_lists", "next_page_token")
+    __slots__ = ("allow_lists", "next_page_token", "total_size")
     ALLOW_LISTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     allow_lists: _containers.RepeatedCompositeFieldContainer[_resources_pb2.AllowList]
     next_page_token: str
-    def __init__(self, allow_lists: _Optional[_Iterable[_Union[_resources_pb2.AllowList, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    total_size: int
+    def __init__(self, allow_lists: _Optional[_Iterable[_Union[_resources_pb2.AllowList, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
 
 class UpdateAllowListRequest(_message.Message):
     __slots__ = ("allow_list", "update_mask", "allow_broad", "validate_only")
@@ -428,22 +433,40 @@ class GetApiKeyRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListApiKeysRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token")
+    __slots__ = ("parent", "page_size", "page_token", "query", "access", "state")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[ListApiKeysRequest.State]
+        STATE_ENABLED: _ClassVar[ListApiKeysRequest.State]
+        STATE_DISABLED: _ClassVar[ListApiKeysRequest.State]
+        STATE_EXPIRED: _ClassVar[ListApiKeysRequest.State]
+    STATE_UNSPECIFIED: ListApiKeysRequest.State
+    STATE_ENABLED: ListApiKeysRequest.State
+    STATE_DISABLED: ListApiKeysRequest.State
+    STATE_EXPIRED: ListApiKeysRequest.State
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    query: str
+    access: _resources_pb2.ApiKey.Access
+    state: ListApiKeysRequest.State
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., query: _Optional[str] = ..., access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ..., state: _Optional[_Union[ListApiKeysRequest.State, str]] = ...) -> None: ...
 
 class ListApiKeysResponse(_message.Message):
-    __slots__ = ("api_keys", "next_page_token")
+    __slots__ = ("api_keys", "next_page_token", "total_size")
     API_KEYS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     api_keys: _containers.RepeatedCompositeFieldContainer[_resources_pb2.ApiKey]
     next_page_token: str
-    def __init__(self, api_keys: _Optional[_Iterable[_Union[_resources_pb2.ApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    total_size: int
+    def __init__(self, api_keys: _Optional[_Iterable[_Union[_resources_pb2.ApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
 
 class UpdateApiKeyRequest(_message.Message):
     __slots__ = ("api_key", "update_mask", "validate_only", "allow_unrestricted")

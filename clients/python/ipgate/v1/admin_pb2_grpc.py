@@ -394,8 +394,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """Lists the API keys of a workspace in the order of their ids. A page of keys with many links may
-        be shorter than asked for, and have a successor.
+        """Lists the API keys of a workspace in the order of their ids, unless a filter says otherwise. A page of
+        keys with many links, or by a filter, may be shorter than asked for, and have a successor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -115,8 +115,8 @@ class AdminServiceStub:
     GetApiKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetApiKeyRequest, _resources_pb2.ApiKey]
     """Reads an API key."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListApiKeysRequest, _admin_pb2.ListApiKeysResponse]
-    """Lists the API keys of a workspace in the order of their ids. A page of keys with many links may
-    be shorter than asked for, and have a successor.
+    """Lists the API keys of a workspace in the order of their ids, unless a filter says otherwise. A page of
+    keys with many links, or by a filter, may be shorter than asked for, and have a successor.
     """
     UpdateApiKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateApiKeyRequest, _admin_pb2.UpdateApiKeyResponse]
     """Changes the fields of an API key named by the mask."""
@@ -240,8 +240,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetApiKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetApiKeyRequest, _resources_pb2.ApiKey]  # type: ignore[assignment]
     """Reads an API key."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListApiKeysRequest, _admin_pb2.ListApiKeysResponse]  # type: ignore[assignment]
-    """Lists the API keys of a workspace in the order of their ids. A page of keys with many links may
-    be shorter than asked for, and have a successor.
+    """Lists the API keys of a workspace in the order of their ids, unless a filter says otherwise. A page of
+    keys with many links, or by a filter, may be shorter than asked for, and have a successor.
     """
     UpdateApiKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateApiKeyRequest, _admin_pb2.UpdateApiKeyResponse]  # type: ignore[assignment]
     """Changes the fields of an API key named by the mask."""
@@ -494,8 +494,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListApiKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListApiKeysResponse, _abc.Awaitable[_admin_pb2.ListApiKeysResponse]]:
-        """Lists the API keys of a workspace in the order of their ids. A page of keys with many links may
-        be shorter than asked for, and have a successor.
+        """Lists the API keys of a workspace in the order of their ids, unless a filter says otherwise. A page of
+        keys with many links, or by a filter, may be shorter than asked for, and have a successor.
         """
 
     @_abc_1.abstractmethod

@@ -12,6 +12,7 @@ for _, id in ipairs(call('SMEMBERS', key .. ':lists')) do
 end
 call('ZREM', workspace_key() .. ':keys', args.id)
 set_unlinked(args.id, false)
+unindex('key', args.id)
 call('DEL', key, key .. ':lists')
 call('HSET', key, 'digest', digest, 'deleted', args.tip)
 view.indexed = indexed

@@ -11,6 +11,8 @@ if after == '1' and before ~= '1' and call('SCARD', key .. ':lists') > 0 then
 end
 if args.validate_only or is_same(key, args.set) then return done(views.key(args.id), effect) end
 commit('keys', args.id)
+unindex('key', args.id)
 set_fields(key, args.set)
+index('key', args.id)
 stamp(key)
 return done(views.key(args.id), effect)

@@ -11,6 +11,7 @@ if staging_is_lost() then return reject('STAGING_LOST', args.name) end
 commit('list', args.id)
 set_fields(key, args.fields)
 stamp(key)
+index('list', args.id)
 -- A list of that id that was lost may have left ranges behind: they must not come back with this one.
 call('UNLINK', key .. ':ranges')
 write_ranges(args.id)

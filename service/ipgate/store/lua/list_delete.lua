@@ -39,6 +39,7 @@ if is_default then
   stamp(workspace)
 end
 free_name(args.id)
+unindex('list', args.id)
 call('ZREM', workspace .. ':lists', args.id)
 call('ZREM', workspace .. ':ipv6-lists', args.id)
 call('UNLINK', key, key .. ':ranges', key .. ':keys')

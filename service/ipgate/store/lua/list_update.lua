@@ -21,7 +21,9 @@ if folded then
   free_name(args.id)
   call('HSET', workspace .. ':list-names', folded, args.id)
 end
+if folded then unindex('list', args.id) end
 set_fields(key, args.set)
+if folded then index('list', args.id) end
 if args.addresses then write_ranges(args.id) end
 stamp(key)
 return done(views.list(args.id), args.effect, args.changes and { ranges = args.changes })

@@ -6,6 +6,7 @@ if lists + keys > 0 then return reject('NOT_EMPTY', { lists = lists, keys = keys
 local view = views.workspace(args.workspace)
 if args.validate_only then return done(view) end
 commit('workspace', '')
-call('DEL', key, unlinked_index(), key .. ':ipv6-lists')
+call('DEL', key, unlinked_index(), key .. ':ipv6-lists', key .. ':lists-by-name', key .. ':keys-by-name',
+  key .. ':disabled-keys', key .. ':keys-by-expiry')
 call('ZREM', args.prefix .. 'workspaces', args.workspace)
 return done(view)
