@@ -1,8 +1,8 @@
 """`make bench`: everything, kept in bench/results/latest.json and shown in docs/performance.md.
 
 `ARGS=cerbos` or `ARGS='grpcio go'` measures only the contenders that have one of the words in the name
-of a row, and keeps nothing; `ARGS=flood` measures that attack instead, `ARGS=scale` a million keys. Exits
-with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
+of a row, and keeps nothing; `ARGS=flood` measures that attack instead, `ARGS=scale` a million keys,
+`ARGS=search` the searches of administrators among them. Exits with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
 """
 
 import sys
@@ -15,12 +15,18 @@ from bench import (
     questions,
     report,
     scale,
+    search,
     thresholds,
     worst_messages,
 )
 from bench.results import Results, this_machine
 
-_ALONE = {"flood": flood.measure, "scale": scale.measure, "messages": worst_messages.measure}
+_ALONE = {
+    "flood": flood.measure,
+    "scale": scale.measure,
+    "search": search.measure,
+    "messages": worst_messages.measure,
+}
 _KEYS = 100_000
 """Of the scale that the whole bench measures; `ARGS=scale` takes ten times as many."""
 
