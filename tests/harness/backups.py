@@ -68,7 +68,7 @@ def large(keys: int, ranges: int) -> Lines:
     for index in range(keys):
         digest = hashlib.sha256(credential(index).encode()).hexdigest()
         lines.append(
-            {"kind": "key", "workspace": "large", "id": f"k{index:06}", "display_name": "",
+            {"kind": "key", "workspace": "large", "id": f"k{index:06}", "display_name": "", "folded": "",
              "disabled": False, "expire": None, "report_only": False, "digest": digest, "lists": ["l"], **stamps}
         )  # fmt: skip
     return lines

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ipgate.v1 import admin_pb2 as admin
 from tests.harness.ranges import plain
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import running
+from tests.harness.waiting import eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.store]
 
@@ -183,6 +185,33 @@ def test_a_workspace_sees_its_own_events_only(client: Client) -> None:
     assert {own, foreign} <= {event.resource for event in everywhere}
 
 
+def test_a_new_workspace_does_not_show_the_log_of_a_former_one(client: Client) -> None:
+    """Another tenant may have had its id; root sees both."""
+    first = client.workspace()
+    client.call("DeleteWorkspace", admin.DeleteWorkspaceRequest(name=first))
+    eventually(lambda: later_than_last(client, first), "a millisecond has passed")
+    client.call(
+        "CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id=first.rpartition("/")[2])
+    )
+    viewer = client.as_(client.access_token("WORKSPACE_VIEWER", first).token)
+    assert [event.method for event in events(viewer, first)] == [
+        "CreateWorkspace",
+        "CreateAccessToken",
+    ]
+    assert len(events(client, first)) == 4
+
+
+def later_than_last(client: Client, parent: str) -> bool:
+    """Whether the millisecond of the last event is over."""
+    last = int(events(client, parent)[-1].time.ToMilliseconds())
+    return time.time() * 1000 > last + 1
+
+
+def test_an_end_before_1970_finds_nothing(client: Client, workspace: str) -> None:
+    """It is no internal error."""
+    assert events(client, workspace, end_time={"seconds": -10}) == []
+
+
 async def test_a_new_root_token_is_an_event(tmp_path: Path) -> None:
     """Without its digest."""
     with running(tmp_path / "store") as store:
@@ -192,7 +221,8 @@ async def test_a_new_root_token_is_an_event(tmp_path: Path) -> None:
         await RootStore(scripts).replace("f" * 64)
         (stored,) = await AuditStore(scripts).events(of_shard("audit", TOKEN_SHARD), None, 10)
         await redis.aclose()
-    assert (stored.event.method, stored.event.resource) == ("SetRootToken", "accessTokens/root")
+    event = stored.decode()
+    assert (event.method, event.resource) == ("SetRootToken", "accessTokens/root")
     assert "f" * 64 not in repr(stored)
 
 

@@ -12,6 +12,7 @@ from ipgate.v1 import resources_pb2 as resources
 
 from tests.harness.ranges import cidrs, plain
 from tests.harness.servers import Client, RpcFailed, serving
+from tests.harness.stores import running
 
 pytestmark = [pytest.mark.engine, pytest.mark.store]
 
@@ -163,6 +164,48 @@ def test_a_list_that_changed_is_not_replaced(client: Client, workspace: str) -> 
         replace(client, allow_list.name, plain(many(1500)), etag=allow_list.etag)
     assert failed.value.code == "ABORTED"
     assert [range_.cidr for range_ in listed(client, allow_list.name)] == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_many_ranges_of_a_broad_list_are_removed_and_disabled(
+    client: Client, workspace: str
+) -> None:
+    """Taking access away needs no consent to breadth."""
+    name = client.allow_list(workspace, "l", ["10.0.0.0/7", *many(1500)], allow_broad=True).name
+    off = plain([{"cidr": cidr, "disabled": True} for cidr in many(1500)])
+    update = admin.UpdateRangesRequest(
+        allow_list=name, ranges=off, update_mask={"paths": ["disabled"]}
+    )
+    assert client.call("UpdateRanges", update).effect.ranges_changed.count == 1500
+    remove = admin.RemoveRangesRequest(allow_list=name, ranges=many(1500))
+    assert client.call("RemoveRanges", remove).allow_list.range_count == 1
+
+
+def test_a_rejected_replacement_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    """The staged ranges go with it: whoever repeats it cannot fill the store."""
+    with (
+        running(tmp_path / "store") as store,
+        serving(tmp_path / "s", "--redis-url", store.url) as server,
+    ):
+        client = server.client()
+        workspace = client.workspace()
+        name = client.allow_list(workspace, "l", ["192.0.2.1"]).name
+        with pytest.raises(RpcFailed, match="ABORTED"):
+            replace(client, name, plain(many(1500)), etag="0" * 16)
+        with pytest.raises(RpcFailed, match="ALREADY_EXISTS"):
+            client.allow_list(workspace, "l", many(1500))
+        with store.client() as stored:
+            assert not list(stored.scan_iter("*staged*"))
+
+
+def test_a_flood_of_small_messages_is_refused(client: Client, workspace: str) -> None:
+    """Neither their number nor what they decode into is without bound."""
+    name = client.allow_list(workspace, "l", ["192.0.2.1"]).name
+    floods: list[list[list[Any]]] = [[[]] * 2001, [[resources.Range()] * 60_000] * 2]
+    for parts in floods:
+        with pytest.raises(RpcFailed) as failed:
+            replace(client, name, *parts)
+        assert failed.value.code == "RESOURCE_EXHAUSTED"
+    assert [range_.cidr for range_ in listed(client, name)] == ["192.0.2.1"]
 
 
 def test_an_upload_is_bounded(tmp_path: Path) -> None:

@@ -147,6 +147,13 @@ def test_lists_are_found_by_id_and_name(client: Client, workspace: str) -> None:
     assert everything.total_size == 2
 
 
+def test_long_names_are_paged_through(client: Client, workspace: str) -> None:
+    """A page token has room for the longest name."""
+    for index in range(3):
+        client.key(workspace, f"k{index}", display_name="\N{DOOR}" * 199 + str(index))
+    assert keys(client, workspace, 1, query="\N{DOOR}") == ["k0", "k1", "k2"]
+
+
 def test_bad_searches_are_refused(client: Client, workspace: str) -> None:
     """With the field; a token of another search, too."""
     for name in ("a", "b"):

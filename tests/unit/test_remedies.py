@@ -184,7 +184,7 @@ FOLLOWED = {
         "leave it out of the others",
         "send at least one message",
     },
-    "test_an_upload_is_bounded": {"send less"},
+    "test_an_upload_is_bounded": {"send less, in larger messages"},
     "test_notes_come_from_a_column": {"give the name or the number of both"},
     "test_bad_searches_are_refused": {"use one of its names", "leave one out"},
     "test_bad_questions_are_refused": {"give an IP address", "set another one"},

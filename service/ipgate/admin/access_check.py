@@ -21,6 +21,9 @@ from ipgate.store.workspaces import WorkspaceStore
 MAX_LISTS = 100
 """Lists that hold the address which a check names."""
 
+_COMPILED = 30
+"""Lists that are compiled in one step: a millisecond."""
+
 _UNLINKED = "u"
 """Begins where a page goes on among the API keys without an allow list, after those of a list."""
 
@@ -111,19 +114,13 @@ class AccessChecks:
                 await self.lists.get(question.workspace, draft.allow_list)
         workspace = await self.workspaces.get(question.workspace)
         keys = await self._keys(question, workspace, after, size)
-        ids = {allow_list for key in keys.items for allow_list in key.lists}
-        if workspace.default_enabled:
-            ids.add(workspace.default_list)
-        stored = await self.search.among(question.workspace, question.address, sorted(ids))
+        deciding = _deciding(workspace, keys.items)
+        stored = await self.search.among(question.workspace, question.address, deciding)
         before = {name: allow_list.ranges for name, allow_list in stored.items()}
         now = before
         if draft is not None and draft.allow_list:
             now = before | {draft.allow_list: drafted}
-        judge, judge_before = _Judge(question, workspace, now), _Judge(question, workspace, before)
-        checked = [
-            CheckedKey(key.id, judge.decide(key), judge_before.decide(key) if draft else None)
-            for key in keys.items
-        ]
+        checked = await cooperative.run(_decided(question, workspace, keys.items, now, before))
         lists = [] if after else await self._lists(question, drafted)
         return AccessCheck(lists, Page(tuple(checked), keys.next_after))
 
@@ -168,39 +165,73 @@ class AccessChecks:
         return found[:MAX_LISTS]
 
 
-class _Judge:
-    """Decides for the API keys of a workspace by the `ranges` that hold the address, by lists."""
+def _deciding(workspace: Workspace, keys: Sequence[ApiKey]) -> list[str]:
+    """Return the ids of the lists that decide for API keys."""
+    ids = {allow_list for key in keys for allow_list in key.lists}
+    if workspace.default_enabled:
+        ids.add(workspace.default_list)
+    return sorted(ids)
 
-    def __init__(
-        self, question: AccessQuestion, workspace: Workspace, ranges: Mapping[str, Sequence[Range]]
-    ) -> None:
-        self._question = question
-        self._ranges = ranges
-        self._compiled: dict[str, _Holding] = {}
-        self._workspace = _Workspace(
-            workspace.require_allow_list,
-            self._list(workspace.default_list) if workspace.default_enabled else None,
-            workspace.default_report_only,
+
+def _decided(
+    question: AccessQuestion,
+    workspace: Workspace,
+    keys: Sequence[ApiKey],
+    now: Mapping[str, Sequence[Range]],
+    before: Mapping[str, Sequence[Range]],
+) -> Steps[list[CheckedKey]]:
+    """Return what is decided for API keys by the ranges that hold the address, by lists; with a draft also `before`."""
+    lists = yield from _compiled(question, workspace, keys, now)
+    former = lists
+    if question.draft is not None:
+        former = yield from _compiled(question, workspace, keys, before)
+    checked = []
+    for key in keys:
+        yield
+        decision = _decide(question, workspace, key, lists)
+        without = _decide(question, workspace, key, former) if question.draft else None
+        checked.append(CheckedKey(key.id, decision, without))
+    return checked
+
+
+def _compiled(
+    question: AccessQuestion,
+    workspace: Workspace,
+    keys: Sequence[ApiKey],
+    ranges: Mapping[str, Sequence[Range]],
+) -> Steps[dict[str, _Holding]]:
+    """Return all lists that decide, compiled from those of their ranges that hold the address."""
+    compiled = {}
+    for index, allow_list in enumerate(_deciding(workspace, keys)):
+        if not index % _COMPILED:
+            yield
+        valid = {parse_range(range_.cidr): range_.valid() for range_ in ranges.get(allow_list, ())}
+        conditional = {packed: times for packed, times in valid.items() if times != ALWAYS}
+        name = list_name(question.workspace, allow_list)
+        compiled[allow_list] = _Holding(
+            cooperative.run_whole(compile_list(name, list(valid), conditional))
         )
+    return compiled
 
-    def decide(self, key: ApiKey) -> Decision:
-        lists = tuple(map(self._list, key.lists))
-        rules = _Key(key.disabled, key.expire_time, key.report_only, lists)
-        question = self._question
-        return decide(rules, self._workspace, question.address, lambda: question.time)
 
-    def _list(self, allow_list: str) -> _Holding:
-        compiled = self._compiled.get(allow_list)
-        if compiled is None:
-            ranges = {
-                parse_range(range_.cidr): range_.valid()
-                for range_ in self._ranges.get(allow_list, ())
-            }
-            valid = {packed: times for packed, times in ranges.items() if times != ALWAYS}
-            name = list_name(self._question.workspace, allow_list)
-            compiled = _Holding(cooperative.run_whole(compile_list(name, list(ranges), valid)))
-            self._compiled[allow_list] = compiled
-        return compiled
+def _decide(
+    question: AccessQuestion,
+    workspace: Workspace,
+    key: ApiKey,
+    lists: Mapping[str, _Holding],
+) -> Decision:
+    rules = _Key(
+        key.disabled,
+        key.expire_time,
+        key.report_only,
+        tuple(lists[allow_list] for allow_list in key.lists),
+    )
+    of_all = _Workspace(
+        workspace.require_allow_list,
+        lists[workspace.default_list] if workspace.default_enabled else None,
+        workspace.default_report_only,
+    )
+    return decide(rules, of_all, question.address, lambda: question.time)
 
 
 def _holding(ranges: Mapping[int, Range], address: int) -> Steps[tuple[Range, ...]]:

@@ -1,6 +1,7 @@
 """Use cases of allow lists and their links."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.broken import reading
 from ipgate.store.list_reader import read_list
 from ipgate.store.lists import ListStore
+from ipgate.store.range_changes import discarding
 from ipgate.store.schema import ALLOW_LIST, decode_range
 from ipgate.store.script_errors import StagingLost
 
@@ -53,12 +55,11 @@ class Lists:
         )
         for _ in range(_ATTEMPTS):
             change = await self.ranges.of_new_list(workspace, parsed, options)
-            try:
-                return await self.store.create(
-                    allow_list, change, options, limit=self.quotas.lists_per_workspace
-                )
-            except StagingLost:
-                continue
+            with suppress(StagingLost):
+                async with discarding(self.store.scripts, change):
+                    return await self.store.create(
+                        allow_list, change, options, limit=self.quotas.lists_per_workspace
+                    )
         raise Conflict("the ranges were lost on their way into the store; try again")
 
     async def get(self, workspace: str, allow_list: str) -> AllowList:

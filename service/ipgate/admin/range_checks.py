@@ -37,7 +37,7 @@ class RangeChecks:
         ordered = await cooperative.run(in_order(list(parsed)))
         if ordered and is_ipv6_range(ordered[-1]):
             await self._check_ipv6(field, workspace, ranges, violations)
-        return {packed: parsed[packed] for packed in ordered}
+        return await cooperative.run(_in_order_of(ordered, parsed))
 
     async def parse_texts(
         self, field: str, texts: Sequence[str], violations: Violations
@@ -85,6 +85,14 @@ async def check_breadth(field: str, ordered: Sequence[int], *, allow_broad: bool
                 )
                 raise InvalidArgument.of(field, text, reason="LIST_TOO_BROAD")
     return covered
+
+
+def _in_order_of(ordered: Sequence[int], parsed: dict[int, Range]) -> Steps[dict[int, Range]]:
+    ranges: dict[int, Range] = {}
+    for first in range(0, len(ordered), STEP):
+        ranges.update((packed, parsed[packed]) for packed in ordered[first : first + STEP])
+        yield
+    return ranges
 
 
 def _require(field: str, ranges: Sequence[object], violations: Violations) -> None:

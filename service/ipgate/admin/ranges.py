@@ -5,7 +5,7 @@ put in force only if the list is still the same.
 """
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,13 +31,14 @@ from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store.broken import reading
 from ipgate.store.list_reader import StoredList, read_list
 from ipgate.store.lists import ListStore
-from ipgate.store.range_changes import FEW, RangeChange, stage
+from ipgate.store.range_changes import FEW, RangeChange, discarding, stage
 from ipgate.store.ranges import RangeStore
 from ipgate.store.schema import decode_range, encode_range
 from ipgate.store.script_errors import (
     CoverageUnknown,
     ListChanged,
     StagingLost,
+    changed_by_another,
     missing_ranges,
     range_exists,
 )
@@ -195,16 +196,20 @@ class Ranges:
             stored = await self._read(workspace, allow_list)
             with reading(list_name(workspace, allow_list)):
                 after = await cooperative.run(edit(stored.ranges))
-            self._check_count(len(after))
+            if len(after) > len(stored.ranges):
+                self._check_count(len(after))
+            if options.etag not in ("", stored.etag):
+                raise changed_by_another(list_name(workspace, allow_list))
             change = await self._change(workspace, stored.ranges, after, field, options)
-            result = await self.lists.update(
-                workspace,
-                allow_list,
-                options,
-                changes=changes or {},
-                expected=stored.etag,
-                ranges=change,
-            )
+            async with discarding(self.lists.scripts, change):
+                result = await self.lists.update(
+                    workspace,
+                    allow_list,
+                    options,
+                    changes=changes or {},
+                    expected=stored.etag,
+                    ranges=change,
+                )
             if not options.validate_only:
                 return result
             return replace(result, resource=replace(result.resource, range_count=len(after)))
@@ -223,7 +228,11 @@ class Ranges:
         touched = await cooperative.run(_difference(before, after))
         packed = await cooperative.run(_packed(list(after)))
         ordered = await cooperative.run(in_order(packed))
-        covered = await check_breadth(field, ordered, allow_broad=options.allow_broad)
+        # A list that is broad already may lose ranges without consent.
+        is_narrower = all(text in before for text in after) if len(after) <= len(before) else False
+        covered = await check_breadth(
+            field, ordered, allow_broad=options.allow_broad or is_narrower
+        )
         change = RangeChange(
             effect=await cooperative.run(_effect(before, after, touched)),
             needs_ipv6=any(":" in text for text in touched if text in after),
@@ -232,7 +241,7 @@ class Ranges:
             return change
         change = replace(
             change,
-            changes=[(text, before.get(text), after.get(text)) for text in touched[:100]],
+            changes=list(_recorded(touched, before, after)),
             coverage=covered,
             ipv6_ranges=len(ordered) - bisect_left(ordered, IPV6 << PREFIX_BITS),
         )
@@ -273,6 +282,19 @@ async def _retry(
     raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
 
 
+def _recorded(
+    touched: Sequence[str], before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield what the audit log holds of changed ranges, as `changed_ranges` in prelude.lua does."""
+    size = 0
+    for text in touched[:100]:
+        values = before.get(text), after.get(text)
+        size += len("".join([text, *(value or "" for value in values)]).encode())
+        if size > 16_000:
+            return
+        yield text, *values
+
+
 def _encoded(ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
     encoded: dict[str, str] = {}
     for index, range_ in enumerate(ranges.values()):
@@ -292,10 +314,16 @@ def _packed(texts: Sequence[str]) -> Steps[list[int]]:
 
 def _added(before: dict[str, str], ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
     new = yield from _encoded(ranges)
-    differing = [text for text, value in new.items() if before.get(text, value) != value]
+    after = dict(before)
+    differing = []
+    for index, (text, value) in enumerate(new.items()):
+        if not index % STEP:
+            yield
+        if after.setdefault(text, value) != value:
+            differing.append(text)
     if differing:
         raise range_exists(differing)
-    return before | new
+    return after
 
 
 def _updated(

@@ -8,8 +8,8 @@ from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.pipeline import CallAborted, Method
 from ipgate.rpc.status import to_status
 
-_PART_BYTES = 64
-"""What holding a message takes besides its bytes, about."""
+MAX_PARTS = 2000
+"""Messages of an upload."""
 
 MAX_CONCURRENT = 16
 """Messages of one call that may wait for the store at a time; the next ones are not read."""
@@ -27,10 +27,11 @@ class Upload:
 
         Raises: CallAborted for too many.
         """
-        self._left -= len(raw) + _PART_BYTES
-        if self._left < 0:
+        self._left -= len(raw)
+        if self._left < 0 or len(self.parts) == MAX_PARTS:
             text = (
-                f"the messages of the call have more than {self._most:,} bytes together; send less"
+                f"the call has more than {MAX_PARTS:,} messages, or more than {self._most:,} bytes in them; send less, in "
+                "larger messages"
             )
             raise CallAborted(to_status(LimitExceeded(text)))
         self.parts.append(raw)

@@ -1,6 +1,7 @@
 """AdminService: CheckAccess."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from ipgate import cooperative
@@ -9,6 +10,7 @@ from ipgate.clock import Clock
 from ipgate.domain.addresses import format_address, format_range
 from ipgate.domain.decision import Decision
 from ipgate.domain.errors import InvalidArgument
+from ipgate.domain.intervals import STEP, Steps
 from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
@@ -23,6 +25,9 @@ from ipgate.rpc.paging import page_size, page_token, parse_page_token
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+_AFTER = re.compile("([0-9]{1,19}):(.*)")
+"""The instant of a check, and where its next page begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckServicer:
@@ -36,8 +41,12 @@ class CheckServicer:
         address = address_in("address", request.address)
         if address is None:
             raise InvalidArgument.of("address", "is required; give an IP address")
-        listing = f"check:{_digest(request)}"
-        time, _, after = parse_page_token(listing, request.page_token).partition(":")
+        listing = f"check:{await cooperative.run(_digest(request))}"
+        match = _AFTER.fullmatch(parse_page_token(listing, request.page_token))
+        if request.page_token and match is None:
+            text = "is not a token of this listing; begin with the first page"
+            raise InvalidArgument.of("page_token", text)
+        time, after = match.groups() if match else ("", "")
         question = AccessQuestion(
             workspace=workspace,
             address=address,
@@ -69,13 +78,22 @@ class CheckServicer:
         return time
 
 
-def _digest(request: admin.CheckAccessRequest) -> str:
+def _digest(request: admin.CheckAccessRequest) -> Steps[str]:
     """Return a digest of what a page token is good for."""
-    same = admin.CheckAccessRequest()
-    same.CopyFrom(request)
-    same.ClearField("page_token")
-    same.ClearField("page_size")
-    return hashlib.sha256(same.SerializeToString(deterministic=True)).hexdigest()
+    same = admin.CheckAccessRequest(
+        parent=request.parent, address=request.address, api_key=request.api_key
+    )
+    if request.HasField("time"):
+        same.time.CopyFrom(request.time)
+    if request.HasField("draft"):
+        same.draft.allow_list = request.draft.allow_list
+    digest = hashlib.sha256(same.SerializeToString(deterministic=True))
+    for index, range_ in enumerate(request.draft.ranges):
+        if not index % STEP:
+            yield
+        message = range_.SerializeToString(deterministic=True)
+        digest.update(len(message).to_bytes(4, "big") + message)
+    return digest.hexdigest()
 
 
 async def _draft(request: admin.CheckAccessRequest, workspace: str) -> Draft | None:

@@ -4,6 +4,7 @@ Nothing here knows gRPC's objects. An engine passes a CallInfo and an encoded me
 response: as bytes if nothing must be waited for, else as an awaitable of them.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -53,10 +54,13 @@ _RANGE_FIELDS = 10
 _RANGE_BYTES = 1000
 """What a range with all of its attributes has, about."""
 
-MAX_UPLOADS = 2
-"""Uploads at a time, which are held in memory until they end."""
+MAX_UPLOADS = 4
+"""Uploads of a worker at a time, which are held in memory until they end."""
 
-UPLOAD_TIMEOUT = 300.0
+MAX_PART_FIELDS = 100_000
+"""Fields and entries of one message of an upload: decoding them takes some milliseconds."""
+
+UPLOAD_TIMEOUT = 60.0
 """Seconds in which the messages of an upload must arrive."""
 
 
@@ -175,10 +179,13 @@ class Method:
         """
         try:
             await self._authenticate(info)
-            requests = []
+            requests, left = [], self._max_fields
             for raw in parts:
-                await cooperative.run(
-                    check_fields(raw, self._request_type.DESCRIPTOR, self._max_fields)
+                # Each may be short, and all together must not be decoded in one go.
+                await asyncio.sleep(0)
+                most = min(left, MAX_PART_FIELDS)
+                left -= await cooperative.run(
+                    check_fields(raw, self._request_type.DESCRIPTOR, most)
                 )
                 requests.append(self.decode(raw))
             if not requests:

@@ -27,7 +27,7 @@ def check_bytes(raw: bytes, limit: int) -> None:
         raise LimitExceeded(text)
 
 
-def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[None]:
+def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[int]:
     """Count the fields and entries of an encoded message of the type `descriptor` and of the messages in it.
 
     Malformed parts are left to the decoder, which stops there.
@@ -62,6 +62,7 @@ def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[None]:
                 break
         else:
             inside.pop()
+    return count
 
 
 def _messages(descriptor: Any) -> dict[int, Any]:

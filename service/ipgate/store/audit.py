@@ -44,11 +44,34 @@ class EventId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """`workspace`: the id of the one that it belongs to, "" for none."""
+    """An event that is not decoded yet. `stream`: the key of its stream."""
 
     id: EventId
-    workspace: str
-    event: AuditEvent
+    stream: str
+    fields: Mapping[str, str]
+
+    def time(self) -> int:
+        """Return the time in ns since 1970, of the store's clock."""
+        return self.id.milliseconds * 10**6
+
+    def decode(self) -> AuditEvent:
+        """Return the event.
+
+        Raises: Unavailable for damage.
+        """
+        fields = self.fields
+        with reading(f"{self.stream} {self.id}"):
+            return AuditEvent(
+                time=self.time(),
+                actor=fields["actor"],
+                role=Role(fields["role"]),
+                peer=fields["peer"],
+                request_id=fields["request"],
+                method=fields["method"],
+                resource=fields.get("resource", ""),
+                denied=int(fields.get("denied", 0)),
+                **(_change(self.stream, fields) if "rev" in fields else {}),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +89,25 @@ class AuditStore:
             entries: Any = await self.scripts.store.xrevrange(stream, latest, "-", count)
         except FAULTS as error:
             raise unavailable(error, writing=False) from error
-        return [_event(stream, identifier, fields) for identifier, fields in entries]
+        return [
+            StoredEvent(EventId(*map(int, identifier.split("-"))), stream, fields)
+            for identifier, fields in entries
+        ]
+
+    async def begin_of(self, workspace: str) -> int:
+        """Return since when, in ns since 1970, the log is that of the workspace which has this id now."""
+        key = key_names.of("workspace", workspace)
+        try:
+            begin = await self.scripts.store.hget(key, "audit_from")
+        except FAULTS as error:
+            raise unavailable(error, writing=False) from error
+        return int(begin or 0) * 10**6
 
     async def add_denied(self, event: Mapping[str, str]) -> None:
         """Record calls that were denied."""
         words = [word for pair in event.items() for word in pair]
         key = key_names.of("audit-denied")
         await self.scripts.write(key, _DENIED, str(MAX_DENIED), *words, shard=TOKEN_SHARD)
-
-
-def _event(stream: str, identifier: str, fields: Mapping[str, str]) -> StoredEvent:
-    milliseconds, _, sequence = identifier.partition("-")
-    with reading(f"{stream} {identifier}"):
-        event = AuditEvent(
-            time=int(milliseconds) * 10**6,
-            actor=fields["actor"],
-            role=Role(fields["role"]),
-            peer=fields["peer"],
-            request_id=fields["request"],
-            method=fields["method"],
-            resource=fields.get("resource", ""),
-            denied=int(fields.get("denied", 0)),
-            **(_change(stream, fields) if "rev" in fields else {}),
-        )
-    identity = EventId(int(milliseconds), int(sequence))
-    return StoredEvent(identity, fields.get("workspace", ""), event)
 
 
 def _change(stream: str, fields: Mapping[str, str]) -> dict[str, Any]:

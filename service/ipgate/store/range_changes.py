@@ -1,11 +1,13 @@
 """Changes of the ranges of an allow list, as scripts take them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from ipgate.domain.errors import Unavailable
 from ipgate.domain.intervals import Coverage
 from ipgate.domain.writing import Effect
 from ipgate.store import key_names
@@ -23,6 +25,8 @@ _STAGE = """
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
+
+_UNSTAGE = "redis.call('UNLINK', KEYS[1])"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,18 @@ class RangeChange:
             "count": self.count,
             "changes": [[text, _or_false(old), _or_false(new)] for text, old, new in self.changes],
         }
+
+
+@asynccontextmanager
+async def discarding(scripts: Scripts, change: RangeChange) -> AsyncIterator[None]:
+    """Remove the staged ranges of a change that fails; those that are missed expire."""
+    try:
+        yield
+    except BaseException:
+        if change.staged is not None:
+            with suppress(Unavailable):
+                await scripts.write(change.staged, _UNSTAGE)
+        raise
 
 
 async def stage(scripts: Scripts, workspace: str, ranges: dict[str, str]) -> str:

@@ -118,7 +118,7 @@ class Schema:
             if field.exported in record:
                 value = field.codec.from_json(record[field.exported])
                 fields[field.name] = field.codec.encode(value)
-            elif field.absent is not None:
+            elif field.exported and field.absent is not None:
                 fields[field.name] = field.absent
         return fields
 
@@ -160,6 +160,7 @@ WORKSPACE = Schema(
         Field("default", Identifier(optional=True), "default_list", "default_list"),
         Field("report", Flag(), "default_report_only", "default_report_only", absent="0"),
         Field("ipv6", Flag(), "ipv6_enabled", "ipv6_enabled", absent="0"),
+        Field("audit_from", _TIME, absent="0"),
     ),
 )
 

@@ -82,6 +82,11 @@ def _not_empty(detail: Any) -> IpgateError:
     return FailedPrecondition("WORKSPACE_NOT_EMPTY", [Violation("workspace", text)])
 
 
+def changed_by_another(name: str) -> IpgateError:
+    """Return the error for a resource with another etag than the caller knows."""
+    return Conflict(f"{name} was changed by somebody else; read it and try again")
+
+
 def missing_ranges(texts: Sequence[str]) -> IpgateError:
     """Return the error for ranges that a list does not have."""
     return FailedPrecondition(
@@ -131,7 +136,7 @@ _ERRORS: dict[str, Callable[[Any], Exception]] = {
         f"{quoted(detail['display_name'])} already; choose another",
         reason="DISPLAY_NAME_TAKEN",
     ),
-    "ETAG": lambda name: Conflict(f"{name} was changed by somebody else; read it and try again"),
+    "ETAG": changed_by_another,
     "RESERVATION": lambda name: Conflict(
         f"{name} is being created by somebody else; read it and try again", reason="CREATE_RACE"
     ),

@@ -10,7 +10,7 @@ from ipgate.domain.errors import InvalidArgument
 from ipgate.domain.shards import SHARDS
 
 _CHECK_BYTES = 6
-_MAX_TOKEN = 512
+_MAX_TOKEN = 4096
 _TOKEN = re.compile(r"r1\.([0-9]{1,2})\.([0-9a-f]{16})\.([0-9]{1,15})\.([0-9a-f]{16})")
 
 

@@ -1,5 +1,6 @@
 """Calls of the methods of ipgate: one message and one answer, or a conversation."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from ipgate.rpc.status import to_status
 
 if TYPE_CHECKING:
     from ipgate.engines.http2.connection import Connection
+
+TAKEN_TOGETHER = 4
+"""Messages of an upload that are taken without a pause: each may have to be decompressed."""
 
 MAX_QUEUED = 64 << 10
 """Bytes of answers that wait for the caller of a conversation; beyond, no more questions are read."""
@@ -199,18 +203,36 @@ class StreamCall(MethodCall):
 class UploadCall(StreamCall):
     """A call of a method that has one answer to all of its messages."""
 
-    __slots__ = ("_upload",)
+    __slots__ = ("_is_reading", "_upload")
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._upload = Upload(self.method.max_upload)
+        self._is_reading = False
 
     def read(self) -> None:
-        """Take what has come; the last message is followed by the answer."""
+        """Take what has come, not all in one go; the last message is followed by the answer."""
+        if not self._is_reading:
+            self._read_some()
+
+    async def _read_on(self) -> None:
+        await asyncio.sleep(0)
+        self._read_some()
+
+    def _read_some(self) -> None:
         frames = self._frames
+        self._is_reading = True
         try:
-            while frames is not None and (raw := frames.take()) is not None:
+            for _ in range(TAKEN_TOGETHER):
+                raw = None if frames is None else frames.take()
+                if raw is None:
+                    break
                 self._upload.add(raw)
+            else:
+                self.spawn(self._read_on())
+                return
+            # Nothing comes after the end, so it is not read again.
+            self._is_reading = self.ended
             if not self.ended:
                 self.grant_window()
                 return

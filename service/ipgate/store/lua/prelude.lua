@@ -131,13 +131,18 @@ local function event_size(values)
   return size
 end
 
--- Removes the oldest audit events that are too old, or too many for the bytes: up to ten for each new one.
+-- Removes the oldest audit events that are too old, or too many for the bytes: up to 400 for each new one, which together
+-- have more bytes than one can have.
 local function trim_audit(stream, bytes, now)
-  for _, entry in ipairs(call('XRANGE', stream, '-', '+', 'COUNT', 10)) do
-    local milliseconds = tonumber(string.match(entry[1], '^%d+'))
-    if bytes <= args.audit.most_bytes and milliseconds >= (now - args.audit.most_seconds) * 1000 then return bytes end
-    call('XDEL', stream, entry[1])
-    bytes = call('DECRBY', args.prefix .. 'audit-bytes', event_size(entry[2]))
+  for _ = 1, 40 do
+    local oldest = call('XRANGE', stream, '-', '+', 'COUNT', 10)
+    if #oldest == 0 then return end
+    for _, entry in ipairs(oldest) do
+      local milliseconds = tonumber(string.match(entry[1], '^%d+'))
+      if bytes <= args.audit.most_bytes and milliseconds >= (now - args.audit.most_seconds) * 1000 then return end
+      call('XDEL', stream, entry[1])
+      bytes = call('DECRBY', args.prefix .. 'audit-bytes', event_size(entry[2]))
+    end
   end
 end
 
@@ -337,10 +342,15 @@ local function described(key, ranges, indexes)
   return table.concat(words, ' ')
 end
 
--- What the audit log holds of changed ranges: up to 100, each with its values before and after; false for none.
+-- What the audit log holds of changed ranges: up to 100, and 16,000 bytes of them, each with its values before and
+-- after; false for none.
 local function changed_ranges(ranges, before, after)
-  local changes = {}
-  for i = 1, math.min(#ranges, 100) do changes[i] = { ranges[i], before[i] or false, after[i] or false } end
+  local changes, bytes = {}, 0
+  for i = 1, math.min(#ranges, 100) do
+    bytes = bytes + #ranges[i] + #(before[i] or '') + #(after[i] or '')
+    if bytes > 16000 then break end
+    changes[i] = { ranges[i], before[i] or false, after[i] or false }
+  end
   return { ranges = changes }
 end
 
