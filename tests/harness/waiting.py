@@ -3,16 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 WAIT_TIMEOUT = 30.0
 
+Value = TypeVar("Value")
 
-def eventually(condition: Callable[[], object], what: str, *, within: float = WAIT_TIMEOUT) -> None:
-    """Returns when the condition holds; fails, naming `what`, if it does not in time."""
+
+def eventually(condition: Callable[[], Value], what: str, *, within: float = WAIT_TIMEOUT) -> Value:
+    """What the condition gives once it holds; fails, naming `what`, if it does not in time."""
     deadline = time.monotonic() + within
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
         time.sleep(0.01)
+    return value
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

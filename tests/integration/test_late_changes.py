@@ -92,12 +92,11 @@ def test_an_acknowledged_change_is_not_undone_by_an_older_one_that_lands_late(
         revision = client.call("UpdateApiKey", change(key, disabled=True)).revision
         assert in_force(client, revision, timeout=30) >= 1
         proxy.heal()
-        eventually(lambda: works(elsewhere, workspace), "the line is back")
+        eventually(lambda: reason(elsewhere, workspace), "the line is back")
         eventually(lambda: rejected(store) > 0, "the late change has arrived")
         assert contents(store, workspace) == before
-        eventually(lambda: works(client, workspace), "the other server answers")
-        answer = client.ask("192.0.2.1", api_key=key)
-        assert answer.reason == authorize.REASON_KEY_DISABLED
+        first = eventually(lambda: reason(client, workspace), "the other server answers")
+        assert first == authorize.REASON_KEY_DISABLED
 
 
 def warm_up(client: Client, workspace: str) -> None:
@@ -118,12 +117,13 @@ def rejected(store: StoreServer) -> int:
         return int(counts.get("count", 0))
 
 
-def works(client: Client, workspace: str) -> bool:
+def reason(client: Client, workspace: str) -> int:
+    """Of the answer for the key; 0 while the server does not work, as on a slow machine."""
     try:
         client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace), timeout=2)
-        return client.ask("192.0.2.1", api_key=f"{workspace}/apiKeys/k", timeout=2) is not None
+        return int(client.ask("192.0.2.1", api_key=f"{workspace}/apiKeys/k", timeout=2).reason)
     except RpcFailed:
-        return False
+        return 0
 
 
 def contents(store: StoreServer, workspace: str) -> dict[str, Any]:
