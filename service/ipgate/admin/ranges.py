@@ -5,8 +5,7 @@ put in force only if the list is still the same.
 """
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,42 +13,44 @@ from ipgate import cooperative
 from ipgate.admin.checks import raise_if_invalid
 from ipgate.admin.quotas import Quotas
 from ipgate.admin.range_checks import BROAD, RangeChecks, check_breadth
-from ipgate.domain.addresses import IPV6, PREFIX_BITS, BadRange, parse_range
+from ipgate.admin.range_edits import (
+    Edit,
+    after_adding,
+    after_removing,
+    after_updating,
+    difference,
+    effect_of,
+    encode_all,
+    parse_all,
+    recorded,
+)
+from ipgate.domain.addresses import IPV6, PREFIX_BITS
 from ipgate.domain.errors import (
     Conflict,
-    FailedPrecondition,
-    LimitExceeded,
     NotFound,
-    Violation,
     Violations,
-    quoted,
 )
-from ipgate.domain.intervals import STEP, Steps, in_order
+from ipgate.domain.intervals import in_order
 from ipgate.domain.names import list_name
 from ipgate.domain.resources import AllowList, Range
-from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
+from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.broken import reading
 from ipgate.store.list_reader import StoredList, read_list
 from ipgate.store.lists import ListStore
 from ipgate.store.range_changes import FEW, RangeChange, discarding, stage
 from ipgate.store.ranges import RangeStore
-from ipgate.store.schema import decode_range, encode_range
+from ipgate.store.schema import decode_range
 from ipgate.store.script_errors import (
     CoverageUnknown,
     ListChanged,
     StagingLost,
     changed_by_another,
-    missing_ranges,
-    range_exists,
 )
 
 _ATTEMPTS = 10
 
 ATTRIBUTES = ("note", "start_time", "expire_time", "disabled")
 """What an update of ranges may change."""
-
-Edit = Callable[[dict[str, str]], Steps[dict[str, str]]]
-"""Makes the ranges of a list, with their stored values, out of those that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Ranges:
         self, workspace: str, ranges: Mapping[int, Range], options: WriteOptions
     ) -> RangeChange:
         """Return the change that gives a new list its ranges."""
-        after = await cooperative.run(_encoded(ranges))
-        self._check_count(len(after))
+        after = await cooperative.run(encode_all(ranges))
+        self.quotas.check_ranges(len(after))
         return await self._change(workspace, {}, after, "allow_list.ranges", options)
 
     async def replace(
@@ -88,7 +89,12 @@ class Ranges:
         parsed = await self.checks.parse(field, workspace, ranges, violations)
         raise_if_invalid(violations)
         return await self._edit(
-            workspace, allow_list, lambda _: _encoded(parsed), options, field=field, changes=changes
+            workspace,
+            allow_list,
+            lambda _: encode_all(parsed),
+            options,
+            field=field,
+            changes=changes,
         )
 
     async def add(
@@ -103,7 +109,9 @@ class Ranges:
         parsed = await self.checks.parse("ranges", workspace, ranges, violations)
         raise_if_invalid(violations)
         if len(parsed) > FEW:
-            return await self._edit(workspace, allow_list, lambda old: _added(old, parsed), options)
+            return await self._edit(
+                workspace, allow_list, lambda old: after_adding(old, parsed), options
+            )
         exact = None
 
         async def attempt() -> WriteResult[AllowList]:
@@ -121,7 +129,7 @@ class Ranges:
             except (CoverageUnknown, ListChanged):
                 stored = await self._read(workspace, allow_list)
                 with reading(list_name(workspace, allow_list)):
-                    packed = await cooperative.run(_packed(list(stored.ranges)))
+                    packed = await cooperative.run(parse_all(list(stored.ranges)))
                 together = await cooperative.run(in_order([*packed, *parsed]))
                 covered = await check_breadth("ranges", together, allow_broad=options.allow_broad)
                 exact = stored.etag, covered
@@ -143,7 +151,7 @@ class Ranges:
         raise_if_invalid(violations)
         if len(parsed) > FEW:
             return await self._edit(
-                workspace, allow_list, lambda old: _updated(old, parsed, attributes), options
+                workspace, allow_list, lambda old: after_updating(old, parsed, attributes), options
             )
         texts = [range_.cidr for range_ in parsed.values()]
 
@@ -151,8 +159,8 @@ class Ranges:
             values = await self.store.values(workspace, allow_list, texts)
             before = {text: value for text, value in values.items() if value is not None}
             with reading(list_name(workspace, allow_list)):
-                after = await cooperative.run(_updated(before, parsed, attributes))
-            effect = await cooperative.run(_effect(before, after, list(after)))
+                after = await cooperative.run(after_updating(before, parsed, attributes))
+            effect = await cooperative.run(effect_of(before, after, list(after)))
             changed = {
                 packed: decode_range(range_.cidr, after[range_.cidr])
                 for packed, range_ in parsed.items()
@@ -176,7 +184,7 @@ class Ranges:
         raise_if_invalid(violations)
         if len(texts) > FEW:
             return await self._edit(
-                workspace, allow_list, lambda old: _removed(old, texts), options
+                workspace, allow_list, lambda old: after_removing(old, texts), options
             )
         return await self.store.remove(workspace, allow_list, texts, options)
 
@@ -197,7 +205,7 @@ class Ranges:
             with reading(list_name(workspace, allow_list)):
                 after = await cooperative.run(edit(stored.ranges))
             if len(after) > len(stored.ranges):
-                self._check_count(len(after))
+                self.quotas.check_ranges(len(after))
             if options.etag not in ("", stored.etag):
                 raise changed_by_another(list_name(workspace, allow_list))
             change = await self._change(workspace, stored.ranges, after, field, options)
@@ -225,23 +233,23 @@ class Ranges:
         options: WriteOptions,
     ) -> RangeChange:
         """Return the change from some ranges to others, which are staged if they are many."""
-        touched = await cooperative.run(_difference(before, after))
-        packed = await cooperative.run(_packed(list(after)))
+        touched = await cooperative.run(difference(before, after))
+        packed = await cooperative.run(parse_all(list(after)))
         ordered = await cooperative.run(in_order(packed))
         # A list that is broad already may lose ranges without consent.
-        is_narrower = all(text in before for text in after) if len(after) <= len(before) else False
+        is_narrower = after.keys() <= before.keys()
         covered = await check_breadth(
             field, ordered, allow_broad=options.allow_broad or is_narrower
         )
         change = RangeChange(
-            effect=await cooperative.run(_effect(before, after, touched)),
+            effect=await cooperative.run(effect_of(before, after, touched)),
             needs_ipv6=any(":" in text for text in touched if text in after),
         )
         if not touched:
             return change
         change = replace(
             change,
-            changes=list(_recorded(touched, before, after)),
+            changes=list(recorded(touched, before, after)),
             coverage=covered,
             ipv6_ranges=len(ordered) - bisect_left(ordered, IPV6 << PREFIX_BITS),
         )
@@ -262,14 +270,6 @@ class Ranges:
             raise NotFound(list_name(workspace, allow_list))
         return stored
 
-    def _check_count(self, count: int) -> None:
-        limit = self.quotas.ranges_per_list
-        if count > limit:
-            raise LimitExceeded(
-                f"the list would have {count} ranges; at most {limit} are permitted "
-                "(setting max-ranges-per-list)"
-            )
-
 
 async def _retry(
     workspace: str, allow_list: str, attempt: Callable[[], Awaitable[WriteResult[AllowList]]]
@@ -280,126 +280,3 @@ async def _retry(
         except (ListChanged, StagingLost):
             continue
     raise Conflict(f"{list_name(workspace, allow_list)} changes too fast; try again")
-
-
-def _recorded(
-    touched: Sequence[str], before: Mapping[str, str], after: Mapping[str, str]
-) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield what the audit log holds of changed ranges, as `changed_ranges` in prelude.lua does."""
-    size = 0
-    for text in touched[:100]:
-        values = before.get(text), after.get(text)
-        size += len("".join([text, *(value or "" for value in values)]).encode())
-        if size > 16_000:
-            return
-        yield text, *values
-
-
-def _encoded(ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
-    encoded: dict[str, str] = {}
-    for index, range_ in enumerate(ranges.values()):
-        if not index % STEP:
-            yield
-        encoded[range_.cidr] = encode_range(range_)
-    return encoded
-
-
-def _packed(texts: Sequence[str]) -> Steps[list[int]]:
-    packed: list[int] = []
-    for first in range(0, len(texts), STEP):
-        packed += map(parse_range, texts[first : first + STEP])
-        yield
-    return packed
-
-
-def _added(before: dict[str, str], ranges: Mapping[int, Range]) -> Steps[dict[str, str]]:
-    new = yield from _encoded(ranges)
-    after = dict(before)
-    differing = []
-    for index, (text, value) in enumerate(new.items()):
-        if not index % STEP:
-            yield
-        if after.setdefault(text, value) != value:
-            differing.append(text)
-    if differing:
-        raise range_exists(differing)
-    return after
-
-
-def _updated(
-    before: dict[str, str], ranges: Mapping[int, Range], attributes: Sequence[str]
-) -> Steps[dict[str, str]]:
-    missing = [range_.cidr for range_ in ranges.values() if range_.cidr not in before]
-    if missing:
-        raise missing_ranges(missing)
-    violations = Violations()
-    after = dict(before)
-    for index, range_ in enumerate(ranges.values()):
-        if not index % (STEP // 8):
-            yield
-        changes = {name: getattr(range_, name) for name in attributes}
-        changed = decode_range(range_.cidr, before[range_.cidr])._replace(**changes)
-        if not changed.is_ever_valid():
-            text = f"{quoted(range_.cidr)} would never count: its expire_time is not after its start_time"
-            violations.add("ranges", f"{text}; change both")
-        after[range_.cidr] = encode_range(changed)
-    raise_if_invalid(violations)
-    return after
-
-
-def _removed(before: dict[str, str], texts: Sequence[str]) -> Steps[dict[str, str]]:
-    yield
-    missing = [text for text in texts if text not in before]
-    if missing:
-        raise missing_ranges(missing)
-    gone = set(texts)
-    after = {text: value for text, value in before.items() if text not in gone}
-    if not after:
-        text = "no range would be left in the list; delete the list instead"
-        raise FailedPrecondition("ALLOW_LIST_EMPTY", [Violation("ranges", text)])
-    return after
-
-
-def _difference(before: dict[str, str], after: dict[str, str]) -> Steps[list[str]]:
-    """Return the ranges that are in one of them only, or have another value, in numeric order."""
-    touched: list[str] = []
-    for one, other in ((before, after), (after, before)):
-        for index, (text, value) in enumerate(one.items()):
-            if not index % STEP:
-                yield
-            if text not in other or (one is after and other[text] != value):
-                touched.append(text)
-    # Ranges of a damaged list may be none.
-    order: dict[int, str] = {}
-    for index, text in enumerate(touched):
-        if not index % STEP:
-            yield
-        try:
-            order[parse_range(text)] = text
-        except BadRange:
-            order[-1 - index] = text
-    return [order[range_] for range_ in (yield from in_order(list(order)))]
-
-
-def _effect(before: dict[str, str], after: dict[str, str], touched: Sequence[str]) -> Steps[Effect]:
-    """Return the effect of a change of ranges, of which those `touched` may differ."""
-    added, removed, changed, loosened = [], [], [], []
-    for index, text in enumerate(touched):
-        if not index % STEP:
-            yield
-        if text not in before:
-            added.append(text)
-        elif text not in after:
-            removed.append(text)
-        elif before[text] != after[text]:
-            changed.append(text)
-            with suppress(KeyError, ValueError):  # of a damaged list
-                former = decode_range(text, before[text])
-                if decode_range(text, after[text]).is_loosened(former):
-                    loosened.append(text)
-    return Effect(
-        ranges_added=Affected.of(added),
-        ranges_removed=Affected.of(removed),
-        ranges_changed=Affected.of(changed),
-        ranges_loosened=Affected.of(loosened),
-    )

@@ -9,7 +9,7 @@ from ipgate import cooperative
 from ipgate.admin.lists import Lists
 from ipgate.admin.range_pages import RangePages
 from ipgate.admin.ranges import ATTRIBUTES, Ranges
-from ipgate.domain.errors import InvalidArgument, LimitExceeded, Violation, quoted
+from ipgate.domain.errors import InvalidArgument, Violation, quoted
 from ipgate.domain.names import (
     ALLOW_LISTS,
     API_KEYS,
@@ -139,15 +139,7 @@ class ListServicer:
         if any(request.allow_list not in ("", name) for request in requests):
             text = "is not that of the first message; leave it out of the others"
             raise InvalidArgument.of("allow_list", text)
-        count, limit = (
-            sum(len(request.ranges) for request in requests),
-            self.ranges.quotas.ranges_per_list,
-        )
-        if count > limit:
-            raise LimitExceeded(
-                f"the list would have {count} ranges; at most {limit} are permitted "
-                "(setting max-ranges-per-list)"
-            )
+        self.ranges.quotas.check_ranges(sum(len(request.ranges) for request in requests))
         messages = chain.from_iterable(request.ranges for request in requests)
         ranges = await cooperative.run(ranges_in("ranges", messages))
         result = await self.ranges.replace(workspace, allow_list, ranges, options)
