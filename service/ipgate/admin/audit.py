@@ -124,6 +124,5 @@ def _parse(after: str, streams: int) -> tuple[EventId, int]:
     except ValueError:
         milliseconds = sequence = index = -1
     if not (0 <= milliseconds < 1 << 63 and 0 <= sequence < 1 << 63 and 0 <= index < streams):
-        text = "is not a token of this listing; begin with the first page"
-        raise InvalidArgument.of("page_token", text)
+        raise InvalidArgument.of_page_token()
     return EventId(milliseconds, sequence), index

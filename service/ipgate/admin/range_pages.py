@@ -91,6 +91,5 @@ def sorted_ranges(ranges: dict[str, str]) -> Steps[Sorted]:
 def _parse_after(after: str) -> tuple[str, int]:
     match = _AFTER.fullmatch(after)
     if not match:
-        text = "is not a token of this listing; begin with the first page"
-        raise InvalidArgument.of("page_token", text)
+        raise InvalidArgument.of_page_token()
     return match[1], int(match[2])

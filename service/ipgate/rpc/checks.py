@@ -44,8 +44,7 @@ class CheckServicer:
         listing = f"check:{await cooperative.run(_digest(request))}"
         match = _AFTER.fullmatch(parse_page_token(listing, request.page_token))
         if request.page_token and match is None:
-            text = "is not a token of this listing; begin with the first page"
-            raise InvalidArgument.of("page_token", text)
+            raise InvalidArgument.of_page_token()
         time, after = match.groups() if match else ("", "")
         question = AccessQuestion(
             workspace=workspace,

@@ -52,6 +52,4 @@ def parse_page_token(listing: str, token: str) -> str:
     match (unseal(token) or "").split(" "):
         case ["p1", made_for, after] if made_for == listing:
             return after
-    raise InvalidArgument.of(
-        "page_token", "is not a token of this listing; send one as the page before returned it"
-    )
+    raise InvalidArgument.of_page_token()

@@ -68,6 +68,5 @@ def _parse(after: str, parts: int) -> tuple[int, str]:
     except ValueError:
         parsed = -1, ""
     if not 0 <= parsed[0] < parts:
-        text = "is not a token of this listing; begin with the first page"
-        raise InvalidArgument.of("page_token", text)
+        raise InvalidArgument.of_page_token()
     return parsed

@@ -103,6 +103,11 @@ class InvalidArgument(IpgateError):
     def of(cls, field: str, description: str, *, reason: str = "") -> "InvalidArgument":
         return cls([Violation(field, description)], reason=reason)
 
+    @classmethod
+    def of_page_token(cls) -> "InvalidArgument":
+        text = "is not a token of this listing; send one as the page before returned it"
+        return cls.of("page_token", text)
+
 
 class NotFound(IpgateError):
     """The resource does not exist, or the caller may not see it: the same error for both."""
