@@ -51,7 +51,8 @@ def test_more_calls_than_there_is_room_for_are_refused_at_once(small: Server) ->
         wire.settings()
         for stream in range(1, CALLS * 2, 2):
             wire.call(stream)
-        eventually(lambda: _code(small) == "RESOURCE_EXHAUSTED", "there is no room")
+        more, is_refused = count(CALLS * 2 + 1, 2), lambda: _code(small) == "RESOURCE_EXHAUSTED"
+        eventually(partial(_filled_up, wire, more, AUTHORIZE, is_refused), "there is no room")
         wire.send(DATA, http2.END_STREAM, 1, QUESTION)
         assert wire.status(1) == "0"
     eventually(lambda: _code(small) == "OK", "there is room again")
