@@ -10,7 +10,7 @@ from ipgate.admin.workspaces import Workspaces
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.resources import AccessToken, Role, Workspace
 from ipgate.domain.writing import MAINTENANCE
-from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.credential_index import CredentialIndex
 from ipgate.store.tokens import TokenStore
 from ipgate.store.workspaces import WorkspaceStore
 
@@ -30,19 +30,21 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.stop()
 
 
-class Uncleaned(ApiKeyStore):
-    """Loses the store after the commit of a deletion."""
-
-    async def _replace(self, *_: str) -> bool:
-        raise Unavailable("the store is gone")
+async def gone(*_: Any) -> None:
+    """Stand for a step that finds no store."""
+    raise Unavailable("the store is gone")
 
 
-async def test_a_committed_deletion_is_no_failure(url: str) -> None:
+async def test_a_committed_deletion_is_no_failure(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What fails in the clean-up after it is left to the doctor: the key is gone, and the call says so."""
 
     async with running_worker(url) as p:
         await p.key("k", "secret")
-        deleted = await Uncleaned(p.scripts).delete(p.workspace, "k", MAINTENANCE)
+        with monkeypatch.context() as patch:
+            patch.setattr(CredentialIndex, "replace", gone)
+            deleted = await p.keys.delete(p.workspace, "k", MAINTENANCE)
         assert deleted.revision
         assert (
             await p.ask("8.8.8.8", secret="secret", min_revision=deleted.revision) == "KEY_UNKNOWN"
@@ -56,10 +58,6 @@ async def test_a_committed_deletion_of_a_workspace_is_no_failure(
     """Tokens that could not be revoked after it work for no workspace."""
 
     async with running_worker(url) as p:
-
-        async def gone(*_: Any) -> None:
-            raise Unavailable("the store is gone")
-
         monkeypatch.setattr(Workspaces, "_revoke_tokens", gone)
         assert (await p.workspaces.delete(p.workspace, MAINTENANCE)).revision
 

@@ -3,13 +3,15 @@
 import hashlib
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ipgate.domain.errors import AlreadyExists
 from ipgate.domain.resources import ApiKey
-from ipgate.domain.writing import MAINTENANCE, WriteOptions
+from ipgate.domain.writing import MAINTENANCE
 from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.credential_index import CredentialIndex
+from ipgate.store.scripts import Scripts
 
 from tests.harness.in_process import running_worker
 from tests.harness.stores import StoreServer
@@ -29,22 +31,25 @@ class Interrupted(Exception):
     """Stands for a crash between two steps."""
 
 
-class CrashingKeys(ApiKeyStore):
-    """Crashes before the step `before`."""
+class Crashing:
+    """Runs scripts, and crashes before the one named `before`."""
 
-    before = ""
+    def __init__(self, scripts: Scripts, before: str) -> None:
+        self._scripts = scripts
+        self._before = before
 
-    async def _change(
-        self,
-        script: str,
-        workspace: str,
-        key: str,
-        options: WriteOptions = MAINTENANCE,
-        **args: Any,
-    ) -> Any:
-        if script == CrashingKeys.before:
+    async def change(self, script: str, *args: Any, **kwargs: Any) -> Any:
+        if script == self._before:
             raise Interrupted
-        return await super()._change(script, workspace, key, options, **args)
+        return await self._scripts.change(script, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scripts, name)
+
+
+async def created_and_deleted(keys: ApiKeyStore, api_key: ApiKey, sha256: str) -> None:
+    await keys.create(api_key, sha256, MAINTENANCE, limit=10)
+    await keys.delete(api_key.workspace, api_key.id, MAINTENANCE)
 
 
 @pytest.mark.parametrize("step", ["key_activate", "key_forget"])
@@ -55,15 +60,9 @@ async def test_a_crash_between_two_steps_leaves_nothing_in_the_way(url: str, ste
     async with running_worker(url) as p:
         secret = secrets.token_hex(16)
         sha256 = hashlib.sha256(secret.encode()).hexdigest()
-        crashing = CrashingKeys(p.scripts)
-        api_key = ApiKey(workspace=p.workspace, id="k")
-        CrashingKeys.before = step
-        try:
-            await crashing.create(api_key, sha256, MAINTENANCE, limit=10)
-            await crashing.delete(p.workspace, "k", MAINTENANCE)
-        except Interrupted:
-            CrashingKeys.before = ""
-        assert not CrashingKeys.before, "it was interrupted"
+        crashing = ApiKeyStore(cast(Scripts, Crashing(p.scripts, step)))
+        with pytest.raises(Interrupted):
+            await created_and_deleted(crashing, ApiKey(workspace=p.workspace, id="k"), sha256)
         await p.caught_up()
         assert await p.ask("8.8.8.8", secret=secret) == "KEY_UNKNOWN"
         assert await p.ask("8.8.8.8") == "KEY_UNKNOWN"
@@ -85,6 +84,6 @@ async def test_a_late_clean_up_spares_the_next_key(url: str) -> None:
         entry = await p.scripts.store.get(f"ipgate:digest:{sha256}")
         await p.keys.delete(p.workspace, "k", MAINTENANCE)
         await p.key("k", secret)
-        assert not await p.keys._replace(sha256, str(entry), "")
+        assert not await CredentialIndex(p.scripts).replace(sha256, str(entry), "")
         await p.caught_up()
         assert await p.ask("8.8.8.8", secret=secret) == "UNRESTRICTED"

@@ -8,7 +8,7 @@ from ipgate.doctor.findings import Finding, Problem
 from ipgate.domain.errors import AlreadyExists, NotFound
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import MAINTENANCE
-from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.key_cleanup import KeyCleanup
 from ipgate.store.parsed_key import ParsedKey, parse_key
 from ipgate.store.scripts import Scripts
 from ipgate.store.tokens import TokenStore
@@ -21,7 +21,7 @@ class Repair:
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
-        self._keys = ApiKeyStore(scripts)
+        self._keys = KeyCleanup(scripts)
         self._tokens = TokenStore(scripts)
         # In this order: an index entry or a name can be restored once no other one is in its place.
         self._steps: dict[Problem, _Step] = {

@@ -24,7 +24,8 @@ from ipgate.rpc.paging import (
     parse_page_token,
 )
 from ipgate.rpc.writing import change_out
-from ipgate.store.api_keys import ApiKeyStore, KeyFilter, KeyState
+from ipgate.store.api_keys import ApiKeyStore
+from ipgate.store.key_filter import KeyFilter, KeyState
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 

@@ -11,9 +11,9 @@ from ipgate.domain.shards import shard_of
 from ipgate.domain.text_validation import casefold_name
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
-from ipgate.store.api_keys import read_key
 from ipgate.store.attribute_indexes import Scan
 from ipgate.store.broken import reading
+from ipgate.store.key_scripts import read_key
 from ipgate.store.range_changes import RangeChange
 from ipgate.store.schema import ALLOW_LIST
 from ipgate.store.scripts import Outcome, Scripts
