@@ -81,6 +81,10 @@ class Writer:
             if self._random.random() < 0.3:
                 request = admin.DeleteApiKeyRequest(name=full)
                 self._attempt(workspace, "DeleteApiKey", request, policy.without_key(name))
+            elif policy.keys[name].previous:
+                self._revoke(workspace, policy, name)
+            else:
+                self._rotate(workspace, policy, name)
             return
         credential = secrets.token_hex(12)
         self._attempt(
@@ -91,6 +95,30 @@ class Writer:
             ),
             policy.with_key(name, Key(credential)),
         )
+
+    def _rotate(self, workspace: Workspace, policy: Policy, name: str) -> None:
+        overlap = self._random.choice([0, 86_400])
+        request = admin.RotateApiKeyCredentialRequest(api_key=f"{workspace.name}/apiKeys/{name}")
+        request.overlap.FromSeconds(overlap)
+        key = policy.keys[name]
+
+        def after(answer: Any) -> Policy:
+            # Nobody asks with a credential that got lost.
+            credential = answer.credential if answer else "lost"
+            previous = key.credential if overlap else ""
+            return policy.with_key(name, replace(key, credential=credential, previous=previous))
+
+        self._attempt(workspace, "RotateApiKeyCredential", request, after)
+
+    def _revoke(self, workspace: Workspace, policy: Policy, name: str) -> None:
+        current, key = self._random.random() < 0.5, policy.keys[name]
+        request = admin.RevokeApiKeyCredentialRequest(
+            api_key=f"{workspace.name}/apiKeys/{name}",
+            credential="CREDENTIAL_CURRENT" if current else "CREDENTIAL_PREVIOUS",
+        )
+        left = key.previous if current else key.credential
+        after = policy.with_key(name, replace(key, credential=left, previous=""))
+        self._attempt(workspace, "RevokeApiKeyCredential", request, after)
 
     def _list(self, workspace: Workspace, policy: Policy) -> None:
         name = self._random.choice(LISTS)
@@ -188,8 +216,17 @@ class Writer:
     def _any(self, choices: Any) -> str:
         return str(self._random.choice(sorted(choices)))
 
-    def _attempt(self, workspace: Workspace, method: str, request: Any, after: Policy) -> bool:
-        """Makes a change; records it unless it is certain that it was not made."""
+    def _attempt(
+        self,
+        workspace: Workspace,
+        method: str,
+        request: Any,
+        after: Policy | Callable[[Any], Policy],
+    ) -> bool:
+        """Makes a change; records it unless it is certain that it was not made.
+
+        `after` may depend on the response, which is None where it got lost.
+        """
         began = now()
         try:
             answer = self._random.choice(self._clients).call(method, request, timeout=_TIMEOUT)
@@ -198,10 +235,12 @@ class Writer:
             if _reason(failed) in WITHOUT_EFFECT:
                 return False
             assert failed.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"), failed
-            workspace.changes.append(Change(began, now(), after, None))
+            policy = after(None) if callable(after) else after
+            workspace.changes.append(Change(began, now(), policy, None))
             workspace.given_up = True
             return False
-        workspace.changes.append(Change(began, now(), after, revision(answer.revision)))
+        policy = after(answer) if callable(after) else after
+        workspace.changes.append(Change(began, now(), policy, revision(answer.revision)))
         return True
 
 
@@ -229,7 +268,8 @@ class Reader:
         known = workspace.last_known() if with_revision else None
         credential = ""
         if key in policy.keys and choose.random() < 0.5:
-            credential = policy.keys[key].credential
+            credentials = policy.keys[key].credential, policy.keys[key].previous
+            credential = choose.choice([text for text in credentials if text])
         subject = (
             {"key": credential} if credential else {"api_key": f"{workspace.name}/apiKeys/{key}"}
         )

@@ -17,6 +17,7 @@ Expected = tuple[str, str, str, str]
 @dataclass(frozen=True)
 class Key:
     credential: str
+    previous: str = ""
     disabled: bool = False
     report_only: bool = False
     lists: frozenset[str] = frozenset()
@@ -53,7 +54,14 @@ class Policy:
 
     def holder(self, credential: str) -> str:
         """The key that has a credential, "" if none has."""
-        return next((name for name, key in self.keys.items() if key.credential == credential), "")
+        return next(
+            (
+                name
+                for name, key in self.keys.items()
+                if credential in (key.credential, key.previous)
+            ),
+            "",
+        )
 
     def decide_during(self, name: str, ip: str, began: int, ended: int) -> set[Expected]:
         """What may be decided between two instants, both in ns since 1970."""

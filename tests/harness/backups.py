@@ -69,7 +69,8 @@ def large(keys: int, ranges: int) -> Lines:
         digest = hashlib.sha256(credential(index).encode()).hexdigest()
         lines.append(
             {"kind": "key", "workspace": "large", "id": f"k{index:06}", "display_name": "", "folded": "",
-             "disabled": False, "expire": None, "report_only": False, "digest": digest, "lists": ["l"], **stamps}
+             "disabled": False, "expire": None, "report_only": False, "digest": digest, "previous_digest": "",
+             "previous_expire": None, "lists": ["l"], **stamps}
         )  # fmt: skip
     return lines
 

@@ -18,6 +18,7 @@ from tests.harness.stores import StoreServer, running
 
 CREDENTIAL = "a credential that the test registers, with a digest it knows"
 SHA256 = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
+PREVIOUS = hashlib.sha256(b"a credential before a rotation").hexdigest()
 W = "sample"
 SHARD = shard_prefix(shard_of(W))
 OWN = f"{SHARD}ws:{W}"
@@ -38,6 +39,10 @@ def fill(client: Client) -> None:
     client.key(name, "plain", disabled=True)
     client.link(f"{name}/allowLists/office", f"{name}/apiKeys/linked")
     client.default(name, f"{name}/allowLists/spare")
+    client.key(name, "rotated", credential_sha256=PREVIOUS)
+    rotation = admin.RotateApiKeyCredentialRequest(api_key=f"{name}/apiKeys/rotated")
+    rotation.overlap.FromSeconds(30 * 86_400)
+    client.call("RotateApiKeyCredential", rotation)
     client.access_token("WORKSPACE_ADMIN", name)
     client.access_token("AUTHORIZER")
 
@@ -86,9 +91,17 @@ def _token(store: Any) -> str:
 
 def _reserve(store: Any) -> None:
     store.hset(
-        f"{OWN}:key:late", mapping={"reserved": TIP, "reserved_at": "1000", "digest": "a" * 64}
+        f"{OWN}:key:late", mapping={"reserved": TIP, "reserved_at": "1000", "coming": "a" * 64}
     )
     store.set(f"ipgate:digest:{'a' * 64}", f"{W}/late/{TIP}")
+
+
+def _rotate(store: Any) -> None:
+    """As after a crash in the middle of a rotation of the key `plain`."""
+    store.hset(
+        f"{OWN}:key:plain", mapping={"reserved": TIP, "reserved_at": "1000", "coming": "a" * 64}
+    )
+    store.set(f"ipgate:digest:{'a' * 64}", f"{W}/plain/{TIP}")
 
 
 def _delete(store: Any) -> None:
@@ -136,6 +149,8 @@ def _homeless(store: Any) -> None:
 
 REPAIRABLE = [
     Damage("no-entry", lambda s: s.delete(f"ipgate:digest:{SHA256}"), {"NO_ENTRY"}),
+    Damage("no-previous-entry", lambda s: s.delete(f"ipgate:digest:{PREVIOUS}"), {"NO_ENTRY"}),
+    Damage("cut-off-rotation", _rotate, {"ORPHANED_ENTRY"}),
     Damage(
         "entry-of-no-key",
         lambda s: s.set(f"ipgate:digest:{'b' * 64}", f"{W}/nobody/{TIP}"),
@@ -253,4 +268,9 @@ BEYOND_REPAIR = [
         {"ONE_SIDED_LINK", "NOT_INDEXED"},
     ),
     Damage("credential-twice", _twice, {"DUPLICATE_CREDENTIAL"}),
+    Damage(
+        "no-end-of-previous",
+        lambda s: s.hdel(f"{OWN}:key:rotated", "previous_until"),
+        {"BAD_FIELD"},
+    ),
 ]

@@ -25,6 +25,11 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
     identifier = key.rpartition("/")[2]
     listed = allow_list.rpartition("/")[2]
     ranges = [f"10.0.{chance.randrange(9)}.0/24"]
+    rotate = admin.RotateApiKeyCredentialRequest(api_key=key)
+    rotate.overlap.FromSeconds(chance.choice((0, 3600)))
+    revoke = admin.RevokeApiKeyCredentialRequest(
+        api_key=key, credential=chance.choice(("CREDENTIAL_CURRENT", "CREDENTIAL_PREVIOUS"))
+    )
     calls: Sequence[Any] = (
         lambda: client.allow_list(workspace, listed, ranges, display_name=f"List {listed}"),
         lambda: client.call(
@@ -39,6 +44,8 @@ def disturb(client: Client, workspace: str, chance: random.Random) -> None:
         lambda: client.key(workspace, identifier),
         lambda: client.key(workspace, identifier),
         lambda: client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=key)),
+        lambda: client.call("RotateApiKeyCredential", rotate),
+        lambda: client.call("RevokeApiKeyCredential", revoke),
         lambda: client.link(allow_list, key),
         lambda: client.link(allow_list, key),
         lambda: client.unlink(allow_list, key),
@@ -76,8 +83,8 @@ def disturbed(client: Client, workspace: str, *, threads: int = 4) -> Iterator[N
 
 
 class KeyTraffic:
-    """Creates and deletes keys with known credentials until a call fails. `there` and `gone`: by the
-    name of the key, its credential, once that was acknowledged; `open`: those that failed."""
+    """Creates, rotates and deletes keys with known credentials until a call fails. `there` and `gone`: by a
+    credential, the name of its key, once that was acknowledged; `open`: those of the call that failed."""
 
     def __init__(self, client: Client, workspace: str) -> None:
         self._client = client
@@ -94,11 +101,18 @@ class KeyTraffic:
             digest = hashlib.sha256(credential.encode()).hexdigest()
             try:
                 self._client.key(self._workspace, identifier, credential_sha256=digest)
-                if chance.random() < 0.6:
+                credentials = [credential]
+                if chance.random() < 0.5:
+                    # Both credentials work, so that of a rotation that failed works in any case.
+                    rotate = admin.RotateApiKeyCredentialRequest(api_key=name)
+                    rotate.overlap.FromSeconds(86_400)
+                    answer = self._client.call("RotateApiKeyCredential", rotate)
+                    credentials.append(answer.credential)
+                is_deleted = chance.random() < 0.6
+                if is_deleted:
                     request = admin.DeleteApiKeyRequest(name=name)
                     self._client.call("DeleteApiKey", request)
-                    self.gone[name] = credential
-                else:
-                    self.there[name] = credential
+                record = self.gone if is_deleted else self.there
+                record |= dict.fromkeys(credentials, name)
             except RpcFailed:
-                self.open[name] = credential
+                self.open[credential] = name

@@ -125,6 +125,8 @@ def about(workspace: str) -> dict[str, Any]:
         "ListApiKeys": admin.ListApiKeysRequest(parent=workspace),
         "UpdateApiKey": admin.UpdateApiKeyRequest(api_key={"name": key, "disabled": True}),
         "SetApiKeyAllowLists": admin.SetApiKeyAllowListsRequest(api_key=key, allow_lists=[allow_list]),
+        "RotateApiKeyCredential": admin.RotateApiKeyCredentialRequest(api_key=key, overlap={"seconds": 0}),
+        "RevokeApiKeyCredential": admin.RevokeApiKeyCredentialRequest(api_key=key, credential="CREDENTIAL_PREVIOUS"),
         "DeleteApiKey": admin.DeleteApiKeyRequest(name=key),
         "CreateAccessToken": admin.CreateAccessTokenRequest(access_token={"role": 3, "workspace": workspace}),
         "ListAccessTokens": admin.ListAccessTokensRequest(workspace=workspace),

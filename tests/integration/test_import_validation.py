@@ -53,11 +53,13 @@ EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "token-first": (lambda s: s.insert(1, scoped(s)), "line 2: workspace: there is no sample"),
     "twice": (lambda s: s.insert(3, s[2]), "line 4: comes twice"),
     "same-digest": (lambda s: s[5].update(digest=s[4]["digest"]), "line 6: digest: is that of"),
+    "same-previous": (lambda s: s[6].update(previous_digest=s[4]["digest"]), "line 7: previous_digest: is that of"),
+    "no-end-of-previous": (lambda s: s[6].update(previous_expire=None), "line 7: previous_expire: is required"),
     "same-name": (lambda s: s[3].update(display_name="OFFICE", folded="office"), "line 4: display_name: another"),
     "no-such-list": (lambda s: s[4].update(lists=["nobody"]), "line 5: lists: there is no nobody"),
     "no-such-default": (lambda s: s[1].update(default_list="x"), "line 2: default_list: there is"),
     "default-of-none": (lambda s: s[1].update(default_list=""), "line 2: default_enabled: needs"),
-    "token-of-nobody": (lambda s: s[6].update(workspace="x"), "line 7: workspace: there is no x"),
+    "token-of-nobody": (lambda s: s[7].update(workspace="x"), "line 8: workspace: there is no x"),
     "late-rev": (lambda s: s[2].update(rev=99), "line 3: rev: is later than"),
     "unknown-kind": (lambda s: s[2].update(kind="x"), "line 3: has no known kind"),
     "unknown-field": (lambda s: s[2].update(x=1), "line 3: x: is no field"),
@@ -90,8 +92,8 @@ EDITS: dict[str, tuple[Callable[[Lines], Any], str]] = {
     "short-digest": (lambda s: s[4].update(digest="ab"), "line 5: digest: is not a SHA-256"),
     "bad-etag": (lambda s: s[4].update(etag="ab"), "line 5: etag: is not 16"),
     "links-twice": (lambda s: s[4].update(lists=["office"] * 2), "line 5: lists: has ids twice"),
-    "root": (lambda s: s[6].update(role="ROOT"), "line 7: role: is not one of"),
-    "admin-of-all": (lambda s: s[6].update(role="WORKSPACE_ADMIN", workspace=""), "line 7: workspace"),
+    "root": (lambda s: s[7].update(role="ROOT"), "line 8: role: is not one of"),
+    "admin-of-all": (lambda s: s[7].update(role="WORKSPACE_ADMIN", workspace=""), "line 8: workspace"),
 }  # fmt: skip
 
 
@@ -115,10 +117,10 @@ def test_a_file_that_is_not_right_is_refused_line_by_line(
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "the trailer is missing: the file is incomplete"),
-        (lambda text: text.rpartition('{"kind": "trailer"')[0], "line 9: the trailer is missing"),
+        (lambda text: text.rpartition('{"kind": "trailer"')[0], "line 10: the trailer is missing"),
         (lambda text: text.replace("192.0.2.0/24", "192.0.3.0/24"), "the file was changed"),
         (lambda text: text.replace("\n", "\n\n", 1), "line 2: is not JSON"),
-        (lambda text: text + text, "line 10: comes after the trailer"),
+        (lambda text: text + text, "line 11: comes after the trailer"),
         (lambda text: "[]\n" + text, "line 1: is not a JSON object"),
         (lambda _: "", "line 1: the trailer is missing"),
         (lambda _: "\xff\xfe", "line 1: is not JSON"),

@@ -147,6 +147,40 @@ def last_range(client: Client, workspace: str) -> tuple[Failing, Any]:
     )
 
 
+def rotated(client: Client, workspace: str) -> Any:
+    """The request to rotate the credential of a key once more, which has been rotated."""
+    name = client.key(workspace, "k").api_key.name
+    rotate = admin.RotateApiKeyCredentialRequest(api_key=name)
+    rotate.overlap.FromSeconds(60)
+    client.call("RotateApiKeyCredential", rotate)
+    return rotate
+
+
+def previous_works(client: Client, workspace: str) -> tuple[Failing, Any]:
+    rotate = rotated(client, workspace)
+
+    def follow(_: RpcFailed) -> Any:
+        revoke = admin.RevokeApiKeyCredentialRequest(
+            api_key=rotate.api_key, credential="CREDENTIAL_PREVIOUS"
+        )
+        client.call("RevokeApiKeyCredential", revoke)
+        return client.call("RotateApiKeyCredential", rotate)
+
+    return lambda: client.call("RotateApiKeyCredential", rotate), follow
+
+
+def only_credential(client: Client, workspace: str) -> tuple[Failing, Any]:
+    name = client.key(workspace, "k").api_key.name
+    revoke = admin.RevokeApiKeyCredentialRequest(api_key=name, credential="CREDENTIAL_CURRENT")
+
+    def follow(_: RpcFailed) -> Any:
+        rotate = admin.RotateApiKeyCredentialRequest(api_key=name)
+        rotate.overlap.FromSeconds(0)
+        return client.call("RotateApiKeyCredential", rotate)
+
+    return lambda: client.call("RevokeApiKeyCredential", revoke), follow
+
+
 def not_in_list(client: Client, workspace: str) -> tuple[Failing, Any]:
     name = client.allow_list(workspace, "l", ["192.0.2.0/24", "192.0.2.1"]).name
 
@@ -221,6 +255,8 @@ CASES: dict[str, Case] = {
     "ETAG_MISMATCH": stale_etag,
     "ALLOW_LIST_IN_USE": in_use,
     "API_KEYS_UNRESTRICTED": unrestricted,
+    "PREVIOUS_CREDENTIAL_WORKS": previous_works,
+    "ONLY_CREDENTIAL": only_credential,
     "ALLOW_LIST_EMPTY": last_range,
     "RANGE_NOT_IN_LIST": not_in_list,
     "RANGE_EXISTS": range_exists,
@@ -232,6 +268,7 @@ CASES: dict[str, Case] = {
 ELSEWHERE = {
     "IPV6_DISABLED": "test_ipv6_that_is_disabled_meanwhile_is_refused_by_the_store",
     "CREATE_RACE": "test_of_many_who_take_an_id_at_once_exactly_one_succeeds",
+    "ROTATE_RACE": "test_of_rotations_at_once_one_or_more_count",
     "STORE_UNAVAILABLE": "test_a_store_that_takes_no_writes_fails_changes_without_effect",
     "OUTCOME_UNKNOWN": "test_an_acknowledged_change_is_not_undone_by_an_older_one_that_lands_late",
     "NOT_REPLICATED": "test_a_change_that_no_replica_confirms_is_not_acknowledged",

@@ -65,6 +65,7 @@ class Model(RuleBasedStateMachine):
         self.default: tuple[bool, str] = (False, "")
         self.required = False
         self.revision = ""
+        self.ended: set[str] = set()
 
     @initialize()
     def begin(self) -> None:
@@ -200,6 +201,7 @@ class Model(RuleBasedStateMachine):
                 "disabled": disabled,
                 "expired": expired,
                 "links": set(),
+                "previous": "",
             }
 
     @rule(name=KEYS, disabled=st.booleans())
@@ -212,11 +214,49 @@ class Model(RuleBasedStateMachine):
         if name in self.keys:
             self.keys[name]["disabled"] = disabled
 
+    @rule(name=KEYS, overlap=st.sampled_from([0, 3600]))
+    def rotate(self, name: str, overlap: int) -> None:
+        request = admin.RotateApiKeyCredentialRequest(api_key=self.key_name(name))
+        request.overlap.FromSeconds(overlap)
+        key = self.keys.get(name)
+        code = "NOT_FOUND" if key is None else "FAILED_PRECONDITION" if key["previous"] else "OK"
+        answer = self.expect("RotateApiKeyCredential", request, code)
+        if key and answer:
+            self.ended |= set() if overlap else {key["credential"]}
+            key["previous"] = key["credential"] if overlap else ""
+            key["credential"] = answer.credential
+
+    @rule(name=KEYS, current=st.booleans())
+    def revoke(self, name: str, current: bool) -> None:
+        request = admin.RevokeApiKeyCredentialRequest(
+            api_key=self.key_name(name),
+            credential="CREDENTIAL_CURRENT" if current else "CREDENTIAL_PREVIOUS",
+        )
+        key = self.keys.get(name)
+        code = "NOT_FOUND" if key is None else "OK"
+        if key and current and not key["previous"]:
+            code = "FAILED_PRECONDITION"
+        answer = self.expect("RevokeApiKeyCredential", request, code)
+        if key and answer and key["previous"]:
+            self.ended.add(key["credential" if current else "previous"])
+            key["credential"] = key["previous"] if current else key["credential"]
+            key["previous"] = ""
+
+    @precondition(lambda self: self.ended)
+    @rule(data=st.data(), ip=IPS)
+    def ask_with_an_ended_credential(self, data: st.DataObject, ip: str) -> None:
+        """Nobody has it."""
+        credential = data.draw(st.sampled_from(sorted(self.ended)))
+        answer = self.client.ask(ip, min_revision=self.revision, key=credential)
+        assert answer.reason == authorize.REASON_KEY_UNKNOWN
+
     @rule(name=KEYS)
     def delete_key(self, name: str) -> None:
         request = admin.DeleteApiKeyRequest(name=self.key_name(name))
         self.expect("DeleteApiKey", request, "OK" if name in self.keys else "NOT_FOUND")
-        self.keys.pop(name, None)
+        gone = self.keys.pop(name, None)
+        if gone:
+            self.ended |= {gone["credential"], gone["previous"]} - {""}
 
     @rule(name=KEYS, lists=st.sets(LISTS), consent=st.booleans())
     def set_lists(self, name: str, lists: set[str], consent: bool) -> None:
@@ -302,12 +342,12 @@ class Model(RuleBasedStateMachine):
             linked = sum(name in key["links"] for key in self.keys.values())
             assert resource.linked_api_key_count == linked
 
-    @rule(name=KEYS, ip=IPS, by_credential=st.booleans())
-    def ask(self, name: str, ip: str, by_credential: bool) -> None:
+    @rule(name=KEYS, ip=IPS, by=st.sampled_from(["name", "credential", "previous"]))
+    def ask(self, name: str, ip: str, by: str) -> None:
         """The answer is the model's, with every change so far in force."""
         key = self.keys.get(name)
-        if by_credential and key:
-            subject = {"key": key["credential"]}
+        if by != "name" and key:
+            subject = {"key": key[by] or key["credential"]}
         else:
             subject = {"api_key": self.key_name(name)}
         answer = self.client.ask(ip, min_revision=self.revision, **subject)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from ipgate import cooperative
 from ipgate.domain.changes import Change, ChangeKind, Touched
-from ipgate.domain.facts import KeyFacts
+from ipgate.domain.facts import KeyFacts, PreviousCredential
 from ipgate.domain.intervals import Intervals, compile_list, compile_union
 from ipgate.domain.names import key_name
 from ipgate.policy import cache as cache_module
@@ -33,8 +33,13 @@ INDEXES = st.integers(0, 11)
 LISTS = st.lists(st.sampled_from([f"l{n}" for n in range(8)]), unique=True)
 
 
-def facts(key: str, *lists: str) -> KeyFacts:
-    return KeyFacts(hashlib.sha256(key.encode()).digest(), False, None, lists)
+def sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def facts(key: str, *lists: str, rotated: bool = False) -> KeyFacts:
+    previous = PreviousCredential(sha256(f"previous of {key}"), 1) if rotated else None
+    return KeyFacts(sha256(key), False, None, lists, previous=previous)
 
 
 def touched(kind: str, workspace: str, *ids: str) -> Touched:
@@ -58,17 +63,19 @@ class Accounting(RuleBasedStateMachine):
         super().__init__()
         self.cache = PolicyCache(ROOM)
 
-    @rule(workspace=WORKSPACES, index=INDEXES, lists=LISTS)
-    def add(self, workspace: str, index: int, lists: list[str]) -> None:
+    @rule(workspace=WORKSPACES, index=INDEXES, lists=LISTS, rotated=st.booleans())
+    def add(self, workspace: str, index: int, lists: list[str], rotated: bool) -> None:
         name = key_name(workspace, f"k{index}")
-        held = self.cache.add_key(workspace, f"k{index}", facts(name, *lists))
+        held = self.cache.add_key(workspace, f"k{index}", facts(name, *lists, rotated=rotated))
         assert self.cache.keys.get(name) is held
 
     @rule(workspace=WORKSPACES, index=INDEXES)
     def present(self, workspace: str, index: int) -> None:
         name = key_name(workspace, f"k{index}")
-        digest = hashlib.sha256(name.encode()).digest()
-        assert self.cache.add_credential(digest, name) == (name in self.cache.keys)
+        held = self.cache.keys.get(name)
+        assert self.cache.add_credential(sha256(name), name) == (held is not None)
+        was_rotated = held is not None and held.previous is not None
+        assert self.cache.add_credential(sha256(f"previous of {name}"), name) == was_rotated
         assert not self.cache.add_credential(secrets.token_bytes(32), name)
 
     @rule(workspace=WORKSPACES, index=INDEXES, size=st.integers(1, 50))
@@ -105,6 +112,7 @@ class Accounting(RuleBasedStateMachine):
         self.cache.clear()
         assert not len(self.cache.keys)
         assert not len(self.cache.digests)
+        assert not len(self.cache.previous)
 
     @precondition(lambda self: len(self.cache.keys) > 1)
     @rule(share=st.floats(0.1, 1))
@@ -120,7 +128,7 @@ class Accounting(RuleBasedStateMachine):
     @invariant()
     def counts_what_is_held(self) -> None:
         keys = list(self.cache.keys.values())
-        remains = [key for table, _ in self.cache._reclaimable for key in table.values()]
+        remains = [key for cleared in self.cache._reclaimable for key in cleared.by_name.values()]
         assert self.cache._key_bytes == sum(key.cost() for key in keys + remains)
         lists: set[CompiledRanges] = {part for key in keys + remains for part in key.parts()}
         lists |= {
@@ -141,6 +149,10 @@ class Accounting(RuleBasedStateMachine):
         for held in self.cache.digests.values():
             assert self.cache.keys.get(held.name) is held
             assert self.cache.digests.get(held.digest) is held
+        for held in self.cache.previous.values():
+            assert self.cache.keys.get(held.name) is held
+            assert held.previous is not None
+            assert self.cache.previous.get(held.previous.digest) is held
 
 
 TestAccounting = Accounting.TestCase

@@ -34,6 +34,7 @@ VERBS = frozenset(
         "read",
         "remove",
         "rename",
+        "rotate",
         "restart",
         "restore",
         "revoke",
@@ -65,6 +66,8 @@ FOLLOWED = {
         "link {} to another allow list first, or set allow_unrestricted if that is what you want",
         "narrow them, or set allow_broad if that is what you want",
         "read it and try again",
+        "revoke one of the two first",
+        "rotate it with an overlap of 0s, or disable the key",
         "see its ranges",
         "use a token with another role",
         "use another one",
@@ -188,6 +191,10 @@ FOLLOWED = {
     "test_notes_come_from_a_column": {"give the name or the number of both"},
     "test_bad_searches_are_refused": {"use one of its names", "leave one out"},
     "test_bad_questions_are_refused": {"give an IP address", "set another one"},
+    "a-credential-is-rotated.yaml": {
+        "use 0s, with which the current credential ends immediately, to {}s (30 days)",
+        "use CREDENTIAL_CURRENT or CREDENTIAL_PREVIOUS",
+    },
     "report-only-needs-consent.yaml": {"set allow_unrestricted if that is what you want"},
     "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},
     "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {

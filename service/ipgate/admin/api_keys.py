@@ -1,14 +1,13 @@
 """Use cases of API keys and their credentials."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ipgate.admin.checks import new_id, raise_if_invalid
+from ipgate.admin.credentials import mint_credential
 from ipgate.admin.quotas import Quotas
-from ipgate.domain.credential import API_KEY_PREFIX, RANDOM_BYTES, digest, mint
 from ipgate.domain.errors import LimitExceeded, Violation
 from ipgate.domain.resources import ApiKey
 from ipgate.domain.writing import WriteOptions, WriteResult
@@ -42,10 +41,9 @@ class ApiKeys:
             )
             violations.append(Violation("credential_sha256", text))
         raise_if_invalid(violations)
-        credential = (
-            "" if credential_sha256 else mint(API_KEY_PREFIX, secrets.token_bytes(RANDOM_BYTES))
+        credential, sha256 = (
+            ("", credential_sha256.lower()) if credential_sha256 else mint_credential()
         )
-        sha256 = credential_sha256.lower() or (digest(credential) or b"").hex()
         created = await self.store.create(
             replace(key, id=chosen),
             sha256,

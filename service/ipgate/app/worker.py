@@ -12,6 +12,7 @@ from typing import Any
 from ipgate.admin.access_check import AccessChecks
 from ipgate.admin.api_keys import ApiKeys
 from ipgate.admin.audit import AuditLog
+from ipgate.admin.credentials import Credentials
 from ipgate.admin.denials import Denials
 from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
@@ -33,6 +34,7 @@ from ipgate.rpc.api_keys import ApiKeyServicer
 from ipgate.rpc.audit import AuditServicer
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.checks import CheckServicer
+from ipgate.rpc.credentials import CredentialServicer
 from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
@@ -45,6 +47,7 @@ from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.audit import AuditStore
 from ipgate.store.audit_settings import AuditSettings
 from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
+from ipgate.store.credentials import CredentialStore
 from ipgate.store.lists import ListStore
 from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.ranges import RangeStore
@@ -269,6 +272,7 @@ def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list
         WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
         ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), search, lists),
         ApiKeyServicer(ApiKeys(keys, limits), keys, clock),
+        CredentialServicer(Credentials(CredentialStore(scripts), clock)),
         TokenServicer(Tokens(tokens, workspaces)),
     ]
 

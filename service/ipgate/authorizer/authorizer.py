@@ -96,8 +96,10 @@ class Authorizer:
         else:
             key = self._held(subject)
         if key is None:
+            key = self._by_previous(subject)
+        if key is None:
             # What is not known to be unknown must be loaded.
-            known = subject is None or subject in self._cache.negative
+            known = self._is_unknown(subject)
             return self._not_visible(subject, confirmed=confirmed) if known else None
         workspace = key.workspace
         if caller.workspace and caller.workspace != workspace.id:
@@ -154,8 +156,21 @@ class Authorizer:
 
     def _held(self, subject: Subject) -> CachedKey | None:
         if isinstance(subject, bytes):
-            return self._cache.digests.get(subject)
+            return self._cache.digests.get(subject) or self._cache.previous.get(subject)
         return None if subject is None else self._cache.keys.get(subject)
+
+    def _by_previous(self, subject: Subject) -> CachedKey | None:
+        """Return the key that had the credential before a rotation, until that has ended."""
+        key = self._cache.previous.get(subject) if isinstance(subject, bytes) else None
+        if key is None or key.previous is None or self._now() >= key.previous.expire_time:
+            return None
+        return key
+
+    def _is_unknown(self, subject: Subject) -> bool:
+        """Return whether a subject that leads to no key now is known to lead to none."""
+        if subject is None or subject in self._cache.negative:
+            return True
+        return isinstance(subject, bytes) and subject in self._cache.previous  # it has ended
 
     def _not_visible(self, subject: Subject, *, confirmed: bool) -> Verdict | None:
         self._freshness.require()

@@ -15,6 +15,7 @@ from ipgate.domain.shards import TOKEN_SHARD, shard_of
 from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import members_of
+from ipgate.store.credential_index import entry_of
 from ipgate.store.schema import (
     ACCESS_TOKEN,
     ALLOW_LIST,
@@ -102,9 +103,14 @@ def shard(record: Record) -> int:
     return shard_of(record["id" if record["kind"] == "workspace" else "workspace"])
 
 
+def digests(record: Record) -> list[str]:
+    """Return the digests of the credentials of an API key."""
+    return [digest for digest in (record["digest"], record.get("previous_digest")) if digest]
+
+
 def entry(record: Record) -> str:
-    """Return the index entry of an API key."""
-    return f"{record['workspace']}/{record['id']}/{record['etag']}"
+    """Return the index entry of the credentials of an API key."""
+    return entry_of(record["workspace"], record["id"], record["etag"])
 
 
 def commands(record: Record) -> Iterator[Command]:
@@ -140,6 +146,8 @@ def _key_commands(record: Record) -> Iterator[Command]:
     owner, identifier, lists = record["workspace"], record["id"], record["lists"]
     folded = record.get("folded", casefold_name(record["display_name"]))
     fields = API_KEY.from_record(record) | {"indexed": record["etag"], "folded": folded}
+    if fields["previous"]:
+        fields["previous_indexed"] = record["etag"]
     yield _hash(key_names.of("key", owner, identifier), fields)
     yield from _by_attributes("key", owner, identifier, fields)
     yield _indexed(key_names.of("keys", owner), identifier)

@@ -164,7 +164,7 @@ class Restore:
     async def _write_all(self, file: IO[bytes]) -> None:
         waiting: dict[int, list[records.Command]] = {shard: [] for shard in range(SHARDS)}
         words = dict.fromkeys(range(SHARDS), 0)
-        entries: list[records.Record] = []
+        keys: list[records.Record] = []
         sha256 = hashlib.sha256()
         file.seek(0)
         for number, text in enumerate(file):
@@ -183,13 +183,13 @@ class Restore:
                     waiting[shard], words[shard] = [], 0
                     self._progress(self._total + number, 2 * self._total)
             if record["kind"] == "key":
-                entries.append(record)
-            if len(entries) >= PAGE:
-                await self._index(entries)
-                entries = []
+                keys.append(record)
+            if len(keys) >= PAGE:
+                await self._index(keys)
+                keys = []
         for shard, commands in waiting.items():
             await self._write(shard, commands)
-        await self._index(entries)
+        await self._index(keys)
         if sha256.hexdigest() != self._sha256:
             raise BackupError(
                 "the file changed while it was imported; give --restart to begin again"
@@ -208,11 +208,12 @@ class Restore:
         _, command = await self._scripts.command(key, script, *arguments, shard=shard)
         return await self._reader.execute(*command)
 
-    async def _index(self, entries: list[records.Record]) -> None:
+    async def _index(self, keys: list[records.Record]) -> None:
         await asyncio.gather(
             *(
-                self._write_in_time(key_names.digest(entry["digest"]), _INDEX, records.entry(entry))
-                for entry in entries
+                self._write_in_time(key_names.digest(digest), _INDEX, records.entry(key))
+                for key in keys
+                for digest in records.digests(key)
             )
         )
 

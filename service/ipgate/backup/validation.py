@@ -153,10 +153,11 @@ class _Validation:
         self._counts[kind] += 1
         if record["rev"] > self._validated.header["shards"][records.shard(record)]["rev"]:
             self._violation("rev: is later than the shard's in the header")
-        if "digest" in record:
-            if (kind, record["digest"]) in self._digests:
-                self._violation("digest: is that of a line before")
-            self._digests.add((kind, record["digest"]))
+        for name in ("digest", "previous_digest"):
+            if digest := record.get(name):
+                if (kind, digest) in self._digests:
+                    self._violation(f"{name}: is that of a line before")
+                self._digests.add((kind, digest))
         if kind in ("list", "key") and record["workspace"] != self._owner:
             self._violation("workspace: is not that of the workspace line before")
             return
@@ -204,6 +205,8 @@ class _Validation:
     def _key(self, record: records.Record) -> None:
         for missing in sorted(set(record["lists"]) - self._lists):
             self._violation(f"lists: there is no {missing} in the workspace")
+        if record.get("previous_digest") and record.get("previous_expire") is None:
+            self._violation("previous_expire: is required with a previous_digest")
 
     def _token(self, record: records.Record) -> None:
         workspace = record["workspace"]

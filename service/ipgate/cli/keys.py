@@ -1,17 +1,19 @@
 """`ipgate key`."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from ipgate.cli.effects import print_change, print_effect
+from ipgate.cli import credentials
+from ipgate.cli.effects import print_change
 from ipgate.cli.endpoint import CliError
+from ipgate.cli.key_output import print_credential, print_keys, show_key, show_key_change
 from ipgate.cli.options import (
     DryRun,
     Etag,
     Expires,
     Json,
+    KeyId,
     Name,
     Query,
     Unrestricted,
@@ -21,20 +23,17 @@ from ipgate.cli.options import (
     connection,
     instant,
 )
-from ipgate.cli.output import print_fields, print_json, print_table, resource_id, time
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
 app = typer.Typer(no_args_is_help=True, help="API keys and their credentials.")
 
-Id = Annotated[str, typer.Argument(help="Id of the API key.")]
-
 
 @app.command()
 def create(
     context: typer.Context,
-    key: Id,
+    key: KeyId,
     workspace: WorkspaceOption,
     name: Name = None,
     expires: Expires = None,
@@ -69,9 +68,9 @@ def create(
     if json or dry_run:
         print_change(answer, f"created {key}", dry_run=dry_run, json=json)
         return
-    _show(answer.api_key, json=False)
+    show_key(answer.api_key, json=False)
     if answer.credential:
-        print(f"\n{answer.credential}\nThis is the credential. Keep it now: it is not shown again.")
+        print_credential(answer.credential)
 
 
 @app.command()
@@ -98,19 +97,21 @@ def ls(
 
 
 @app.command()
-def show(context: typer.Context, key: Id, workspace: WorkspaceOption, json: Json = False) -> None:
+def show(
+    context: typer.Context, key: KeyId, workspace: WorkspaceOption, json: Json = False
+) -> None:
     """Show an API key.
 
     Example: ipgate key show ci -w acme
     """
     request = admin.GetApiKeyRequest(name=key_name(workspace, key))
-    _show(connection(context).admin("GetApiKey", request), json=json)
+    show_key(connection(context).admin("GetApiKey", request), json=json)
 
 
 @app.command()
 def update(
     context: typer.Context,
-    key: Id,
+    key: KeyId,
     workspace: WorkspaceOption,
     name: Name = None,
     disable: Annotated[
@@ -156,13 +157,13 @@ def update(
     }
     request.update_mask.paths.extend(path for path, value in changes.items() if value is not None)
     answer = change(context, "UpdateApiKey", request, wait=wait)
-    _show_change(answer, f"updated {key}", dry_run=dry_run, json=json)
+    show_key_change(answer, f"updated {key}", dry_run=dry_run, json=json)
 
 
 @app.command("set-lists")
 def set_lists(
     context: typer.Context,
-    key: Id,
+    key: KeyId,
     workspace: WorkspaceOption,
     lists: Annotated[
         list[str] | None, typer.Argument(help="Ids of the allow lists to link it to.")
@@ -189,13 +190,13 @@ def set_lists(
     )
     answer = change(context, "SetApiKeyAllowLists", request, wait=wait)
     what = f"linked {key} to {', '.join(lists)}" if lists else f"unlinked {key} from all lists"
-    _show_change(answer, what, dry_run=dry_run, json=json)
+    show_key_change(answer, what, dry_run=dry_run, json=json)
 
 
 @app.command()
 def delete(
     context: typer.Context,
-    key: Id,
+    key: KeyId,
     workspace: WorkspaceOption,
     etag: Etag = "",
     dry_run: DryRun = False,
@@ -213,60 +214,6 @@ def delete(
     print_change(answer, f"deleted {request.name}", dry_run=dry_run, json=json)
 
 
-def print_keys(api_keys: Sequence[Any], *, json: bool) -> None:
-    """Print a table of API keys."""
-    if json:
-        print_json(api_keys)
-        return
-    print_table(
-        ("ID", "NAME", "ACCESS", "STATE", "EXPIRES", "LISTS"),
-        (
-            (
-                resource_id(api_key.name),
-                api_key.display_name,
-                _access(api_key),
-                "disabled" if api_key.disabled else "enabled",
-                time(api_key, "expire_time", "never"),
-                ", ".join(map(resource_id, api_key.allow_lists)),
-            )
-            for api_key in api_keys
-        ),
-    )
-
-
-def _show_change(answer: Any, what: str, *, dry_run: bool, json: bool) -> None:
-    if dry_run or json:
-        print_change(answer, what, dry_run=dry_run, json=json)
-        return
-    _show(answer.api_key, json=False)
-    print_effect(answer.effect, dry_run=False)
-
-
-def _show(key: Any, *, json: bool) -> None:
-    if json:
-        print_json(key)
-        return
-    print_fields(
-        (
-            ("name", key.name),
-            ("display name", key.display_name),
-            ("access", _access(key)),
-            ("state", "disabled" if key.disabled else "enabled"),
-            ("expires", time(key, "expire_time", "never")),
-            ("lists", ", ".join(map(resource_id, key.allow_lists))),
-            ("mode", "report only" if key.report_only else "enforced"),
-            ("updated", time(key, "update_time")),
-            ("etag", key.etag),
-        )
-    )
-
-
-def _access(key: Any) -> str:
-    access = resources.ApiKey.Access.Name(key.access).removeprefix("ACCESS_").lower()
-    is_reported = key.report_only and key.access == resources.ApiKey.ACCESS_LISTS
-    return f"{access} (report only)" if is_reported else access
-
-
 def _one_of(flag: str, text: str, prefix: str, values: Any) -> Any:
     """Return the value of an enumeration.
 
@@ -276,3 +223,7 @@ def _one_of(flag: str, text: str, prefix: str, values: Any) -> Any:
     if text.lower() not in names:
         raise CliError(f"{flag} {text!r}: use {', '.join(names)}")
     return values.Value(f"{prefix}_{text.upper()}")
+
+
+for command in (credentials.rotate, credentials.revoke):
+    app.command()(command)

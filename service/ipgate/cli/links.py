@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ipgate.cli.effects import print_change
-from ipgate.cli.keys import print_keys
+from ipgate.cli.key_output import print_keys
 from ipgate.cli.options import (
     AllowListId,
     DryRun,

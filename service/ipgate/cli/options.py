@@ -16,6 +16,7 @@ WorkspaceOption = Annotated[
     str, typer.Option("--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Id of the workspace.")
 ]
 AllowListId = Annotated[str, typer.Argument(help="Id of the allow list.")]
+KeyId = Annotated[str, typer.Argument(help="Id of the API key.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the change without making it.")]
 Wait = Annotated[

@@ -9,6 +9,7 @@ from ipgate.domain.errors import quoted
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import OF_LISTS, id_of, members_of
 from ipgate.store.batch_reader import BatchReader
+from ipgate.store.credential_index import credentials_of
 from ipgate.store.parsed_key import ParsedKey
 
 _ENTRY = re.compile("([a-z][a-z0-9-]{0,62})/([a-z][a-z0-9-]{0,62})/([0-9a-f]{16})")
@@ -22,7 +23,7 @@ class IndexChecks:
         self._now = now
 
     async def entry(self, at: ParsedKey) -> AsyncIterator[Finding]:
-        """Yield an entry leads to a live key of that digest, or to one that is being created."""
+        """Yield an entry that leads to no live key with that credential, and to none that is just getting it."""
         value = await self._reader.execute("GET", at.key)
         if value is None:
             return
@@ -32,11 +33,11 @@ class IndexChecks:
             yield Finding(at.key, Problem.ORPHANED_ENTRY, detail, facts=(at.id, value))
 
     async def _held(self, digest: str, workspace: str, key: str, tip: str) -> bool:
-        name = key_names.of("key", workspace, key)
-        fields = ("etag", "digest", "indexed", "reserved", "reserved_at")
-        etag, held, indexed, reserved, at = await self._reader.execute("HMGET", name, *fields)
-        coming = reserved == tip and self._now - int(at or 0) < ABANDONED
-        return held == digest and (coming or bool(etag and indexed == tip))
+        fields = await self._reader.execute("HGETALL", key_names.of("key", workspace, key))
+        if "etag" in fields and (digest, tip) in credentials_of(fields):
+            return True
+        is_fresh = self._now - int(fields.get("reserved_at", 0)) < ABANDONED
+        return is_fresh and (fields.get("coming"), fields.get("reserved")) == (digest, tip)
 
     async def workspace(self, at: ParsedKey, member: str) -> Finding | None:
         return await self._leads(at, member, key_names.of("workspace", member))

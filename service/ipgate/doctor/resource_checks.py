@@ -11,11 +11,15 @@ from ipgate.domain.text_validation import casefold_name
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import members_of
 from ipgate.store.batch_reader import BatchReader
+from ipgate.store.credential_index import credentials_of, entry_of
 from ipgate.store.parsed_key import ParsedKey
 from ipgate.store.schema import ACCESS_TOKEN, ALLOW_LIST, API_KEY, WORKSPACE, Schema, decode_range
 
 ABANDONED = 60
 """Seconds after which a reservation is abandoned, as in prelude.lua."""
+
+
+_CREDENTIALS = ("credential", "previous credential")
 
 
 class ResourceChecks:
@@ -100,18 +104,17 @@ class ResourceChecks:
 
     async def api_key(self, at: ParsedKey) -> AsyncIterator[Finding]:
         fields = await self._fields(at.key)
-        digest = fields.get("digest", "")
         if "etag" in fields:
             async for finding in self._live_key(at, fields):
                 yield finding
         elif "reserved" in fields:
             if self._now - int(fields.get("reserved_at", 0)) >= ABANDONED:
-                facts = (digest, fields["reserved"])
+                facts = (fields.get("coming", ""), fields["reserved"])
                 detail = "is a reservation, and was never created"
                 yield Finding(at.key, Problem.INCOMPLETE_CREATION, detail, facts=facts)
         elif "deleted" in fields:
             detail = "was deleted, and not cleaned up"
-            facts = (digest, fields["deleted"])
+            facts = (fields.get("digest", ""), fields["deleted"])
             yield Finding(at.key, Problem.INCOMPLETE_DELETION, detail, facts=facts)
         elif fields:
             yield Finding(at.key, Problem.BAD_FIELD, "has no etag, so the key is not there", "etag")
@@ -129,25 +132,35 @@ class ResourceChecks:
             yield _not_indexed(at, "unlinked", "unlinked", at.id)
         async for finding in self._by_attributes(at, fields):
             yield finding
-        digest, indexed = fields.get("digest", ""), fields.get("indexed", "")
+        if fields.get("previous") and not fields.get("previous_until"):
+            detail = "is empty, so the previous credential has no end"
+            yield Finding(at.key, Problem.BAD_FIELD, detail, "previous_until")
+        for which, (digest, indexed) in zip(_CREDENTIALS, credentials_of(fields), strict=False):
+            problem = await self._credential(at, which, digest, indexed)
+            if problem:
+                yield problem
+
+    async def _credential(
+        self, at: ParsedKey, which: str, digest: str, indexed: str
+    ) -> Finding | None:
+        """Return what is wrong with the index entry of a credential of a key."""
         entry = await self._reader.execute("GET", key_names.digest(digest))
-        if entry == f"{at.workspace}/{at.id}/{indexed}":
-            return
+        if entry == entry_of(at.workspace, at.id, indexed):
+            return None
         other = await self._holder(str(entry), digest) if entry else None
         if other:
-            detail = f"its credential is that of the API key {other}"
-            yield Finding(at.key, Problem.DUPLICATE_CREDENTIAL, detail)
-        else:
-            detail = "its credential has no index entry: nobody can use it"
-            yield Finding(at.key, Problem.NO_ENTRY, detail, facts=(digest, indexed))
+            detail = f"its {which} is that of the API key {other}"
+            return Finding(at.key, Problem.DUPLICATE_CREDENTIAL, detail)
+        detail = f"its {which} has no index entry: nobody can use it"
+        return Finding(at.key, Problem.NO_ENTRY, detail, facts=(digest, indexed))
 
     async def _holder(self, entry: str, digest: str) -> str | None:
         """Return the API key that an index entry names, if that is live and has the digest."""
         workspace, _, rest = entry.partition("/")
         key, _, indexed = rest.partition("/")
-        name = key_names.of("key", workspace, key)
-        held = await self._reader.execute("HMGET", name, "etag", "digest", "indexed")
-        return f"{workspace}/{key}" if held[0] and held[1:] == [digest, indexed] else None
+        fields = await self._fields(key_names.of("key", workspace, key))
+        is_its_own = "etag" in fields and (digest, indexed) in credentials_of(fields)
+        return f"{workspace}/{key}" if is_its_own else None
 
     async def root(self, at: ParsedKey) -> AsyncIterator[Finding]:
         if not re.fullmatch("[0-9a-f]{64}", await self._reader.execute("GET", at.key) or ""):

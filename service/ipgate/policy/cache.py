@@ -6,7 +6,7 @@ entries under this invariant, and `apply` keeps it when a change arrives.
 """
 
 from itertools import count
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ipgate.domain.changes import Touched
 from ipgate.domain.facts import KeyFacts
@@ -36,9 +36,24 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class PolicyCache:
-    """Keys by name and by credential digest, what they share, and a negative cache of unknown subjects.
+class _Keys(NamedTuple):
+    """API keys by name, and those of them that were asked for by a credential, by its digest."""
 
+    by_name: PartitionedDict[str, CachedKey]
+    by_digest: PartitionedDict[bytes, CachedKey]
+    by_previous: PartitionedDict[bytes, CachedKey]
+
+    def remove(self, key: CachedKey) -> None:
+        self.by_name.pop(key.name)
+        self.by_digest.pop(key.digest)
+        if key.previous is not None:
+            self.by_previous.pop(key.previous.digest)
+
+
+class PolicyCache:
+    """Keys by name and by the digests of their credentials, what they share, and a negative cache of unknown subjects.
+
+    `previous` finds keys by the credential that they had before a rotation, also when that has ended.
     `max_bytes` bounds the keys with their lists. Keys that were not used recently are evicted first.
     """
 
@@ -46,14 +61,12 @@ class PolicyCache:
         self._max_bytes = max_bytes
         self._account = MemoryAccount()
         self._key_bytes = 0
-        self._reclaimable: list[
-            tuple[PartitionedDict[str, CachedKey], PartitionedDict[bytes, CachedKey]]
-        ] = []
+        self._reclaimable: list[_Keys] = []
         self._reset()
 
     def _reset(self) -> None:
-        self.keys: PartitionedDict[str, CachedKey] = PartitionedDict()
-        self.digests: PartitionedDict[bytes, CachedKey] = PartitionedDict()
+        self._held = _Keys(PartitionedDict(), PartitionedDict(), PartitionedDict())
+        self.keys, self.digests, self.previous = self._held
         self.negative: dict[str | bytes, None] = {}
         self.tokens: dict[bytes, Caller] = {}
         self.negative_tokens: dict[bytes, None] = {}
@@ -93,10 +106,16 @@ class PolicyCache:
         Returns False if no such key is cached, or if the credential is not its own.
         """
         entry = self.keys.get(key)
-        if entry is None or entry.digest != digest:
+        if entry is None:
             return False
-        self.digests.put(entry.digest, entry)  # not the caller's copy of it
-        return True
+        # Not the caller's copy of the digest is kept.
+        if entry.digest == digest:
+            self.digests.put(entry.digest, entry)
+            return True
+        if entry.previous is not None and entry.previous.digest == digest:
+            self.previous.put(entry.previous.digest, entry)
+            return True
+        return False
 
     def add_negative(self, subject: str | bytes) -> None:
         """Remember a name or a digest as unknown, instead of the oldest one if the table is full."""
@@ -111,9 +130,9 @@ class PolicyCache:
 
     def drop_key(self, name: str) -> None:
         """Drop a key; it is loaded again when it is asked for."""
-        entry = self.keys.pop(name)
+        entry = self.keys.get(name)
         if entry is not None:
-            self.digests.pop(entry.digest)
+            self._held.remove(entry)
             self._key_bytes -= entry.cost()
 
     def is_full(self) -> bool:
@@ -153,20 +172,19 @@ class PolicyCache:
         """
         self._pool.retired = True
         if len(self.keys):
-            self._reclaimable.append((self.keys, self.digests))
+            self._reclaimable.append(self._held)
         self._reset()
 
     def _reclaim(self) -> None:
         """Free the memory of a batch of keys of a cleared cache."""
         if not self._reclaimable:
             return
-        keys, digests = self._reclaimable[-1]
-        for _ in range(min(RECLAIM_BATCH, len(keys))):
-            entry = keys.next_victim()
-            keys.pop(entry.name)
-            digests.pop(entry.digest)
+        cleared = self._reclaimable[-1]
+        for _ in range(min(RECLAIM_BATCH, len(cleared.by_name))):
+            entry = cleared.by_name.next_victim()
+            cleared.remove(entry)
             self._key_bytes -= entry.cost()
-        if not len(keys):
+        if not len(cleared.by_name):
             self._reclaimable.pop()
 
     def apply(self, touched: Touched) -> None:

@@ -24,6 +24,9 @@ KEY_BYTES = 320
 """Approximate memory of a key with its entries in dictionaries, without its name, its links to several lists,
 and its lists. `make bench ARGS=scale` measures it."""
 
+PREVIOUS_BYTES = 250
+"""Of a previous credential: its digest, its end and an entry in a dictionary."""
+
 TUPLE_BYTES, LINK_BYTES = 48, 8
 
 WORKSPACE_BYTES = 400
@@ -83,6 +86,7 @@ class CachedKey:
         "expire_time",
         "lists",
         "name",
+        "previous",
         "report_only",
         "used",
         "workspace",
@@ -95,12 +99,15 @@ class CachedKey:
         self.disabled = facts.disabled
         self.expire_time = facts.expire_time
         self.report_only = facts.report_only
+        self.previous = facts.previous
         lists = [workspace.list(allow_list) for allow_list in facts.lists]
         self.lists: SearchPlan = (
             as_plan(lists) if len(lists) <= MAX_SEPARATE else UnplannedLists(lists)
         )
         self.used = True
         untrack(self)
+        if self.previous is not None:
+            untrack(self.previous)
 
     def parts(self) -> Sequence[CompiledRanges]:
         """Return what must be compiled before the key can be decided."""
@@ -112,4 +119,5 @@ class CachedKey:
         """Return the approximate bytes that are held for this key alone."""
         count = 1 if isinstance(self.lists, CompiledRanges) else len(self.parts())
         links = TUPLE_BYTES + LINK_BYTES * count if count > 1 else 0
-        return KEY_BYTES + len(self.name) + links
+        previous = 0 if self.previous is None else PREVIOUS_BYTES
+        return KEY_BYTES + len(self.name) + links + previous

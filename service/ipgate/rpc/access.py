@@ -76,6 +76,8 @@ RULES: dict[str, AccessRule] = {
     "ipgate.v1.AdminService/ListApiKeys": _reads("parent"),
     "ipgate.v1.AdminService/UpdateApiKey": AccessRule(_ADMIN, "api_key.name"),
     "ipgate.v1.AdminService/SetApiKeyAllowLists": AccessRule(_ADMIN, "api_key", size=Size.LINKS),
+    "ipgate.v1.AdminService/RotateApiKeyCredential": AccessRule(_ADMIN, "api_key"),
+    "ipgate.v1.AdminService/RevokeApiKeyCredential": AccessRule(_ADMIN, "api_key"),
     "ipgate.v1.AdminService/DeleteApiKey": AccessRule(_ADMIN, "name"),
     "ipgate.v1.AdminService/WaitForRevision": _reads(),
     "ipgate.v1.AdminService/GetRevisionStatus": _reads(),

@@ -215,6 +215,7 @@ def key_out(key: ApiKey) -> resources.ApiKey:
         disabled=key.disabled,
         report_only=key.report_only,
         expire_time=time_out(key.expire_time),
+        previous_credential_expire_time=time_out(key.previous_credential_expire_time),
         allow_lists=[list_name(key.workspace, allow_list) for allow_list in key.lists],
         access=access_out(key.access),
         create_time=time_out(meta.create_time),
@@ -263,6 +264,21 @@ def time_in(field: str, message: Message, name: str) -> int | None:
         text = "is not an instant of the years 1 to 9999 with 0 to 999,999,999 nanoseconds"
         raise InvalidArgument.of(f"{field}.{name}", text)
     return instant
+
+
+def duration_in(name: str, message: Message) -> int:
+    """Return a required duration of a request in ns.
+
+    Raises: InvalidArgument.
+    """
+    if not message.HasField(name):
+        raise InvalidArgument.of(name, "is required, as seconds, such as 86400s for a day")
+    duration = getattr(message, name)
+    if abs(duration.nanos) >= 10**9 or duration.seconds * duration.nanos < 0:
+        raise InvalidArgument.of(
+            name, "has nanoseconds of another sign, or a second or more of them"
+        )
+    return int(duration.seconds) * 10**9 + int(duration.nanos)
 
 
 def changes_in(field: str, message: Message, mask: FieldMask) -> dict[str, Any]:

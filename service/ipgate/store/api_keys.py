@@ -5,7 +5,6 @@ a crash in between harmless: a key becomes visible only with its index entry in 
 before its index entry is.
 """
 
-import logging
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,15 +19,13 @@ from ipgate.domain.text_validation import casefold_name
 from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import Scan
-from ipgate.store.credential_index import CredentialIndex
+from ipgate.store.credential_index import CredentialIndex, entry_of
 from ipgate.store.key_cleanup import KeyCleanup
 from ipgate.store.key_filter import KeyFilter
 from ipgate.store.key_scripts import change_key, read_key
 from ipgate.store.schema import API_KEY
 from ipgate.store.scripts import Scripts
 from ipgate.store.search import search
-
-log = logging.getLogger(__name__)
 
 
 class ApiKeyStore:
@@ -59,7 +56,7 @@ class ApiKeyStore:
             await self._index.check_free(digest)
             return outcome.result(key, options)
         try:
-            await self._index.claim(digest, f"{key.workspace}/{key.id}/{reservation['tip']}")
+            await self._index.claim(digest, entry_of(key.workspace, key.id, reservation["tip"]))
             outcome = await change_key(
                 self._scripts,
                 "key_activate",
@@ -172,11 +169,5 @@ class ApiKeyStore:
         tip = secrets.token_hex(8)
         outcome = await change_key(self._scripts, "key_delete", workspace, key, options, tip=tip)
         if not options.validate_only:
-            entry = f"{workspace}/{key}/{outcome.view['indexed']}"
-            try:
-                await self._index.replace(outcome.view["digest"], entry, "")
-                await change_key(self._scripts, "key_forget", workspace, key, deleted=tip)
-            except Unavailable:
-                # The key is deleted, and what is left decides nothing: `ipgate doctor` removes it.
-                log.warning("clean-up after a deletion failed api_key=%s", key_name(workspace, key))
+            await self._cleanup.drop_ended(outcome, workspace, key, deleted=tip)
         return outcome.result(read_key(outcome, workspace, outcome.view), options)

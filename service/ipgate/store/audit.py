@@ -129,13 +129,14 @@ def _attributes(fields: Mapping[str, str]) -> Iterator[AttributeChange]:
     collection = fields["resource"].split("/")[-2]
     for field in SCHEMAS[_KINDS[collection]].fields:
         if field.name in before or field.name in after:
-            values = (
+            former, present = (
                 field.codec.to_json(field.codec.decode(state[field.name]))
                 if field.name in state
                 else None
                 for state in (before, after)
             )
-            yield AttributeChange(field.attribute, *values)
+            if former != present:
+                yield AttributeChange(field.attribute, former, present)
 
 
 def _range_change(text: str, before: str | bool, after: str | bool) -> RangeChange:

@@ -5,6 +5,7 @@ rotation that wrote it, so entries are never confused. An entry that leads to no
 replaced when the digest is registered again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ipgate.domain.errors import AlreadyExists
@@ -19,6 +20,21 @@ if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3]) end
 return 1
 """
+
+
+def entry_of(workspace: str, key: str, tip: str) -> str:
+    """Return the index entry of a credential of a key, which the creation or rotation `tip` writes."""
+    return f"{workspace}/{key}/{tip}"
+
+
+def credentials_of(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the credentials of a stored key, the current one first: the digest of each, and what its entry names.
+
+    The previous one is among them, also when it has ended.
+    """
+    current = (fields.get("digest", ""), fields.get("indexed", ""))
+    previous = (fields.get("previous", ""), fields.get("previous_indexed", ""))
+    return [current, previous] if previous[0] else [current]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from ipgate import cooperative
 from ipgate.domain.addresses import parse_range
 from ipgate.domain.changes import Position
-from ipgate.domain.facts import KeyFacts, ListFacts, WorkspaceFacts
+from ipgate.domain.facts import KeyFacts, ListFacts, PreviousCredential, WorkspaceFacts
 from ipgate.domain.intervals import Steps
 from ipgate.domain.names import key_name, list_name, workspace_name
 from ipgate.domain.resources import ROOT, Caller
@@ -22,7 +22,7 @@ from ipgate.store.topology import FAULTS
 
 log = logging.getLogger(__name__)
 
-_KEY_FIELDS = ("digest", "disabled", "expire", "report")
+_KEY_FIELDS = ("digest", "disabled", "expire", "report", "previous", "previous_until")
 _WORKSPACE_FIELDS = ("require", "default_on", "default", "report")
 _TOKEN_FIELDS = tuple(field.name for field in ACCESS_TOKEN.fields)
 
@@ -78,6 +78,7 @@ class PolicyReader:
                 API_KEY["expire"].read(fields),
                 tuple(sorted(lists)),
                 API_KEY["report"].read(fields),
+                _previous(fields),
             )
         return position(head), facts
 
@@ -131,6 +132,19 @@ def _fields(names: Sequence[str], stored: Sequence[str | None]) -> dict[str, str
     if etag is None:
         return None
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+
+def _previous(fields: Mapping[str, str]) -> PreviousCredential | None:
+    """Return the previous credential of an API key.
+
+    Raises: ValueError for damage: without an end it would work for ever.
+    """
+    digest, end = API_KEY["previous"].read(fields), API_KEY["previous_until"].read(fields)
+    if not digest:
+        return None
+    if end is None:
+        raise ValueError("a previous credential without an end")
+    return PreviousCredential(bytes.fromhex(digest), end)
 
 
 def _parse(stored: Mapping[str, str]) -> Steps[tuple[list[int], dict[int, Validity]]]:

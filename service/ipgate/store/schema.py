@@ -18,6 +18,8 @@ from ipgate.store.codecs import Codec, Flag, Identifier, Instant, Number, Patter
 
 _CHANGE_ID = Pattern("[0-9a-f]{16}", "16 hexadecimal digits")
 _SHA256 = Pattern("[0-9a-f]{64}", "a SHA-256 in 64 hexadecimal digits")
+_SHA256_OR_NONE = Pattern("([0-9a-f]{64})?", "a SHA-256 in 64 hexadecimal digits")
+_CHANGE_ID_OR_NONE = Pattern("([0-9a-f]{16})?", "16 hexadecimal digits")
 _TIME = Number((1 << 63) - 1)
 _COUNT = Number(10**15)
 _BLOCKS = Number(1 << 64)
@@ -190,6 +192,16 @@ API_KEY = Schema(
         Field("report", Flag(), "report_only", "report_only", absent="0"),
         Field("digest", _SHA256, exported="digest"),
         Field("indexed", _CHANGE_ID),
+        # After a rotation: the credential before, until when it works, and what its index entry names.
+        Field("previous", _SHA256_OR_NONE, exported="previous_digest", absent=""),
+        Field(
+            "previous_until",
+            Instant(),
+            "previous_credential_expire_time",
+            "previous_expire",
+            absent="",
+        ),
+        Field("previous_indexed", _CHANGE_ID_OR_NONE, absent=""),
     ),
 )
 

@@ -140,6 +140,29 @@ _ERRORS: dict[str, Callable[[Any], Exception]] = {
     "RESERVATION": lambda name: Conflict(
         f"{name} is being created by somebody else; read it and try again", reason="CREATE_RACE"
     ),
+    "ROTATION": lambda name: Conflict(
+        f"the credential of {name} is being rotated by somebody else; read it and try again",
+        reason="ROTATE_RACE",
+    ),
+    "PREVIOUS_WORKS": lambda name: FailedPrecondition(
+        "PREVIOUS_CREDENTIAL_WORKS",
+        [
+            Violation(
+                "api_key",
+                f"the previous credential of {name} still works, and a key has two at most; revoke one of the two "
+                "first",
+            )
+        ],
+    ),
+    "ONLY_CREDENTIAL": lambda name: FailedPrecondition(
+        "ONLY_CREDENTIAL",
+        [
+            Violation(
+                "credential",
+                f"{name} has no other credential; rotate it with an overlap of 0s, or disable the key",
+            )
+        ],
+    ),
     "IN_USE": _in_use,
     "TOO_MANY_LINKS": _too_many_links,
     "UNRESTRICTED": _unrestricted,

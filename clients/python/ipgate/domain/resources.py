@@ -133,7 +133,8 @@ class AllowList:
 class ApiKey:
     """`lists`: ids of the linked lists, sorted.
 
-    `access` is None on a key that is not stored.
+    `access` is None on a key that is not stored. `previous_credential_expire_time`: until when the credential works
+    that the key had before a rotation, None if there is none.
     """
 
     workspace: str
@@ -142,6 +143,7 @@ class ApiKey:
     disabled: bool = False
     report_only: bool = False
     expire_time: int | None = None
+    previous_credential_expire_time: int | None = None
     lists: tuple[str, ...] = ()
     access: Access | None = None
     meta: ResourceMeta = field(default_factory=ResourceMeta)

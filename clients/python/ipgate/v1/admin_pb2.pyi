@@ -1,3 +1,4 @@
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -425,6 +426,60 @@ class CreateApiKeyResponse(_message.Message):
     revision: str
     credential: str
     def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ..., credential: _Optional[str] = ...) -> None: ...
+
+class RotateApiKeyCredentialRequest(_message.Message):
+    __slots__ = ("api_key", "overlap", "etag", "validate_only")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    api_key: str
+    overlap: _duration_pb2.Duration
+    etag: str
+    validate_only: bool
+    def __init__(self, api_key: _Optional[str] = ..., overlap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class RotateApiKeyCredentialResponse(_message.Message):
+    __slots__ = ("api_key", "effect", "revision", "credential")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    api_key: _resources_pb2.ApiKey
+    effect: Effect
+    revision: str
+    credential: str
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ..., credential: _Optional[str] = ...) -> None: ...
+
+class RevokeApiKeyCredentialRequest(_message.Message):
+    __slots__ = ("api_key", "credential", "etag", "validate_only")
+    class Credential(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CREDENTIAL_UNSPECIFIED: _ClassVar[RevokeApiKeyCredentialRequest.Credential]
+        CREDENTIAL_CURRENT: _ClassVar[RevokeApiKeyCredentialRequest.Credential]
+        CREDENTIAL_PREVIOUS: _ClassVar[RevokeApiKeyCredentialRequest.Credential]
+    CREDENTIAL_UNSPECIFIED: RevokeApiKeyCredentialRequest.Credential
+    CREDENTIAL_CURRENT: RevokeApiKeyCredentialRequest.Credential
+    CREDENTIAL_PREVIOUS: RevokeApiKeyCredentialRequest.Credential
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    api_key: str
+    credential: RevokeApiKeyCredentialRequest.Credential
+    etag: str
+    validate_only: bool
+    def __init__(self, api_key: _Optional[str] = ..., credential: _Optional[_Union[RevokeApiKeyCredentialRequest.Credential, str]] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class RevokeApiKeyCredentialResponse(_message.Message):
+    __slots__ = ("api_key", "effect", "revision")
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    api_key: _resources_pb2.ApiKey
+    effect: Effect
+    revision: str
+    def __init__(self, api_key: _Optional[_Union[_resources_pb2.ApiKey, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class GetApiKeyRequest(_message.Message):
     __slots__ = ("name",)

@@ -169,6 +169,16 @@ class AdminServiceStub(object):
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.SerializeToString,
                 response_deserializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.FromString,
                 _registered_method=True)
+        self.RotateApiKeyCredential = channel.unary_unary(
+                '/ipgate.v1.AdminService/RotateApiKeyCredential',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialResponse.FromString,
+                _registered_method=True)
+        self.RevokeApiKeyCredential = channel.unary_unary(
+                '/ipgate.v1.AdminService/RevokeApiKeyCredential',
+                request_serializer=ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialRequest.SerializeToString,
+                response_deserializer=ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialResponse.FromString,
+                _registered_method=True)
         self.DeleteApiKey = channel.unary_unary(
                 '/ipgate.v1.AdminService/DeleteApiKey',
                 request_serializer=ipgate_dot_v1_dot_admin__pb2.DeleteApiKeyRequest.SerializeToString,
@@ -415,8 +425,25 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateApiKeyCredential(self, request, context):
+        """Gives an API key a new credential, which is minted. The current one works for `overlap` longer, and is the previous
+        one from then on. `FAILED_PRECONDITION` while a previous one still works: a key has two credentials at
+        most.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeApiKeyCredential(self, request, context):
+        """Immediately ends one of the two credentials that an API key has after a rotation with an overlap. If it is the
+        current one, the previous one is the key's only credential again, without an end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteApiKey(self, request, context):
-        """Deletes an API key and its links. Its credential is unknown from then on.
+        """Deletes an API key and its links. Its credentials are unknown from then on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -609,6 +636,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SetApiKeyAllowLists,
                     request_deserializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.FromString,
                     response_serializer=ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.SerializeToString,
+            ),
+            'RotateApiKeyCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKeyCredential,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialResponse.SerializeToString,
+            ),
+            'RevokeApiKeyCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeApiKeyCredential,
+                    request_deserializer=ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialRequest.FromString,
+                    response_serializer=ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialResponse.SerializeToString,
             ),
             'DeleteApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteApiKey,
@@ -1318,6 +1355,60 @@ class AdminService(object):
             '/ipgate.v1.AdminService/SetApiKeyAllowLists',
             ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsRequest.SerializeToString,
             ipgate_dot_v1_dot_admin__pb2.SetApiKeyAllowListsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKeyCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/RotateApiKeyCredential',
+            ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.RotateApiKeyCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeApiKeyCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ipgate.v1.AdminService/RevokeApiKeyCredential',
+            ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialRequest.SerializeToString,
+            ipgate_dot_v1_dot_admin__pb2.RevokeApiKeyCredentialResponse.FromString,
             options,
             channel_credentials,
             insecure,

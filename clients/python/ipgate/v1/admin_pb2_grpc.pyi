@@ -122,8 +122,17 @@ class AdminServiceStub:
     """Changes the fields of an API key named by the mask."""
     SetApiKeyAllowLists: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetApiKeyAllowListsRequest, _admin_pb2.SetApiKeyAllowListsResponse]
     """Replaces the allow lists that an API key is linked to, in one change."""
+    RotateApiKeyCredential: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RotateApiKeyCredentialRequest, _admin_pb2.RotateApiKeyCredentialResponse]
+    """Gives an API key a new credential, which is minted. The current one works for `overlap` longer, and is the previous
+    one from then on. `FAILED_PRECONDITION` while a previous one still works: a key has two credentials at
+    most.
+    """
+    RevokeApiKeyCredential: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeApiKeyCredentialRequest, _admin_pb2.RevokeApiKeyCredentialResponse]
+    """Immediately ends one of the two credentials that an API key has after a rotation with an overlap. If it is the
+    current one, the previous one is the key's only credential again, without an end.
+    """
     DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeleteApiKeyRequest, _admin_pb2.DeleteApiKeyResponse]
-    """Deletes an API key and its links. Its credential is unknown from then on."""
+    """Deletes an API key and its links. Its credentials are unknown from then on."""
     CreateAccessToken: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateAccessTokenRequest, _admin_pb2.CreateAccessTokenResponse]
     """Creates an access token and mints its secret."""
     ListAccessTokens: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAccessTokensRequest, _admin_pb2.ListAccessTokensResponse]
@@ -247,8 +256,17 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Changes the fields of an API key named by the mask."""
     SetApiKeyAllowLists: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetApiKeyAllowListsRequest, _admin_pb2.SetApiKeyAllowListsResponse]  # type: ignore[assignment]
     """Replaces the allow lists that an API key is linked to, in one change."""
+    RotateApiKeyCredential: _aio.UnaryUnaryMultiCallable[_admin_pb2.RotateApiKeyCredentialRequest, _admin_pb2.RotateApiKeyCredentialResponse]  # type: ignore[assignment]
+    """Gives an API key a new credential, which is minted. The current one works for `overlap` longer, and is the previous
+    one from then on. `FAILED_PRECONDITION` while a previous one still works: a key has two credentials at
+    most.
+    """
+    RevokeApiKeyCredential: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeApiKeyCredentialRequest, _admin_pb2.RevokeApiKeyCredentialResponse]  # type: ignore[assignment]
+    """Immediately ends one of the two credentials that an API key has after a rotation with an overlap. If it is the
+    current one, the previous one is the key's only credential again, without an end.
+    """
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeleteApiKeyRequest, _admin_pb2.DeleteApiKeyResponse]  # type: ignore[assignment]
-    """Deletes an API key and its links. Its credential is unknown from then on."""
+    """Deletes an API key and its links. Its credentials are unknown from then on."""
     CreateAccessToken: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateAccessTokenRequest, _admin_pb2.CreateAccessTokenResponse]  # type: ignore[assignment]
     """Creates an access token and mints its secret."""
     ListAccessTokens: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAccessTokensRequest, _admin_pb2.ListAccessTokensResponse]  # type: ignore[assignment]
@@ -515,12 +533,33 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Replaces the allow lists that an API key is linked to, in one change."""
 
     @_abc_1.abstractmethod
+    def RotateApiKeyCredential(
+        self,
+        request: _admin_pb2.RotateApiKeyCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RotateApiKeyCredentialResponse, _abc.Awaitable[_admin_pb2.RotateApiKeyCredentialResponse]]:
+        """Gives an API key a new credential, which is minted. The current one works for `overlap` longer, and is the previous
+        one from then on. `FAILED_PRECONDITION` while a previous one still works: a key has two credentials at
+        most.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeApiKeyCredential(
+        self,
+        request: _admin_pb2.RevokeApiKeyCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RevokeApiKeyCredentialResponse, _abc.Awaitable[_admin_pb2.RevokeApiKeyCredentialResponse]]:
+        """Immediately ends one of the two credentials that an API key has after a rotation with an overlap. If it is the
+        current one, the previous one is the key's only credential again, without an end.
+        """
+
+    @_abc_1.abstractmethod
     def DeleteApiKey(
         self,
         request: _admin_pb2.DeleteApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.DeleteApiKeyResponse, _abc.Awaitable[_admin_pb2.DeleteApiKeyResponse]]:
-        """Deletes an API key and its links. Its credential is unknown from then on."""
+        """Deletes an API key and its links. Its credentials are unknown from then on."""
 
     @_abc_1.abstractmethod
     def CreateAccessToken(

@@ -81,7 +81,7 @@ class AllowList(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., range_count: _Optional[int] = ..., linked_api_key_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[Range, _Mapping]]] = ..., ranges_omitted: bool = ...) -> None: ...
 
 class ApiKey(_message.Message):
-    __slots__ = ("name", "display_name", "disabled", "expire_time", "allow_lists", "access", "create_time", "update_time", "etag", "revision", "report_only")
+    __slots__ = ("name", "display_name", "disabled", "expire_time", "allow_lists", "access", "create_time", "update_time", "etag", "revision", "report_only", "previous_credential_expire_time")
     class Access(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ACCESS_UNSPECIFIED: _ClassVar[ApiKey.Access]
@@ -105,6 +105,7 @@ class ApiKey(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_CREDENTIAL_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     disabled: bool
@@ -116,7 +117,8 @@ class ApiKey(_message.Message):
     etag: str
     revision: str
     report_only: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: bool = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ...) -> None: ...
+    previous_credential_expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., disabled: bool = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[str]] = ..., access: _Optional[_Union[ApiKey.Access, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ..., previous_credential_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AccessToken(_message.Message):
     __slots__ = ("name", "display_name", "role", "workspace", "expire_time", "create_time", "revision")

@@ -5,8 +5,7 @@ if not is_live(workspace_key()) then return reject('NOT_FOUND', args.parent) end
 if call('HGET', key, 'reserved') ~= args.tip or not is_reserved(key) then return reject('RESERVATION', args.name) end
 if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return reject('LIMIT_KEYS', args.limit) end
 commit('keys', args.id, args.digest)
-call('HDEL', key, 'reserved', 'reserved_at')
-call('HSET', key, 'indexed', args.tip)
+set_credential(key, args.digest, args.tip)
 set_fields(key, args.fields)
 stamp(key)
 index('key', args.id)

@@ -6,5 +6,5 @@ if is_live(key) then return reject('EXISTS', args.name) end
 if call('ZCARD', workspace_key() .. ':keys') >= args.limit then return reject('LIMIT_KEYS', args.limit) end
 if args.validate_only then return done() end
 call('DEL', key)
-call('HSET', key, 'reserved', args.tip, 'reserved_at', seconds(), 'digest', args.digest)
+call('HSET', key, 'reserved', args.tip, 'reserved_at', seconds(), 'coming', args.digest)
 return done()

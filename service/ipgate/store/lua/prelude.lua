@@ -81,6 +81,25 @@ local function is_reserved(key)
   return at and seconds() - tonumber(at) < 60
 end
 
+-- Gives a key its one credential: `indexed` is the creation or rotation that wrote its index entry.
+local function set_credential(key, digest, indexed)
+  call('HDEL', key, 'reserved', 'reserved_at', 'coming', 'previous', 'previous_until', 'previous_indexed')
+  call('HSET', key, 'digest', digest, 'indexed', indexed)
+end
+
+-- Whether the previous credential of a key still works.
+local function has_previous(key)
+  local previous, ends = unpack(call('HMGET', key, 'previous', 'previous_until'))
+  return previous and previous ~= '' and (tonumber(ends) or 0) > tonumber(args.now)
+end
+
+-- The previous credential of a key, if it has one, as a digest and what its index entry names.
+local function ended_credentials(key)
+  local previous, indexed = unpack(call('HMGET', key, 'previous', 'previous_indexed'))
+  if not previous or previous == '' then return {} end
+  return { { previous, indexed } }
+end
+
 local function etag_differs(key)
   return args.etag and args.etag ~= '' and call('HGET', key, 'etag') ~= args.etag
 end
