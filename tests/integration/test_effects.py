@@ -1,8 +1,10 @@
 """What a change answers: its effect, the guard against loosening, and that nothing is no change."""
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -263,3 +265,73 @@ def test_the_guard_names_the_keys_that_a_change_opens(client: Client, workspace:
     require.update_mask.paths.append("require_allow_list")
     with pytest.raises(RpcFailed, match="139 API keys would become usable"):
         client.call("UpdateWorkspace", require)
+
+
+def test_attributes_that_change_are_in_the_effect(client: Client, workspace: str) -> None:
+    """With their values before and after, in a dry run as in the change and in the audit log; none for a
+    resource that is created or deleted, or whose attributes stay."""
+    allow_list = client.allow_list(workspace, "l", ["192.0.2.1"]).name
+    created = client.key(workspace, "k")
+    assert not created.effect.attributes
+    key = created.api_key.name
+    default = {"enabled": True, "allow_list": allow_list, "report_only": True}
+    rotate = admin.RotateApiKeyCredentialRequest(api_key=key, overlap={"seconds": 60})
+    revoke = admin.RevokeApiKeyCredentialRequest(api_key=key, credential="CREDENTIAL_PREVIOUS")
+    changes: list[tuple[str, Any, dict[str, Any]]] = [
+        (
+            "UpdateApiKey",
+            admin.UpdateApiKeyRequest(
+                api_key={"name": key, "display_name": "K", "expire_time": {"seconds": 1}}
+            ),
+            {"display_name": ("", "K"), "expire_time": (None, "1970-01-01T00:00:01Z")},
+        ),
+        ("RotateApiKeyCredential", rotate, {"previous_credential_expire_time": (None, ANY)}),
+        ("RevokeApiKeyCredential", revoke, {"previous_credential_expire_time": (ANY, None)}),
+        (
+            "UpdateWorkspace",
+            admin.UpdateWorkspaceRequest(workspace={"name": workspace, "require_allow_list": True}),
+            {"require_allow_list": (False, True)},
+        ),
+        (
+            "UpdateDefaultAllowList",
+            admin.UpdateDefaultAllowListRequest(workspace=workspace, default_allow_list=default),
+            {
+                "default_enabled": (False, True),
+                "default_list": ("", "l"),
+                "default_report_only": (False, True),
+            },
+        ),
+        (
+            "UpdateAllowList",
+            admin.UpdateAllowListRequest(allow_list={"name": allow_list, "description": "other"}),
+            {"description": ("for a test", "other")},
+        ),
+        ("AddRanges", admin.AddRangesRequest(allow_list=allow_list, ranges=plain(["1.1.1.1"])), {}),
+        ("DeleteApiKey", admin.DeleteApiKeyRequest(name=key), {}),
+    ]
+    for method, request, wanted in changes:
+        if "allow_unrestricted" in request.DESCRIPTOR.fields_by_name:
+            request.allow_unrestricted = True
+        request.validate_only = True
+        foreseen = attributes(client.call(method, request).effect.attributes)
+        request.validate_only = False
+        answer = client.call(method, request)
+        assert attributes(answer.effect.attributes) == wanted, method
+        assert foreseen == wanted, f"dry run of {method}"
+        event = client.call(
+            "ListAuditEvents", admin.ListAuditEventsRequest(parent=workspace)
+        ).events[0]
+        assert event.revision == answer.revision
+        assert not event.effect.attributes
+        if wanted:
+            assert event.attributes == answer.effect.attributes
+
+
+def attributes(changes: Any) -> dict[str, Any]:
+    return {
+        change.attribute: tuple(
+            MessageToDict(getattr(change, side)) if change.HasField(side) else None
+            for side in ("before", "after")
+        )
+        for change in changes
+    }

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToDict
 
-from ipgate.cli.effects import listed
+from ipgate.cli.effects import attribute_text, listed
 from ipgate.cli.options import connection, instant
 from ipgate.cli.output import resource_id, to_dict, visible
 from ipgate.domain.names import workspace_name
@@ -93,8 +92,7 @@ def _print(event: admin.AuditEvent) -> None:
     where = f" from {event.peer}" if event.peer else ""
     print(visible(f"{when} {event.actor} {event.method} {what}{where}"))
     for change in event.attributes:
-        before, after = (_text(change, side) for side in ("before", "after"))
-        print(visible(f"  {change.attribute}: {before} -> {after}"))
+        print(visible(f"  {attribute_text(change)}"))
     for range_ in event.ranges:
         before, after = (_range(range_, side) for side in ("before", "after"))
         print(visible(f"  {before} -> {after}"))
@@ -113,12 +111,6 @@ def _print(event: admin.AuditEvent) -> None:
     ):
         if count:
             print(visible(f"  {verb} {listed([resource_id(name) for name in names], count)}"))
-
-
-def _text(change: admin.AttributeChange, side: str) -> str:
-    if not change.HasField(side):
-        return "none"
-    return jsonlib.dumps(MessageToDict(getattr(change, side)), ensure_ascii=False)
 
 
 def _range(change: admin.RangeChange, side: str) -> str:

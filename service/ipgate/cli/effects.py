@@ -1,7 +1,10 @@
 """What a change did, or would do, in words."""
 
+import json as jsonlib
 from collections.abc import Sequence
 from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from ipgate.cli.output import print_json, resource_id, visible
 from ipgate.v1 import resources_pb2 as resources
@@ -31,8 +34,21 @@ def range_counts(effect: Any) -> str:
     return f"{' '.join(counts)} range{'s' * (added + removed + changed != 1)}" if counts else ""
 
 
+def attribute_text(change: Any) -> str:
+    """Return an attribute with its values before and after, in a few words."""
+    before, after = (
+        jsonlib.dumps(MessageToDict(getattr(change, side)), ensure_ascii=False)
+        if change.HasField(side)
+        else "none"
+        for side in ("before", "after")
+    )
+    return f"{change.attribute}: {before} -> {after}"
+
+
 def print_effect(effect: Any, *, dry_run: bool) -> None:
-    """Print a line for each way in which API keys are affected."""
+    """Print a line for each attribute that changes, and for each way in which API keys are affected."""
+    for change in effect.attributes:
+        print(visible(attribute_text(change)))
     loosened = effect.ranges_loosened
     if loosened.count:
         verb = "would lose" if dry_run else "lost"

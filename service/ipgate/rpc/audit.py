@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from google.protobuf.struct_pb2 import Value
 
 from ipgate import cooperative
 from ipgate.admin.audit import AuditFilter, AuditLog
@@ -16,7 +13,7 @@ from ipgate.domain.writing import Affected
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import ALL_ROLES, range_out, time_in, time_out
 from ipgate.rpc.paging import listing_name, page_size, page_token, parse_page_token
-from ipgate.rpc.writing import effect_out, keys_out
+from ipgate.rpc.writing import attributes_out, effect_out, keys_out
 from ipgate.v1 import admin_pb2 as admin
 
 EVERYWHERE = "workspaces/-"
@@ -84,10 +81,7 @@ def _event_out(event: AuditEvent) -> admin.AuditEvent:
         resource=event.resource,
         revision=event.revision,
         denied_count=event.denied,
-        attributes=[
-            admin.AttributeChange(attribute=name, before=_value(before), after=_value(after))
-            for name, before, after in event.attributes
-        ],
+        attributes=attributes_out(event.attributes),
         effect=effect_out(event.effect, workspace),
         ranges=map(_range_change_out, event.ranges),
         linked_api_keys=keys_out(event.linked, workspace),
@@ -95,16 +89,6 @@ def _event_out(event: AuditEvent) -> admin.AuditEvent:
         allow_lists_added=_lists_out(event.lists_added, workspace),
         allow_lists_removed=_lists_out(event.lists_removed, workspace),
     )
-
-
-def _value(value: Any) -> Value | None:
-    """Return the value of an attribute; of numbers there are only instants."""
-    if value is None:
-        return None
-    if type(value) is bool:
-        return Value(bool_value=value)
-    text = time_out(value) if type(value) is int else None
-    return Value(string_value=text.ToJsonString() if text else str(value))
 
 
 def _range_change_out(change: RangeChange) -> admin.RangeChange:

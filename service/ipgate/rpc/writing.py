@@ -2,14 +2,17 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
+
+from google.protobuf.struct_pb2 import Value
 
 from ipgate.domain.errors import quoted
 from ipgate.domain.names import key_name
-from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
+from ipgate.domain.writing import Affected, AttributeChange, Effect, WriteOptions, WriteResult
 from ipgate.rpc.access import AccessRule
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.convert import access_out
+from ipgate.rpc.convert import access_out, time_out
 from ipgate.v1 import admin_pb2 as admin
 
 _REQUEST_ID = re.compile("[!-~]{1,128}")
@@ -71,4 +74,22 @@ def effect_out(effect: Effect, workspace: str) -> admin.Effect:
         unrestricted_api_keys=keys(effect.unrestricted_keys),
         closed_api_keys=keys(effect.closed_keys),
         unlinked_access=access_out(effect.unlinked_access),
+        attributes=attributes_out(effect.attributes),
     )
+
+
+def attributes_out(changes: Sequence[AttributeChange]) -> list[admin.AttributeChange]:
+    return [
+        admin.AttributeChange(attribute=name, before=_value(before), after=_value(after))
+        for name, before, after in changes
+    ]
+
+
+def _value(value: Any) -> Value | None:
+    """Return the value of an attribute; of numbers there are only instants."""
+    if value is None:
+        return None
+    if type(value) is bool:
+        return Value(bool_value=value)
+    text = time_out(value) if type(value) is int else None
+    return Value(string_value=text.ToJsonString() if text else str(value))

@@ -1,15 +1,15 @@
 """The audit log in the store: a stream of events in each shard, and one of denied calls."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ipgate.domain.audit import AttributeChange, AuditEvent, RangeChange
+from ipgate.domain.audit import AuditEvent, RangeChange
 from ipgate.domain.resources import Role
 from ipgate.domain.revision import Revision
 from ipgate.domain.shards import TOKEN_SHARD
-from ipgate.domain.writing import Affected
+from ipgate.domain.writing import Affected, AttributeChange
 from ipgate.store import key_names
 from ipgate.store.broken import reading
 from ipgate.store.connection import unavailable
@@ -116,27 +116,17 @@ def _change(stream: str, fields: Mapping[str, str]) -> dict[str, Any]:
     details = json.loads(fields["details"] or "{}")
     return {
         "revision": Revision(shard, fields["epoch"], int(fields["rev"]), fields["tip"]).token(),
-        "attributes": tuple(_attributes(fields)),
+        "attributes": _attributes(fields),
         "effect": effect_of(json.loads(fields["effect"] or "{}")),
         "ranges": tuple(_range_change(*change) for change in details.pop("ranges", ()) or ()),
         **{name: Affected(of["count"], tuple(of["names"])) for name, of in details.items()},
     }
 
 
-def _attributes(fields: Mapping[str, str]) -> Iterator[AttributeChange]:
-    """Yield the attributes that a change gave another value, in the order of the schema."""
+def _attributes(fields: Mapping[str, str]) -> tuple[AttributeChange, ...]:
     before, after = (json.loads(fields[name] or "{}") for name in ("before", "after"))
     collection = fields["resource"].split("/")[-2]
-    for field in SCHEMAS[_KINDS[collection]].fields:
-        if field.name in before or field.name in after:
-            former, present = (
-                field.codec.to_json(field.codec.decode(state[field.name]))
-                if field.name in state
-                else None
-                for state in (before, after)
-            )
-            if former != present:
-                yield AttributeChange(field.attribute, former, present)
+    return SCHEMAS[_KINDS[collection]].differences(before, after)
 
 
 def _range_change(text: str, before: str | bool, after: str | bool) -> RangeChange:

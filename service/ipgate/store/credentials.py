@@ -13,6 +13,7 @@ from ipgate.domain.writing import WriteOptions, WriteResult
 from ipgate.store.credential_index import CredentialIndex, entry_of
 from ipgate.store.key_cleanup import KeyCleanup
 from ipgate.store.key_scripts import change_key, read_key
+from ipgate.store.schema import API_KEY
 from ipgate.store.scripts import Outcome, Scripts
 
 
@@ -37,8 +38,9 @@ class CredentialStore:
         Raises: NotFound, Conflict, FailedPrecondition.
         """
         tip = secrets.token_hex(8)
+        after = API_KEY.encode({"previous_credential_expire_time": previous_until})
         outcome = await change_key(
-            self._scripts, "key_prepare", workspace, key, options, tip=tip, digest=digest
+            self._scripts, "key_prepare", workspace, key, options, tip=tip, digest=digest, set=after
         )
         if options.validate_only:
             return outcome.result(read_key(outcome, workspace, outcome.view), options)
@@ -52,7 +54,7 @@ class CredentialStore:
                 options,
                 tip=tip,
                 digest=digest,
-                previous_until="" if previous_until is None else str(previous_until),
+                previous_until=after["previous_until"],
             )
         except (Conflict, FailedPrecondition, NotFound):
             with suppress(Unavailable):
@@ -67,8 +69,9 @@ class CredentialStore:
 
         Raises: NotFound, Conflict, FailedPrecondition.
         """
+        after = API_KEY.encode({"previous_credential_expire_time": None})
         outcome = await change_key(
-            self._scripts, "key_revoke", workspace, key, options, current=current
+            self._scripts, "key_revoke", workspace, key, options, current=current, set=after
         )
         return await self._ended(outcome, workspace, key, options)
 

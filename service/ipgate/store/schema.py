@@ -14,6 +14,7 @@ from typing import Any
 from ipgate.domain.errors import Violation
 from ipgate.domain.resources import Range
 from ipgate.domain.text_validation import check_description, check_display_name, check_note
+from ipgate.domain.writing import AttributeChange
 from ipgate.store.codecs import Codec, Flag, Identifier, Instant, Number, Pattern, StoredRole, Text
 
 _CHANGE_ID = Pattern("[0-9a-f]{16}", "16 hexadecimal digits")
@@ -131,6 +132,26 @@ class Schema:
     def optional_in_records(self) -> frozenset[str]:
         """Return the fields that an older export may lack."""
         return frozenset(field.exported for field in self.fields if field.absent is not None)
+
+    def differences(
+        self, before: Mapping[str, str], after: Mapping[str, str]
+    ) -> tuple[AttributeChange, ...]:
+        """Return the attributes that have another value after a change, in the order of the fields.
+
+        `before`, `after`: those stored fields that differ. Raises: ValueError for damage.
+        """
+        changes = []
+        for field in self.fields:
+            if field.name in before or field.name in after:
+                former, present = (
+                    field.codec.to_json(field.codec.decode(stored[field.name]))
+                    if field.name in stored
+                    else None
+                    for stored in (before, after)
+                )
+                if former != present:
+                    changes.append(AttributeChange(field.attribute, former, present))
+        return tuple(changes)
 
     def damage(self, stored: Mapping[str, str]) -> list[Violation]:
         """Return what is wrong with the fields of a stored resource."""

@@ -18,6 +18,7 @@ from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import Scan
 from ipgate.store.audit_settings import AuditSettings
+from ipgate.store.broken import reading
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.schema import Schema
 from ipgate.store.script_errors import script_error
@@ -129,7 +130,7 @@ class Scripts:
         """
         if schema is not None:
             args["audit"] = self._audit.arguments(schema, options, args["name"])
-        return await self._admin(script, shard, args | options.arguments(), writing=True)
+        return await self._admin(script, shard, args | options.arguments(), schema, writing=True)
 
     async def read(self, script: str, shard: int, **args: Any) -> Outcome:
         """Read resources.
@@ -262,7 +263,13 @@ class Scripts:
                 raise UnusableStore(text)
 
     async def _admin(
-        self, script: str, shard: int, args: dict[str, Any], *, writing: bool
+        self,
+        script: str,
+        shard: int,
+        args: dict[str, Any],
+        schema: Schema | None = None,
+        *,
+        writing: bool,
     ) -> Outcome:
         fixed = {
             "prefix": key_names.shard_prefix(shard),
@@ -277,7 +284,12 @@ class Scripts:
         if "rejected" in answer:
             raise script_error(answer["rejected"], answer["detail"])
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
-        return Outcome(revision, answer["view"], effect_of(answer.get("effect") or {}))
+        effect = effect_of(answer.get("effect") or {})
+        if schema is not None and (answer["before"] or answer["after"]):
+            with reading(args["name"]):
+                attributes = schema.differences(answer["before"], answer["after"])
+            effect = replace(effect, attributes=attributes)
+        return Outcome(revision, answer["view"], effect)
 
     async def _run(
         self, script: str, shard: int, arguments: str, deadline: Deadline | None = None
@@ -313,7 +325,7 @@ def effect_of(answer: dict[str, Any]) -> Effect:
     """Return an effect as scripts have it."""
     access = answer.pop("unlinked_access", None)
     # An empty table of Lua is encoded as an object.
-    affected = {
+    affected: dict[str, Any] = {
         name: Affected(affected["count"], tuple(affected["names"]))
         for name, affected in answer.items()
     }

@@ -1,18 +1,10 @@
 """Events of the audit log: who changed what, and which calls were denied."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ipgate.domain.resources import Range, Role
-from ipgate.domain.writing import Affected, Effect
-
-
-class AttributeChange(NamedTuple):
-    """An attribute of a resource with its values before and after a change; None if it had none."""
-
-    attribute: str
-    before: Any
-    after: Any
+from ipgate.domain.writing import Affected, AttributeChange, Effect
 
 
 class RangeChange(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ipgate.domain.resources import Access, Caller, Role
 
@@ -55,9 +55,17 @@ class Affected:
         return cls(len(names), tuple(names[:100]))
 
 
+class AttributeChange(NamedTuple):
+    """An attribute of a resource with its values before and after a change; None if it had none."""
+
+    attribute: str
+    before: Any
+    after: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a change does to ranges and API keys (`Effect` in protos/ipgate/v1/admin.proto).
+    """What a change does to the resource, its ranges and API keys (`Effect` in protos/ipgate/v1/admin.proto).
 
     `unlinked_access`: how API keys without an allow list are judged after the change; None if the
     change does not alter that.
@@ -76,6 +84,8 @@ class Effect:
     closed_keys: Affected = field(default_factory=Affected)
     """API keys that become denied from every address."""
     unlinked_access: Access | None = None
+    attributes: tuple[AttributeChange, ...] = ()
+    """Of the resource, if it is there before and after the change."""
 
     def arguments(self) -> dict[str, Any]:
         """Return what a script takes of the effect on ranges, which it does not compute itself."""

@@ -660,7 +660,7 @@ class WaitForRevisionResponse(_message.Message):
     def __init__(self, worker_count: _Optional[int] = ...) -> None: ...
 
 class Effect(_message.Message):
-    __slots__ = ("ranges_added", "ranges_removed", "unlinked_api_keys", "unrestricted_api_keys", "closed_api_keys", "unlinked_access", "ranges_changed", "ranges_loosened")
+    __slots__ = ("ranges_added", "ranges_removed", "unlinked_api_keys", "unrestricted_api_keys", "closed_api_keys", "unlinked_access", "ranges_changed", "ranges_loosened", "attributes")
     RANGES_ADDED_FIELD_NUMBER: _ClassVar[int]
     RANGES_REMOVED_FIELD_NUMBER: _ClassVar[int]
     UNLINKED_API_KEYS_FIELD_NUMBER: _ClassVar[int]
@@ -669,6 +669,7 @@ class Effect(_message.Message):
     UNLINKED_ACCESS_FIELD_NUMBER: _ClassVar[int]
     RANGES_CHANGED_FIELD_NUMBER: _ClassVar[int]
     RANGES_LOOSENED_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     ranges_added: AffectedRanges
     ranges_removed: AffectedRanges
     unlinked_api_keys: AffectedApiKeys
@@ -677,7 +678,8 @@ class Effect(_message.Message):
     unlinked_access: _resources_pb2.ApiKey.Access
     ranges_changed: AffectedRanges
     ranges_loosened: AffectedRanges
-    def __init__(self, ranges_added: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_removed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unrestricted_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., closed_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ..., ranges_changed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_loosened: _Optional[_Union[AffectedRanges, _Mapping]] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[AttributeChange]
+    def __init__(self, ranges_added: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_removed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., unlinked_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unrestricted_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., closed_api_keys: _Optional[_Union[AffectedApiKeys, _Mapping]] = ..., unlinked_access: _Optional[_Union[_resources_pb2.ApiKey.Access, str]] = ..., ranges_changed: _Optional[_Union[AffectedRanges, _Mapping]] = ..., ranges_loosened: _Optional[_Union[AffectedRanges, _Mapping]] = ..., attributes: _Optional[_Iterable[_Union[AttributeChange, _Mapping]]] = ...) -> None: ...
 
 class AffectedRanges(_message.Message):
     __slots__ = ("count", "ranges")

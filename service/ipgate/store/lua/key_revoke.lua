@@ -1,4 +1,5 @@
 -- Ends one of two credentials of a key. Without the `current` one, the previous one is current again.
+-- `set`: what that changes besides the credential.
 local key = api_key(args.id)
 if not is_live(key) then return reject('NOT_FOUND', args.name) end
 if etag_differs(key) then return reject('ETAG', args.name) end

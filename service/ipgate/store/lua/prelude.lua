@@ -165,13 +165,29 @@ local function trim_audit(stream, bytes, now)
   end
 end
 
--- Adds the event of the change to the audit log. `details`: what it did besides, to ranges or links.
-local function record(effect, details)
-  local before, after = audited.before, attributes(audited.key)
-  local workspace = args.workspace or after.workspace or before.workspace or ''
+-- What differs between the attributes before and after a change.
+local function differing(before, after)
+  local former, present = {}, {}
   for field, value in pairs(before) do
-    if after[field] == value then before[field], after[field] = nil, nil end
+    if after[field] ~= value then former[field] = value end
   end
+  for field, value in pairs(after) do
+    if before[field] ~= value then present[field] = value end
+  end
+  return former, present
+end
+
+-- The attributes of the resource after the change that `set` describes.
+local function with_set(before)
+  local after = {}
+  for _, field in ipairs(args.audit.fields) do after[field] = args.set[field] or before[field] end
+  return after
+end
+
+-- Adds the event of the change to the audit log. `details`: what it did besides, to ranges or links.
+local function record(effect, details, before, after)
+  local workspace = args.workspace or after.workspace or before.workspace or ''
+  before, after = differing(before, after)
   local values = { 'workspace', workspace, 'actor', args.audit.actor, 'role', args.audit.role,
     'peer', args.audit.peer, 'request', args.audit.request, 'method', args.audit.method, 'resource', args.audit.resource,
     'epoch', meta[1], 'rev', string.format('%.0f', meta[2]), 'tip', meta[3],
@@ -183,11 +199,20 @@ local function record(effect, details)
 end
 
 -- `effect`: what the change does, as domain/writing.py names it; left out where it does nothing. `details`: see
--- record.
+-- record. Of a resource that is there before and after, it also tells which attributes differ.
 local function done(view, effect, details)
-  if audited then record(effect, details) end
+  local before, after = {}, {}
+  if audited then
+    before, after = audited.before, attributes(audited.key)
+    record(effect, details, before, after)
+  elseif args.validate_only and args.set then
+    before = attributes(audited_keys[args.audit.kind]())
+    after = with_set(before)
+  end
+  if next(before) == nil or next(after) == nil then before, after = {}, {} end
+  before, after = differing(before, after)
   return cjson.encode({ epoch = meta[1], rev = tonumber(meta[2]), tip = meta[3],
-    view = view or cjson.null, effect = effect })
+    view = view or cjson.null, effect = effect, before = before, after = after })
 end
 
 -- How many names there are, and up to 100 of them.
