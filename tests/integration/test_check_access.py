@@ -3,15 +3,23 @@
 import ipaddress
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from ipgate.admin.access_check import AccessChecks, AccessQuestion, Draft
+from ipgate.admin.range_checks import RangeChecks
+from ipgate.domain.addresses import parse_address
+from ipgate.domain.resources import Range
+from ipgate.store import address_search
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
+from tests.harness.in_process import running_worker
 from tests.harness.ranges import cidrs, plain
 from tests.harness.servers import Client, RpcFailed
+from tests.harness.stores import running
 
 pytestmark = [pytest.mark.engine, pytest.mark.store]
 
@@ -227,3 +235,39 @@ def test_the_commands_show_what_holds_and_what_is_decided(run: Run) -> None:
     assert "a: DENIED NOT_IN_LINKED_LISTS, without the draft ALLOWED LINKED_LIST_MATCH" in said
     assert "1 of 1 API key would be decided differently" in said
     assert len(json.loads(run("check", "192.0.2.1", "--json"))["api_keys"]) == 2
+
+
+async def test_many_lists_are_found_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work for a page is bounded: pages of lists come first, each list once, and then the API keys."""
+    monkeypatch.setattr(address_search, "MAX_LOOKUPS", 66)
+    monkeypatch.setattr(address_search, "MAX_SCRIPTS", 1)
+    with running(tmp_path) as store:
+        async with running_worker(store.url) as p:
+            for index in range(7):
+                await p.allow_list(f"l{index}", "192.0.2.0/24" if index % 3 else "192.0.3.0/24")
+            await p.key("k")
+            await p.link("l1", "k")
+            checks = AccessChecks(
+                p.workspaces.store,
+                p.lists.store,
+                p.keys,
+                address_search.AddressSearch(p.scripts),
+                RangeChecks(p.workspaces.store),
+            )
+            draft = Draft(allow_list="l1", ranges=[Range("192.0.2.1")])
+            question = AccessQuestion(
+                workspace=p.workspace, address=parse_address("192.0.2.1"), draft=draft, time=1
+            )
+            pages = [await checks.check(question, "", 10)]
+            while pages[-1].keys.next_after:
+                pages.append(await checks.check(question, pages[-1].keys.next_after, 10))
+            found = [allow_list.id for page in pages for allow_list in page.lists]
+            assert found == ["l1", "l2", "l4", "l5"]
+            assert [[key.api_key for key in page.keys.items] for page in pages] == [
+                [],
+                [],
+                [],
+                ["k"],
+            ]

@@ -19,10 +19,13 @@ from ipgate.store.lists import ListStore
 from ipgate.store.workspaces import WorkspaceStore
 
 MAX_LISTS = 100
-"""Lists that hold the address which a check names."""
+"""Lists of one page that hold the address."""
 
 _COMPILED = 30
 """Lists that are compiled in one step: a millisecond."""
+
+_LISTS = "l"
+"""Begins where a page goes on among the lists that hold the address; the API keys come after them."""
 
 _UNLINKED = "u"
 """Begins where a page goes on among the API keys without an allow list, after those of a list."""
@@ -58,7 +61,7 @@ class CheckedKey:
 
 @dataclass(frozen=True, slots=True)
 class AccessCheck:
-    """`lists`: those that hold the address, on the first page."""
+    """`lists`: those that hold the address. They come first, and `keys` has items once all of them were found."""
 
     lists: Sequence[AllowList]
     keys: Page[CheckedKey]
@@ -113,6 +116,12 @@ class AccessChecks:
             if draft.allow_list:
                 await self.lists.get(question.workspace, draft.allow_list)
         workspace = await self.workspaces.get(question.workspace)
+        lists: Sequence[AllowList] = ()
+        if not after or after.startswith(f"{_LISTS}/"):
+            found = await self._lists(question, drafted, after[2:])
+            if found.next_after:
+                return AccessCheck(found.items, Page((), f"{_LISTS}/{found.next_after}"))
+            lists, after = found.items, ""
         keys = await self._keys(question, workspace, after, size)
         deciding = _deciding(workspace, keys.items)
         stored = await self.search.among(question.workspace, question.address, deciding)
@@ -121,7 +130,6 @@ class AccessChecks:
         if draft is not None and draft.allow_list:
             now = before | {draft.allow_list: drafted}
         checked = await cooperative.run(_decided(question, workspace, keys.items, now, before))
-        lists = [] if after else await self._lists(question, drafted)
         return AccessCheck(lists, Page(tuple(checked), keys.next_after))
 
     async def _keys(
@@ -144,25 +152,20 @@ class AccessChecks:
             return page
         return replace(page, next_after=f"{_UNLINKED}/")
 
-    async def _lists(self, question: AccessQuestion, drafted: Sequence[Range]) -> list[AllowList]:
-        """Return the lists that hold the address, with the draft instead of its list."""
+    async def _lists(
+        self, question: AccessQuestion, drafted: Sequence[Range], after: str
+    ) -> Page[AllowList]:
+        """Return a page of the lists that hold the address, with the draft instead of its list."""
+        page = await self.search.page(question.workspace, question.address, after, MAX_LISTS)
         draft = question.draft
-        found: list[AllowList] = []
-        after = ""
-        while len(found) < MAX_LISTS:
-            page = await self.search.page(question.workspace, question.address, after, MAX_LISTS)
-            found += page.items
-            after = page.next_after
-            if not after:
-                break
-        if draft is not None:
-            found = [allow_list for allow_list in found if allow_list.id != draft.allow_list]
-            if drafted:
-                stands_in = AllowList(
-                    workspace=question.workspace, id=draft.allow_list, ranges=drafted
-                )
-                found.insert(0, stands_in)
-        return found[:MAX_LISTS]
+        if draft is None:
+            return page
+        found = [allow_list for allow_list in page.items if allow_list.id != draft.allow_list]
+        if drafted and not after:
+            found.insert(
+                0, AllowList(workspace=question.workspace, id=draft.allow_list, ranges=drafted)
+            )
+        return replace(page, items=tuple(found))
 
 
 def _deciding(workspace: Workspace, keys: Sequence[ApiKey]) -> list[str]:

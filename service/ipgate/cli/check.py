@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from ipgate.cli.authorize import decision_text
 from ipgate.cli.effects import counted, listed
 from ipgate.cli.options import Json, WorkspaceOption, connection, instant
-from ipgate.cli.output import print_json, print_table, resource_id, to_dict, visible
+from ipgate.cli.output import print_json, print_table, resource_id, visible
 from ipgate.cli.range_changes import counts
 from ipgate.cli.ranges import Column, Format, read_options
 from ipgate.domain.names import key_name, list_name, workspace_name
@@ -82,12 +83,10 @@ def check(
             request.draft.allow_list = list_name(workspace, allow_list)
     if at is not None:
         request.time.CopyFrom(instant(at, "--at"))
-    server = connection(context)
-    pages = _pages(server, request)
-    first = next(pages)
+    first, keys = _checked(connection(context), request)
     if json:
-        keys = [key for page in (first, *pages) for key in to_dict(page)["api_keys"]]
-        print_json(to_dict(first) | {"api_keys": keys, "next_page_token": ""})
+        first.api_keys.extend(keys)
+        print_json(first)
         return
     at_time = first.time.ToDatetime(UTC)
     print(visible(f"{first.address} at {first.time.ToJsonString()}"))
@@ -97,12 +96,25 @@ def check(
     else:
         print("no allow list holds it")
     changes = total = 0
-    for page in (first, *pages):
-        for key in page.api_keys:
-            total += 1
-            changes += _print_decision(key)
+    for key in keys:
+        total += 1
+        changes += _print_decision(key)
     if draft_file:
         print(f"{changes} of {counted(total)} would be decided differently")
+
+
+def _checked(
+    server: Any, request: admin.CheckAccessRequest
+) -> tuple[admin.CheckAccessResponse, Iterator[Any]]:
+    """Return the answer to a check with all of its allow lists, and its API keys, which are still to be fetched."""
+    pages = _pages(server, request)
+    page = next(pages)
+    lists = list(page.allow_lists)
+    while page.next_page_token and not page.api_keys:
+        page = next(pages)
+        lists += page.allow_lists
+    whole = admin.CheckAccessResponse(address=page.address, time=page.time, allow_lists=lists)
+    return whole, (key for part in chain((page,), pages) for key in part.api_keys)
 
 
 def _pages(server: Any, request: admin.CheckAccessRequest) -> Iterator[Any]:
