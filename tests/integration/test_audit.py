@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from ipgate.clock import Clock
 from ipgate.domain.shards import SHARDS, TOKEN_SHARD
+from ipgate.store import key_names
 from ipgate.store.audit import AuditStore
 from ipgate.store.connection import connect
 from ipgate.store.key_names import of_shard
@@ -246,6 +248,30 @@ def test_denied_calls_are_counted(tmp_path: Path) -> None:
     actor = token.access_token.name.rpartition("/")[2]
     assert 1 <= counts[actor, "CreateApiKey"] <= 5
     assert counts[actor, "GetWorkspace"] == 1
+
+
+async def test_denied_calls_of_several_workers_are_counted_together(tmp_path: Path) -> None:
+    """One event for each token, method and minute; another method has one of its own."""
+    with running(tmp_path) as store:
+        redis_client = connect(store.url, connections=1)
+        log = AuditStore(Scripts(redis_client, Clock()))
+        for actor, method, count in (
+            ("a", "CreateApiKey", 3),
+            ("a", "GetWorkspace", 1),
+            ("b", "CreateApiKey", 5),
+            ("a", "CreateApiKey", 4),
+        ):
+            event = {"workspace": "w", "actor": actor, "role": "WORKSPACE_VIEWER", "peer": "here",
+                     "request": "r", "method": method, "denied": str(count)}  # fmt: skip
+            await log.add_denied(event)
+        stored = await log.events(key_names.of("audit-denied"), None, 10)
+        await redis_client.aclose()
+    counts = Counter[tuple[str, str]]()
+    for found in stored:
+        counts[found.fields["actor"], found.fields["method"]] += found.decode().denied
+    assert counts == {("a", "CreateApiKey"): 7, ("a", "GetWorkspace"): 1, ("b", "CreateApiKey"): 5}
+    minutes = {found.id.milliseconds // 60_000 for found in stored}
+    assert len(stored) == 3 or len(minutes) == 2
 
 
 def test_the_log_is_bounded_by_bytes(tmp_path: Path) -> None:

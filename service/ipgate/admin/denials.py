@@ -1,4 +1,4 @@
-"""Records calls that were denied to known tokens, at most once a minute for each token and method."""
+"""Counts calls that were denied to known tokens, and records them once a minute for each token and method."""
 
 import asyncio
 import logging

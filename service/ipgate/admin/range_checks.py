@@ -15,6 +15,7 @@ from ipgate.domain.errors import (
 from ipgate.domain.intervals import STEP, Coverage, Steps, coverage, in_order
 from ipgate.domain.resources import Range
 from ipgate.domain.text_validation import check_note
+from ipgate.gc_untrack import untrack
 from ipgate.store.workspaces import WorkspaceStore
 
 BROAD = Coverage(addresses=1 << 24, blocks=1 << 32)
@@ -44,10 +45,10 @@ class RangeChecks:
     ) -> list[str]:
         """Return the canonical texts of ranges, in order, without duplicates."""
         _require(field, texts, violations)
-        ranges = [Range(text) for text in texts]
+        ranges = await cooperative.run(_ranges_of(texts))
         parsed = await cooperative.run(_parsed(field, ranges, violations, path=""))
         ordered = await cooperative.run(in_order(list(parsed)))
-        return [parsed[packed].cidr for packed in ordered]
+        return await cooperative.run(_texts_of(ordered, parsed))
 
     async def _check_ipv6(
         self, field: str, workspace: str, ranges: Sequence[Range], violations: Violations
@@ -121,11 +122,35 @@ def _parsed(
         if not range_.is_ever_valid():
             text = "is not after start_time, so the range would never count; set a later one"
             violations.add(f"{at}.expire_time", text)
-        canonical = range_._replace(cidr=format_range(packed))
+        text = format_range(packed)
+        canonical = range_
+        if text != range_.cidr:
+            canonical = range_._replace(cidr=text)
+            untrack(canonical)
         if parsed.setdefault(packed, canonical) != canonical:
             text = f"{quoted(range_.cidr)} is there twice, with different attributes; send it once"
             violations.add(f"{at}{path}", text)
     return parsed
+
+
+def _ranges_of(texts: Sequence[str]) -> Steps[list[Range]]:
+    ranges = []
+    for index, text in enumerate(texts):
+        if not index % STEP:
+            yield
+        range_ = Range(text)
+        untrack(range_)
+        ranges.append(range_)
+    return ranges
+
+
+def _texts_of(ordered: Sequence[int], parsed: dict[int, Range]) -> Steps[list[str]]:
+    texts = []
+    for index, packed in enumerate(ordered):
+        if not index % STEP:
+            yield
+        texts.append(parsed[packed].cidr)
+    return texts
 
 
 def _is_range(text: str) -> bool:

@@ -24,7 +24,7 @@ from ipgate.admin.range_edits import (
     parse_all,
     recorded,
 )
-from ipgate.domain.addresses import IPV6, PREFIX_BITS
+from ipgate.domain.addresses import IPV6, PREFIX_BITS, is_ipv6_range
 from ipgate.domain.errors import (
     Conflict,
     NotFound,
@@ -243,7 +243,9 @@ class Ranges:
         )
         change = RangeChange(
             effect=await cooperative.run(effect_of(before, after, touched)),
-            needs_ipv6=any(":" in text for text in touched if text in after),
+            needs_ipv6=bool(ordered)
+            and is_ipv6_range(ordered[-1])
+            and any(":" in text for text in touched if text in after),
         )
         if not touched:
             return change

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ipgate.admin.access_check import AccessChecks
-from ipgate.admin.api_keys import ApiKeys
-from ipgate.admin.audit import AuditLog
-from ipgate.admin.credentials import Credentials
 from ipgate.admin.denials import Denials
-from ipgate.admin.lists import Lists
 from ipgate.admin.quotas import Quotas
-from ipgate.admin.range_checks import RangeChecks
-from ipgate.admin.range_pages import RangePages
-from ipgate.admin.ranges import Ranges
-from ipgate.admin.tokens import Tokens
-from ipgate.admin.workspaces import Workspaces
+from ipgate.app.admin_servicers import admin_servicers
 from ipgate.app.worker_config import WorkerConfig
 from ipgate.app.worker_core import WorkerCore, build_core
 from ipgate.authorizer.freshness import Freshness
@@ -30,33 +21,19 @@ from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.shards import SHARDS
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
-from ipgate.rpc.api_keys import ApiKeyServicer
-from ipgate.rpc.audit import AuditServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.checks import CheckServicer
-from ipgate.rpc.credentials import CredentialServicer
-from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
-from ipgate.rpc.tokens import TokenServicer
-from ipgate.rpc.workspaces import WorkspaceServicer
 from ipgate.settings import Settings
 from ipgate.store import feed
-from ipgate.store.address_search import AddressSearch
-from ipgate.store.api_keys import ApiKeyStore
 from ipgate.store.audit import AuditStore
 from ipgate.store.audit_settings import AuditSettings
 from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
-from ipgate.store.credentials import CredentialStore
-from ipgate.store.lists import ListStore
 from ipgate.store.policy_reader import PolicyReader
-from ipgate.store.ranges import RangeStore
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
-from ipgate.store.tokens import TokenStore
 from ipgate.store.topology import FAULTS, Store
 from ipgate.store.worker_registry import WorkerRegistry
-from ipgate.store.workspaces import WorkspaceStore
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +221,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     registry = WorkerRegistry(Scripts(clients.admin, clock, store_clock=store_clock))
     lease = WorkerLease(registry, core.follower, clock, worker=config.worker)
     methods = all_methods(
-        [*_admin_servicers(settings, scripts, clock), RevisionServicer(lease, core.waits)],
+        [*admin_servicers(_quotas(settings), scripts, clock), RevisionServicer(lease, core.waits)],
         [AuthorizeServicer(core.authorizer)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
@@ -254,27 +231,13 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     return Worker(settings, clients, core, lease, engine, denials=denials)
 
 
-def _admin_servicers(settings: Settings, scripts: Scripts, clock: Clock) -> list[object]:
-    limits = Quotas(
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
         ranges_per_list=settings.max_ranges_per_list,
         lists_per_key=settings.max_lists_per_key,
         keys_per_workspace=settings.max_keys_per_workspace,
         lists_per_workspace=settings.max_lists_per_workspace,
     )
-    workspaces, tokens = WorkspaceStore(scripts), TokenStore(scripts)
-    lists, keys = ListStore(scripts), ApiKeyStore(scripts)
-    ranges = Ranges(lists, RangeStore(scripts), RangeChecks(workspaces), limits)
-    search = AddressSearch(scripts)
-    checks = AccessChecks(workspaces, lists, keys, search, ranges.checks)
-    return [
-        AuditServicer(AuditLog(AuditStore(scripts))),
-        CheckServicer(checks, clock),
-        WorkspaceServicer(Workspaces(workspaces, tokens), workspaces),
-        ListServicer(Lists(lists, ranges, limits), ranges, RangePages(lists), search, lists),
-        ApiKeyServicer(ApiKeys(keys, limits), keys, clock),
-        CredentialServicer(Credentials(CredentialStore(scripts), clock)),
-        TokenServicer(Tokens(tokens, workspaces)),
-    ]
 
 
 async def _report_health(engine: Engine, freshness: Freshness) -> None:

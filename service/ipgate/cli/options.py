@@ -29,6 +29,10 @@ Unrestricted = Annotated[
         "--allow-unrestricted", help="Accept that API keys become usable from every address."
     ),
 ]
+Broad = Annotated[
+    bool,
+    typer.Option("--allow-broad", help="Accept more than 2^24 IPv4 addresses, or a /32 of IPv6."),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Display name.")]
 Expires = Annotated[
     str | None,

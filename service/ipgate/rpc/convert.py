@@ -23,6 +23,7 @@ from ipgate.domain.resources import (
     Role,
     Workspace,
 )
+from ipgate.gc_untrack import untrack
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -88,15 +89,16 @@ def ranges_in(field: str, messages: Iterable[resources.Range]) -> Steps[list[Ran
         if not index % _RANGES_CONVERTED:
             yield
         at = f"{field}[{index}]"
-        ranges.append(
-            Range(
-                message.cidr,
-                message.note,
-                time_in(at, message, "start_time"),
-                time_in(at, message, "expire_time"),
-                message.disabled,
-            )
+        range_ = Range(
+            message.cidr,
+            message.note,
+            time_in(at, message, "start_time"),
+            time_in(at, message, "expire_time"),
+            message.disabled,
         )
+        # Of a large list there are so many that a collection of garbage would hold the event loop.
+        untrack(range_)
+        ranges.append(range_)
     return ranges
 
 

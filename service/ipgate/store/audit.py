@@ -20,8 +20,27 @@ from ipgate.store.topology import FAULTS
 MAX_DENIED = 10_000
 """Events of denied calls that are kept, about."""
 
-# ARGV: how many events are kept, and the fields of one.
-_DENIED = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 3))"
+# Adds an event, or adds to the one that another worker has recorded for the same actor and method in this minute; it looks
+# through 200 events for that. ARGV: how many events are kept, and the fields of the event.
+_DENIED = """
+local event = {}
+for i = 3, #ARGV, 2 do event[ARGV[i]] = ARGV[i + 1] end
+local now = tonumber(redis.call('TIME')[1])
+local minute = string.format('%.0f', (now - now % 60) * 1000)
+for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', minute, 'COUNT', 200)) do
+  local former = {}
+  for i = 1, #entry[2], 2 do former[entry[2][i]] = entry[2][i + 1] end
+  if former.actor == event.actor and former.method == event.method then
+    redis.call('XDEL', KEYS[1], entry[1])
+    former.denied = string.format('%.0f', former.denied + event.denied)
+    event = former
+    break
+  end
+end
+local words = {}
+for name, value in pairs(event) do words[#words + 1], words[#words + 2] = name, value end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(words))
+"""
 
 _KINDS = {
     "workspaces": "workspace",

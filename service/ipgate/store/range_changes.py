@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from ipgate.domain.errors import Unavailable
@@ -89,9 +89,9 @@ async def stage(scripts: Scripts, workspace: str, ranges: dict[str, str]) -> str
     Raises: Unavailable.
     """
     key = key_names.of("staged", workspace, f"s{secrets.token_hex(8)}")
-    items = list(ranges.items())
-    for first in range(0, len(items), FEW):
-        words = chain.from_iterable(items[first : first + FEW])
+    items = iter(ranges.items())
+    while part := list(islice(items, FEW)):
+        words = chain.from_iterable(part)
         await scripts.write(key, _STAGE, str(_STAGED_FOR), *words)
     return key
 
