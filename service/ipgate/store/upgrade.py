@@ -13,7 +13,6 @@ Schema 2 differs from 1 in this:
 - the epoch of a shard is in the field `history`.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from ipgate.store import key_names
 from ipgate.store.attribute_indexes import members_of
 from ipgate.store.batch_reader import BatchReader, WrongKeyType
 from ipgate.store.connection import run_ids, unavailable
-from ipgate.store.parsed_key import parse_key
+from ipgate.store.parsed_key import ParsedKey, parse_key
 from ipgate.store.scripts import FORMER, SCHEMA, UPGRADING, Scripts
 from ipgate.store.topology import FAULTS
 
@@ -88,7 +87,17 @@ redis.call('HSETNX', KEYS[1], 'ipv6_ranges', '0')
 redis.call('HDEL', KEYS[1], 'span')
 """
 
-# ARGV: meta, `upgrading`, the prefix of API keys, their ids, each with its folded name.
+# Returns what the indexes of API keys depend on, and `folded`, which those have that were upgraded before. ARGV: their keys,
+# all of the shard of KEYS[1].
+_READ_API_KEYS = """
+local answer = {}
+for i, key in ipairs(ARGV) do
+  answer[i] = redis.call('HMGET', key, 'etag', 'display_name', 'disabled', 'expire', 'folded')
+end
+return answer
+"""
+
+# The last step of some API keys. ARGV: meta, `upgrading`, the prefix of API keys, their ids, each with its folded name.
 _API_KEYS = """
 if redis.call('HGET', ARGV[2], 'schema') ~= ARGV[3] then return end
 for i = 5, #ARGV, 2 do
@@ -113,6 +122,10 @@ if schema ~= ARGV[2] then return end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'history', epoch)
 redis.call('HDEL', KEYS[1], 'upgrading')
 """
+
+
+_Row = list[str | None]
+"""What _READ_API_KEYS returns of an API key."""
 
 
 async def upgrade(scripts: Scripts) -> None:
@@ -168,7 +181,7 @@ class _Upgrade:
             pass
         async for _ in self._pages(key_names.of("keys", "nobody")):
             pass
-        async for _ in self._reader.redis.scan_iter(match=absent, count=1):
+        async for _ in self._reader.keys():
             break
 
     async def _shard(self, shard: int) -> None:
@@ -186,9 +199,9 @@ class _Upgrade:
 
     async def _without_index(self, shards: set[int]) -> None:
         """Upgrade what no index names, which a damaged store may have."""
+        api_keys: dict[int, list[ParsedKey]] = {shard: [] for shard in shards}
         async for page in self._reader.keys():
-            api_keys: dict[tuple[int, str], list[str]] = {}
-            for at in map(parse_key, page):
+            for at in map(parse_key, filter(_may_be_old, page)):
                 if at is None or at.shard not in shards:
                     continue
                 if at.kind == "list":
@@ -196,9 +209,22 @@ class _Upgrade:
                 elif at.kind == "list-ranges":
                     await self._ranges(at.shard, at.workspace, at.id)
                 elif at.kind == "key":
-                    api_keys.setdefault((at.shard, at.workspace), []).append(at.id)
-            for (shard, workspace), ids in api_keys.items():
-                await self._api_keys(shard, workspace, ids)
+                    api_keys[at.shard].append(at)
+                    if len(api_keys[at.shard]) == _STEP:
+                        await self._scanned(at.shard, api_keys[at.shard])
+                        api_keys[at.shard] = []
+        for shard, rest in api_keys.items():
+            await self._scanned(shard, rest)
+
+    async def _scanned(self, shard: int, api_keys: Sequence[ParsedKey]) -> None:
+        """Upgrade those of some API keys that were not yet."""
+        pending: dict[str, list[str]] = {}
+        rows = await self._read_api_keys(shard, [at.key for at in api_keys])
+        for at, row in zip(api_keys, rows, strict=True):
+            if _is_pending(row):
+                pending.setdefault(at.workspace, []).append(at.id)
+        for workspace, ids in pending.items():
+            await self._api_keys(shard, workspace, ids)
 
     async def _list(self, shard: int, workspace: str, allow_list: str) -> None:
         key = key_names.of("list", workspace, allow_list)
@@ -232,21 +258,24 @@ class _Upgrade:
 
     async def _api_keys(self, shard: int, workspace: str, keys: Sequence[str]) -> None:
         index, prefix = key_names.of("unlinked", workspace), key_names.of("key", workspace)
-        stored = await asyncio.gather(*(self._attributes(workspace, key) for key in keys))
-        live = {key: fields for key, fields in zip(keys, stored, strict=True) if fields}
+        rows = await self._read_api_keys(shard, [f"{prefix}{key}" for key in keys])
+        live = {}
+        for key, row in zip(keys, rows, strict=True):
+            if _is_pending(row):
+                _, display_name, disabled, expire, _ = row
+                folded = casefold_name(display_name or "")
+                live[key] = {"folded": folded, "disabled": disabled or "", "expire": expire or ""}
+        if not live:
+            return
+        await self._index(shard, workspace, "key", live)
         words = [word for key, fields in live.items() for word in (key, fields["folded"])]
         await self._write(shard, index, _API_KEYS, key_names.meta(shard), UPGRADING, prefix, *words)
-        await self._index(shard, workspace, "key", live)
 
-    async def _attributes(self, workspace: str, key: str) -> dict[str, str]:
-        """Return what the indexes of a live API key depend on."""
-        name = key_names.of("key", workspace, key)
-        wanted = ("etag", "display_name", "disabled", "expire")
-        etag, display_name, disabled, expire = await self._reader.execute("HMGET", name, *wanted)
-        if etag is None:
-            return {}
-        folded = casefold_name(display_name or "")
-        return {"folded": folded, "disabled": disabled or "", "expire": expire or ""}
+    async def _read_api_keys(self, shard: int, keys: Sequence[str]) -> list[_Row]:
+        rows: list[_Row] = await self._reader.execute(
+            "EVAL", _READ_API_KEYS, 1, key_names.meta(shard), *keys
+        )
+        return rows
 
     async def _pages(self, index: str) -> AsyncIterator[list[str]]:
         """Yield the members of an index in pages, each by the last member of the page before.
@@ -263,3 +292,13 @@ class _Upgrade:
 
     async def _write(self, shard: int, key: str, script: str, *arguments: str) -> object:
         return await self._scripts.write(key, script, *arguments, shard=shard)
+
+
+def _is_pending(row: _Row) -> bool:
+    """Return whether an API key is live and was not upgraded before."""
+    return row[0] is not None and row[4] is None
+
+
+def _may_be_old(key: str) -> bool:
+    """Return whether a key may be of a kind that is upgraded; most are not, and parsing takes longer."""
+    return not key.startswith(key_names.DIGEST_PREFIX) and not key.endswith(":lists")
