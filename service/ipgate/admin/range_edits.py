@@ -63,7 +63,12 @@ def after_adding(before: dict[str, str], ranges: Mapping[int, Range]) -> Steps[d
 def after_updating(
     before: dict[str, str], ranges: Mapping[int, Range], attributes: Sequence[str]
 ) -> Steps[dict[str, str]]:
-    missing = [range_.cidr for range_ in ranges.values() if range_.cidr not in before]
+    missing = []
+    for index, range_ in enumerate(ranges.values()):
+        if not index % STEP:
+            yield
+        if range_.cidr not in before:
+            missing.append(range_.cidr)
     if missing:
         raise missing_ranges(missing)
     violations = Violations()
@@ -82,12 +87,21 @@ def after_updating(
 
 
 def after_removing(before: dict[str, str], texts: Sequence[str]) -> Steps[dict[str, str]]:
-    yield
-    missing = [text for text in texts if text not in before]
+    missing = []
+    for index, text in enumerate(texts):
+        if not index % STEP:
+            yield
+        if text not in before:
+            missing.append(text)
     if missing:
         raise missing_ranges(missing)
     gone = set(texts)
-    after = {text: value for text, value in before.items() if text not in gone}
+    after = {}
+    for index, (text, value) in enumerate(before.items()):
+        if not index % STEP:
+            yield
+        if text not in gone:
+            after[text] = value
     if not after:
         text = "no range would be left in the list; delete the list instead"
         raise FailedPrecondition("ALLOW_LIST_EMPTY", [Violation("ranges", text)])

@@ -4,13 +4,14 @@ Decoding takes as long as there are fields, all in one go: 4 MB of empty entries
 a tenth of a second. Counting them works in steps and ends at the limit.
 """
 
+from functools import cache
 from typing import Any
 
 from ipgate.domain.errors import LimitExceeded
 from ipgate.domain.intervals import Steps
 
-STEP = 4096
-"""Fields counted between two yields: about a millisecond."""
+STEP = 2048
+"""Fields counted between two yields: a millisecond or two."""
 
 _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 3: 0, 4: 0, 5: 4}
@@ -65,6 +66,7 @@ def check_fields(raw: bytes, descriptor: Any, limit: int) -> Steps[int]:
     return count
 
 
+@cache
 def _messages(descriptor: Any) -> dict[int, Any]:
     """Return the fields that are messages, by their numbers."""
     return {
