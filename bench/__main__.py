@@ -2,7 +2,7 @@
 
 `ARGS=cerbos` or `ARGS='grpcio go'` measures only the contenders that have one of the words in the name
 of a row, and keeps nothing; `ARGS=flood` measures that attack instead, `ARGS=scale` a million keys,
-`ARGS=search` the searches of administrators among them. Exits with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
+`ARGS=search` the searches of administrators among them, `ARGS=upgrade` the upgrade of a store with them. Exits with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
 """
 
 import sys
@@ -17,6 +17,7 @@ from bench import (
     scale,
     search,
     thresholds,
+    upgrade,
     worst_messages,
 )
 from bench.results import Results, this_machine
@@ -25,10 +26,11 @@ _ALONE = {
     "flood": flood.measure,
     "scale": scale.measure,
     "search": search.measure,
+    "upgrade": upgrade.measure,
     "messages": worst_messages.measure,
 }
 _KEYS = 100_000
-"""Of the scale that the whole bench measures; `ARGS=scale` takes ten times as many."""
+"""Of the scale and the searches that the whole bench measures; `ARGS=scale` and `ARGS=search` take ten times as many."""
 
 
 def main(words: list[str]) -> int:
@@ -54,6 +56,7 @@ def main(words: list[str]) -> int:
             *arrivals.measure(),
             *worst_messages.measure(),
             *scale.measure(_KEYS),
+            *search.measure(_KEYS),
         ]
         results.save()
         report.write(results)

@@ -6,6 +6,7 @@ all the while how late it is.
 """
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,20 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
-from ipgate.admin.access_check import AccessChecks
-from ipgate.admin.api_keys import ApiKeys
-from ipgate.admin.audit import AuditLog
-from ipgate.admin.range_pages import RangePages
-from ipgate.admin.tokens import Tokens
+from ipgate.app.admin_servicers import admin_servicers
 from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.authorizer.worker_lease import WorkerLease
 from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
-from ipgate.rpc.api_keys import ApiKeyServicer
-from ipgate.rpc.audit import AuditServicer
 from ipgate.rpc.authorize import AuthorizeServicer
-from ipgate.rpc.checks import CheckServicer
-from ipgate.rpc.lists import ListServicer
 from ipgate.rpc.pipeline import (
     UNCOUNTED_BYTES,
     CallAborted,
@@ -36,13 +29,7 @@ from ipgate.rpc.pipeline import (
     all_methods,
 )
 from ipgate.rpc.revisions import RevisionServicer
-from ipgate.rpc.tokens import TokenServicer
-from ipgate.rpc.workspaces import WorkspaceServicer
-from ipgate.store.address_search import AddressSearch
-from ipgate.store.audit import AuditStore
-from ipgate.store.tokens import TokenStore
 from ipgate.store.worker_registry import WorkerRegistry
-from ipgate.store.workspaces import WorkspaceStore
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -94,42 +81,21 @@ async def _measure(url: str) -> list[Figure]:
         for path, method in _methods(worker).items():
             name = path.rpartition("/")[2]
             worst = 0.0
-            for raw in _requests(worker.workspace, method):
+            for raw in list(_requests(worker.workspace, method)):
                 worst = max(worst, await _least_hold(method, raw))
             figures.append(Figure(f"loop held by the worst {name}", worst, "ms"))
-    return figures
+    longest = max(figure.measured for figure in figures)
+    return [*figures, Figure("loop held by the worst request of any method", longest, "ms")]
 
 
 def _methods(worker: Worker) -> dict[str, Any]:
-    scripts, limits, waits = worker.scripts, worker.lists.quotas, RevisionWaits()
-    tokens, workspaces = TokenStore(scripts), WorkspaceStore(scripts)
-    lease = WorkerLease(WorkerRegistry(scripts), worker.follower, worker.clock, worker="w")
+    lease = WorkerLease(WorkerRegistry(worker.scripts), worker.follower, worker.clock, worker="w")
     worker.follower.freshness.lease(float("inf"))
     authenticator: Any = _Root()
     return all_methods(
         [
-            WorkspaceServicer(worker.workspaces, workspaces),
-            ListServicer(
-                worker.lists,
-                worker.ranges,
-                RangePages(worker.lists.store),
-                AddressSearch(worker.scripts),
-                worker.lists.store,
-            ),
-            ApiKeyServicer(ApiKeys(worker.keys, limits), worker.keys, worker.clock),
-            TokenServicer(Tokens(tokens, workspaces)),
-            CheckServicer(
-                AccessChecks(
-                    workspaces,
-                    worker.lists.store,
-                    worker.keys,
-                    AddressSearch(worker.scripts),
-                    worker.ranges.checks,
-                ),
-                worker.clock,
-            ),
-            AuditServicer(AuditLog(AuditStore(worker.scripts))),
-            RevisionServicer(lease, waits),
+            *admin_servicers(worker.lists.quotas, worker.scripts, worker.clock),
+            RevisionServicer(lease, RevisionWaits()),
         ],
         [AuthorizeServicer(worker.authorizer)],
         authenticator,
@@ -208,6 +174,9 @@ async def _hold(method: Method, raw: bytes) -> float:
             now = time.perf_counter()
             max_duration, last = max(max_duration, now - last), now
 
+    # What the benchmark itself holds would make each collection of garbage longer than in a worker.
+    gc.collect()
+    gc.freeze()
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0)
     max_duration, last = 0.0, time.perf_counter()
