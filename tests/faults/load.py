@@ -103,8 +103,8 @@ class Writer:
         key = policy.keys[name]
 
         def after(answer: Any) -> Policy:
-            # Nobody asks with a credential that got lost.
-            credential = answer.credential if answer else "lost"
+            # Nobody can ask with a credential that got lost.
+            credential = answer.credential if answer else ""
             previous = key.credential if overlap else ""
             return policy.with_key(name, replace(key, credential=credential, previous=previous))
 
@@ -269,7 +269,7 @@ class Reader:
         credential = ""
         if key in policy.keys and choose.random() < 0.5:
             credentials = policy.keys[key].credential, policy.keys[key].previous
-            credential = choose.choice([text for text in credentials if text])
+            credential = choose.choice(credentials)
         subject = (
             {"key": credential} if credential else {"api_key": f"{workspace.name}/apiKeys/{key}"}
         )

@@ -73,7 +73,7 @@ def test_a_file_that_changes_while_it_is_imported_is_noticed(
 
     with pytest.raises(BackupError, match="give --restart to begin again"):
         asyncio.run(run(Changing(data), restart=False))
-    assert asyncio.run(run(BytesIO(data), restart=True))["key"] == 2
+    assert asyncio.run(run(BytesIO(data), restart=True))["key"] == 3
 
 
 class Changing(BytesIO):

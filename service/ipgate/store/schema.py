@@ -52,6 +52,13 @@ class Field:
         text = stored[self.name] if self.absent is None else stored.get(self.name, self.absent)
         return self.codec.decode(text)
 
+    def shown(self, stored: Mapping[str, str]) -> Any:
+        """Return the value as an export has it, None where it is missing or damaged."""
+        try:
+            return self.codec.to_json(self.codec.decode(stored[self.name]))
+        except (KeyError, ValueError):
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -138,17 +145,12 @@ class Schema:
     ) -> tuple[AttributeChange, ...]:
         """Return the attributes that have another value after a change, in the order of the fields.
 
-        `before`, `after`: those stored fields that differ. Raises: ValueError for damage.
+        `before`, `after`: those stored fields that differ. A damaged value counts as none: a change may repair it.
         """
         changes = []
         for field in self.fields:
             if field.name in before or field.name in after:
-                former, present = (
-                    field.codec.to_json(field.codec.decode(stored[field.name]))
-                    if field.name in stored
-                    else None
-                    for stored in (before, after)
-                )
+                former, present = field.shown(before), field.shown(after)
                 if former != present:
                     changes.append(AttributeChange(field.attribute, former, present))
         return tuple(changes)

@@ -18,7 +18,6 @@ from ipgate.domain.writing import Affected, Effect, WriteOptions, WriteResult
 from ipgate.store import key_names
 from ipgate.store.attribute_indexes import Scan
 from ipgate.store.audit_settings import AuditSettings
-from ipgate.store.broken import reading
 from ipgate.store.connection import UnusableStore, unavailable
 from ipgate.store.schema import Schema
 from ipgate.store.script_errors import script_error
@@ -286,8 +285,7 @@ class Scripts:
         revision = Revision(shard, answer["epoch"], int(answer["rev"]), answer["tip"])
         effect = effect_of(answer.get("effect") or {})
         if schema is not None and (answer["before"] or answer["after"]):
-            with reading(args["name"]):
-                attributes = schema.differences(answer["before"], answer["after"])
+            attributes = schema.differences(answer["before"], answer["after"])
             effect = replace(effect, attributes=attributes)
         return Outcome(revision, answer["view"], effect)
 
