@@ -91,7 +91,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-emit-package ipgate-client
 .PHONY: lock
 lock: $(READY) ## Lock the newest permitted versions of all dependencies
-	$(COMPILE) --extra embedded pyproject.toml -o requirements.lock
+	$(COMPILE) --extra embedded --extra console pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) tools/protos.in -o tools/protos.lock
 	$(COMPILE) tools/uv.in -o tools/uv.lock

@@ -16,6 +16,7 @@ RUNS = {
         "tests/cases/test_authorize.py",
         "tests/integration/test_engines.py",
         "tests/integration/test_cli.py",
+        "tests/integration/test_console.py",
     ),
     "grpcio": ("tests/cases/test_authorize.py",),
 }
@@ -33,7 +34,8 @@ def main(name: str) -> None:
     run(UV, "venv", "--quiet", "--clear", "--python", sys.executable, directory / name)
     compile_ = (UV, "pip", "compile", "--quiet", "--upgrade", "--python", python)
     resolution = ("--resolution", RESOLUTIONS[name], "--no-emit-package", "ipgate-client")
-    run(*compile_, *resolution, "--extra", "embedded", "pyproject.toml", "--output-file", versions)
+    extras = ("--extra", "embedded", "--extra", "console")
+    run(*compile_, *resolution, *extras, "pyproject.toml", "--output-file", versions)
     # The client's own bounds, where they are lower, are tested with its wheel.
     install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
     run(*install, "--requirements", versions, *TOOLS, "--editable", "clients/python")

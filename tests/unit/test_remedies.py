@@ -195,6 +195,13 @@ FOLLOWED = {
         "use 0s, with which the current credential ends immediately, to {}s (30 days)",
         "use CREDENTIAL_CURRENT or CREDENTIAL_PREVIOUS",
     },
+    "test_a_console_for_the_network_starts_with_consent": {
+        "give --console-cert and --console-key, or --plaintext to accept that"
+    },
+    "test_a_key_has_an_expiry_a_rotation_and_an_end": {"write it as in 2027-01-31"},
+    "test_an_edit_of_what_somebody_else_changed_is_shown_beside_theirs": {
+        "save to replace theirs, or open it again to keep theirs."
+    },
     "report-only-needs-consent.yaml": {"set allow_unrestricted if that is what you want"},
     "only-an-empty-workspace-is-deleted.yaml": {"revoke them first"},
     "test_a_token_whose_workspace_cannot_be_looked_at_again_is_in_doubt": {

@@ -68,7 +68,7 @@ class Connection:
         This needs no token.
         """
         request = HealthCheckRequest(service=service)
-        with self._errors(), open_channel(self._endpoint.server, self._tls()) as channel:
+        with self._errors(), open_channel(self._endpoint.server, tls_of(self._endpoint)) as channel:
             try:
                 answer = HealthStub(channel).Check(request, timeout=self._endpoint.timeout)
             except grpc.RpcError as error:
@@ -79,20 +79,10 @@ class Connection:
     def _client(self) -> Iterator[Client]:
         endpoint = self._endpoint
         with self._errors():
-            tls = self._tls()
+            tls = tls_of(self._endpoint)
             token = endpoint.token or self._token_of_file()
             with Client(endpoint.server, token, tls=tls, timeout=endpoint.timeout) as client:
                 yield client
-
-    def _tls(self) -> Tls | None:
-        endpoint = self._endpoint
-        if not (endpoint.tls_ca or endpoint.tls_cert or endpoint.tls_key):
-            return None
-        tls = Tls(endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key)
-        if not endpoint.tls_ca:
-            # Otherwise the token would travel in clear text although TLS was meant.
-            raise CliError("--tls-cert needs --tls-ca, the certificates to trust")
-        return tls
 
     def _token_of_file(self) -> str:
         try:
@@ -129,6 +119,20 @@ class Connection:
             message += "; send less at a time, or raise --max-message-bytes of the server"
         # The message has the first violation already.
         return _in_flags("\n".join([f"{error.code.name}: {message}", *_lines(error)[1:]]))
+
+
+def tls_of(endpoint: Endpoint) -> Tls | None:
+    """Return the files of TLS for an endpoint, None for plaintext.
+
+    Raises: ConfigError and CliError.
+    """
+    if not (endpoint.tls_ca or endpoint.tls_cert or endpoint.tls_key):
+        return None
+    tls = Tls(endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key)
+    if not endpoint.tls_ca:
+        # Otherwise the token would travel in clear text although TLS was meant.
+        raise CliError("--tls-cert needs --tls-ca, the certificates to trust")
+    return tls
 
 
 def _lines(error: CallFailed) -> list[str]:

@@ -35,6 +35,7 @@ class Commands(LazyGroup):
         "key": "keys:app",
         "default": "defaults:app",
         "token": "tokens:app",
+        "console": "console:console",
     }
 
 

@@ -1,0 +1,166 @@
+"""A request of somebody who is logged in, and the answers to it."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ipgate_client import CallFailed
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.templating import Jinja2Templates
+
+from ipgate.console.sessions import Session, Sessions
+from ipgate.domain.names import workspace_name
+
+MAX_FIELDS = 2000
+"""Fields of a form: many API keys can be chosen at a time."""
+
+MAX_FIELD_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`workspace`: the id of the one that the address names, "" for none."""
+
+    request: Request
+    session: Session
+    templates: Jinja2Templates
+    form: FormData
+
+    @property
+    def workspace(self) -> str:
+        return str(self.request.path_params.get("workspace", ""))
+
+    @property
+    def parent(self) -> str:
+        return workspace_name(self.workspace)
+
+    def path(self, name: str) -> str:
+        """Return a part of the address, such as the id of a list."""
+        return str(self.request.path_params[name])
+
+    def query(self, name: str) -> str:
+        return self.request.query_params.get(name, "")
+
+    def field(self, name: str) -> str:
+        """Return a text field of the form."""
+        value = self.form.get(name, "")
+        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+
+    def fields(self, name: str) -> list[str]:
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+    def is_set(self, name: str) -> bool:
+        """Return whether a box of the form is ticked."""
+        return bool(self.field(name))
+
+    async def call(self, method: str, request: Any) -> Any:
+        """Call AdminService with the person's token.
+
+        Raises: CallFailed.
+        """
+        return await self.session.client.admin(method, request)
+
+    def render(self, template: str, *, status: int = 200, **context: Any) -> Response:
+        session = self.session
+        notice, session.notice = session.notice, ""
+        shown: dict[str, Any] = {
+            "person": session.person,
+            "may_change": session.person.may_change(),
+            "form_token": session.form_token,
+            "notice": notice,
+            "workspace": self.workspace,
+        }
+        return self.templates.TemplateResponse(
+            self.request, template, shown | context, status_code=status
+        )
+
+    def go(self, path: str, notice: str = "") -> Response:
+        """Send the browser to another page, which shows the notice."""
+        if notice:
+            self.session.notice = notice
+        return RedirectResponse(path, 303)
+
+    def url(self, *parts: str) -> str:
+        """Return the address of a page of the workspace."""
+        return "/".join(["", "w", self.workspace, *(quote(part, safe="") for part in parts)])
+
+
+Handler = Callable[[Page], Awaitable[Response]]
+
+
+def signed_in(
+    handler: Handler, sessions: Sessions, templates: Jinja2Templates, cookie: str
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a page that needs a login.
+
+    Others are sent to the page to log in. A form without the token of its session is rejected.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        identifier = request.cookies.get(cookie, "")
+        session = sessions.get(identifier)
+        if session is None:
+            return RedirectResponse(f"/login?next={quote(_local(request), safe='')}", 303)
+        form = FormData()
+        if request.method == "POST":
+            form = await request.form(
+                max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+            )
+            sent = form.get("form_token")
+            if not isinstance(sent, str) or not secrets.compare_digest(
+                sent.encode(), session.form_token.encode()
+            ):
+                return templates.TemplateResponse(request, "expired.html", status_code=403)
+        page = Page(request, session, templates, form)
+        person = session.person
+        if page.workspace and person.workspace not in ("", page.workspace):
+            return page.render("missing.html", status=404)
+        try:
+            return await handler(page)
+        except CallFailed as error:
+            if error.reason in ("TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_MISSING"):
+                await sessions.end(identifier)
+                return RedirectResponse("/login?ended=1", 303)
+            return failed(page, error)
+
+    return endpoint
+
+
+def failed(page: Page, error: CallFailed) -> Response:
+    """Return the page for a call that failed, where no form shows it."""
+    if error.reason == "RESOURCE_NOT_FOUND":
+        return page.render("missing.html", status=404)
+    status = {"PERMISSION_DENIED": 403, "UNAVAILABLE": 503}.get(error.code.name, 400)
+    return page.render("failed.html", status=status, error=error)
+
+
+def _local(request: Request) -> str:
+    """Return the address of a page that can be come back to."""
+    if request.method != "GET":
+        return "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
+
+
+CONFLICT = (
+    "Somebody else has changed it since you opened it. Theirs is shown below what you entered; save to replace "
+    "theirs, or open it again to keep theirs."
+)
+
+
+def errors_of(error: CallFailed, names: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with the fields of a form, by their names; "" has what belongs to no field.
+
+    `names`: the field of the form for a field of the request.
+    """
+    problems: dict[str, list[str]] = {}
+    for violation in error.violations:
+        field = violation.field.partition("[")[0]
+        problems.setdefault(names.get(field, ""), []).append(violation.description)
+    if not problems:
+        problems[""] = [error.message]
+    return {name: "\n".join(texts) for name, texts in problems.items()}

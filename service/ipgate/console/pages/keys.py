@@ -1,0 +1,266 @@
+"""API Keys: the tab *API keys*, and the panel of one key."""
+
+from typing import Any
+
+from ipgate_client import CallFailed
+from starlette.responses import Response
+
+from ipgate.console import words
+from ipgate.console.changes import Change, in_force, make
+from ipgate.console.dates import parse_day
+from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.domain.names import key_name
+from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import resources_pb2 as resources
+
+PAGE_SIZE = 50
+
+OVERLAPS = {
+    "0": "End it immediately",
+    "3600": "For one more hour",
+    "86400": "For one more day",
+    "604800": "For 7 more days",
+    "2592000": "For 30 more days",
+}
+"""How long the former credential goes on working, in seconds."""
+
+_STATES: dict[str, Any] = {
+    "enabled": admin.ListApiKeysRequest.STATE_ENABLED,
+    "disabled": admin.ListApiKeysRequest.STATE_DISABLED,
+    "expired": admin.ListApiKeysRequest.STATE_EXPIRED,
+}
+
+_FIELDS = {
+    "api_key.display_name": "name",
+    "api_key.expire_time": "expires",
+    "api_key_id": "id",
+    "credential_sha256": "",
+}
+
+
+async def show_all(page: Page) -> Response:
+    """List the API keys of the workspace."""
+    return await _listing(page)
+
+
+async def new(page: Page) -> Response:
+    """Show the panel for a new API key, and create it."""
+    if page.request.method == "GET" or page.is_set("edit"):
+        return await _listing(page, panel="key_new", values=_values(page))
+    expires, problem = parse_day(page.field("expires"))
+    if problem:
+        return await _with_errors(page, "key_new", {"expires": problem})
+    request = admin.CreateApiKeyRequest(
+        parent=page.parent,
+        api_key_id=page.field("id"),
+        api_key=resources.ApiKey(
+            display_name=page.field("name"),
+            report_only=page.is_set("report_only"),
+            expire_time=expires,
+        ),
+    )
+    try:
+        created = await page.call("CreateApiKey", request)
+    except CallFailed as error:
+        return await _with_errors(page, "key_new", errors_of(error, _FIELDS))
+    return await _credential(page, created, f"Created {words.title(created.api_key)}.")
+
+
+async def show(page: Page) -> Response:
+    """Show the panel of an API key."""
+    return await _listing(page, panel="key", key=await _key(page))
+
+
+async def edit(page: Page) -> Response:
+    """Change the attributes of an API key."""
+    key = await _key(page)
+    if page.request.method == "GET" or page.is_set("edit"):
+        values = _values(page) if page.is_set("edit") else _values_of(key)
+        return await _listing(page, panel="key_edit", key=key, values=values)
+    expires, problem = parse_day(page.field("expires"))
+    if problem:
+        return await _with_errors(page, "key_edit", {"expires": problem}, key=key)
+    request = admin.UpdateApiKeyRequest(
+        api_key=resources.ApiKey(
+            name=key.name,
+            display_name=page.field("name"),
+            disabled=page.is_set("disabled"),
+            report_only=page.is_set("report_only"),
+            expire_time=expires,
+            etag=page.field("etag"),
+        )
+    )
+    request.update_mask.paths.extend(["display_name", "disabled", "report_only", "expire_time"])
+    change = Change(
+        method="UpdateApiKey",
+        request=request,
+        question=f"Change the API key {words.title(key)}?",
+        done="Saved.",
+        then=page.url("keys", page.path("key")),
+    )
+    problems: dict[str, str] = {}
+    answer = await make(page, change, lambda error: _note(page, error, problems))
+    if problems.get("") == CONFLICT:
+        # With their etag, so that the next one to save decides.
+        values = _values(page) | {"etag": key.etag}
+        return await _listing(
+            page,
+            panel="key_edit",
+            status=409,
+            key=key,
+            values=values,
+            problems=problems,
+            theirs=_values_of(key),
+        )
+    if problems:
+        return await _with_errors(page, "key_edit", problems, key=key)
+    return answer
+
+
+async def rotate(page: Page) -> Response:
+    """Give an API key a new credential."""
+    key = await _key(page)
+    if page.request.method == "GET":
+        return await _listing(page, panel="key_rotate", key=key, overlaps=OVERLAPS)
+    seconds = page.field("overlap")
+    request = admin.RotateApiKeyCredentialRequest(api_key=key.name)
+    if seconds in OVERLAPS:
+        request.overlap.FromSeconds(int(seconds))
+    try:
+        rotated = await page.call("RotateApiKeyCredential", request)
+    except CallFailed as error:
+        problems = errors_of(error, {"overlap": "overlap"})
+        return await _listing(
+            page, panel="key_rotate", status=400, key=key, overlaps=OVERLAPS, problems=problems
+        )
+    return await _credential(page, rotated, f"{words.title(key)} has a new credential.")
+
+
+async def revoke(page: Page) -> Response:
+    """End one of the two credentials of an API key."""
+    key, which = await _key(page), page.field("credential")
+    is_current = which == "CREDENTIAL_CURRENT"
+    request = admin.RevokeApiKeyCredentialRequest(
+        api_key=key.name, credential="CREDENTIAL_CURRENT" if is_current else "CREDENTIAL_PREVIOUS"
+    )
+    what = "new" if is_current else "previous"
+    change = Change(
+        method="RevokeApiKeyCredential",
+        request=request,
+        question=f"End the {what} credential of {words.title(key)} immediately?",
+        done=f"The {what} credential has ended.",
+        then=page.url("keys", page.path("key")),
+        asks=True,
+    )
+    return await _make(page, change)
+
+
+async def delete(page: Page) -> Response:
+    """Delete an API key."""
+    key = await _key(page)
+    request = admin.DeleteApiKeyRequest(name=key.name, etag=page.field("etag"))
+    change = Change(
+        method="DeleteApiKey",
+        request=request,
+        question=f"Delete the API key {words.title(key)}? Its credential is not known any more then.",
+        done=f"Deleted {words.title(key)}.",
+        then=page.url("keys"),
+        asks=True,
+    )
+    return await _make(page, change)
+
+
+async def _make(page: Page, change: Change) -> Response:
+    """Make a change that has no form to show errors in."""
+    errors: list[CallFailed] = []
+
+    def keep(error: CallFailed) -> Response:
+        errors.append(error)
+        return Response()
+
+    answer = await make(page, change, keep)
+    if errors:
+        raise errors[0]
+    return answer
+
+
+async def _credential(page: Page, answer: Any, done: str) -> Response:
+    """Show a new credential, this once."""
+    notice = f"{done} {await in_force(page, answer.revision)}".strip()
+    return page.render(
+        "credential.html",
+        key=answer.api_key,
+        credential=answer.credential,
+        done=notice,
+        section="keys",
+    )
+
+
+async def _key(page: Page) -> Any:
+    name = key_name(page.workspace, page.path("key"))
+    return await page.call("GetApiKey", admin.GetApiKeyRequest(name=name))
+
+
+async def _listing(page: Page, *, panel: str = "", status: int = 200, **context: Any) -> Response:
+    """Show a page of the API keys, with a panel beside them."""
+    request = admin.ListApiKeysRequest(
+        parent=page.parent,
+        page_size=PAGE_SIZE,
+        page_token=page.query("after"),
+        query=page.query("q"),
+    )
+    if page.query("state") in _STATES:
+        request.state = _STATES[page.query("state")]
+    try:
+        listed = await page.call("ListApiKeys", request)
+    except CallFailed as error:
+        if error.reason != "INVALID_ARGUMENT":
+            raise
+        # An address with an old page, or a text that no key begins with.
+        listed = admin.ListApiKeysResponse()
+    return page.render(
+        "keys.html",
+        status=status,
+        section="keys",
+        panel=panel,
+        keys=listed.api_keys,
+        total=listed.total_size,
+        next_page=listed.next_page_token,
+        q=page.query("q"),
+        state=page.query("state"),
+        **{"problems": {}, "values": {}} | context,
+    )
+
+
+async def _with_errors(
+    page: Page, panel: str, problems: dict[str, str], **context: Any
+) -> Response:
+    return await _listing(
+        page, panel=panel, status=400, values=_values(page), problems=problems, **context
+    )
+
+
+def _note(page: Page, error: CallFailed, problems: dict[str, str]) -> Response:
+    if error.reason == "ETAG_MISMATCH":
+        problems[""] = CONFLICT
+    else:
+        problems |= errors_of(error, _FIELDS)
+    return Response()
+
+
+def _values(page: Page) -> dict[str, str]:
+    """Return what was entered."""
+    return {
+        name: page.field(name)
+        for name in ("id", "name", "expires", "report_only", "disabled", "etag")
+    }
+
+
+def _values_of(key: Any) -> dict[str, str]:
+    return {
+        "name": key.display_name,
+        "expires": words.day(key.expire_time) if key.HasField("expire_time") else "",
+        "report_only": "1" if key.report_only else "",
+        "disabled": "1" if key.disabled else "",
+        "etag": key.etag,
+    }

@@ -1,0 +1,63 @@
+"""Serves the console over HTTP/1.1."""
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+
+import uvicorn
+
+from ipgate.console.app import build
+from ipgate.console.config import BadConsoleOption, ConsoleConfig
+
+log = logging.getLogger(__name__)
+
+
+def serve(config: ConsoleConfig, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `announce` is called with the address.
+
+    Raises: BadConsoleOption.
+    """
+    host, port = config.address()
+    server = _Server(
+        uvicorn.Config(
+            build(config),
+            host=host,
+            port=port,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=200,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=config.tls_cert or None,
+            ssl_keyfile=config.tls_key or None,
+        ),
+        lambda port: announce(f"{'https' if config.tls_cert else 'http'}://{_shown(host)}:{port}"),
+    )
+    try:
+        server.run()
+    except ssl.SSLError as error:
+        raise BadConsoleOption(
+            f"--console-cert and --console-key cannot be used: {error}"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce(self.servers[0].sockets[0].getsockname()[1])
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

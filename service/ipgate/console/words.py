@@ -1,0 +1,150 @@
+"""Words for what resources are and what changes do: those who read them need not be programmers."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ipgate.domain.characters import readable
+from ipgate.v1 import resources_pb2 as resources
+
+_NAMED = 10
+
+_ACCESS = {
+    resources.ApiKey.ACCESS_LISTS: "from the addresses of its Allow lists",
+    resources.ApiKey.ACCESS_DEFAULT: "from the addresses of the default Allow list",
+    resources.ApiKey.ACCESS_UNRESTRICTED: "from everywhere: no list covers it",
+    resources.ApiKey.ACCESS_CLOSED: "from nowhere: no list covers it, and the workspace requires one",
+}
+
+_UNLINKED = {
+    resources.ApiKey.ACCESS_DEFAULT: "only from the addresses of the default Allow list",
+    resources.ApiKey.ACCESS_UNRESTRICTED: "from every address",
+    resources.ApiKey.ACCESS_CLOSED: "from no address",
+}
+
+_REASONS = {
+    "REASON_KEY_UNKNOWN": "the API key is not known",
+    "REASON_KEY_DISABLED": "the API key is disabled",
+    "REASON_KEY_EXPIRED": "the API key has expired",
+    "REASON_LINKED_LIST_MATCH": "one of its Allow lists has the address",
+    "REASON_NOT_IN_LINKED_LISTS": "none of its Allow lists has the address",
+    "REASON_DEFAULT_LIST_MATCH": "the default Allow list has the address",
+    "REASON_NOT_IN_DEFAULT_LIST": "the default Allow list does not have the address",
+    "REASON_NO_ALLOW_LIST": "no list covers the API key, and the workspace requires one",
+    "REASON_UNRESTRICTED": "no list covers the API key",
+}
+
+
+def identifier(name: str) -> str:
+    """Return the id at the end of a resource name."""
+    return name.rpartition("/")[2]
+
+
+def title(resource: Any) -> str:
+    """Return the display name of a resource, or its id."""
+    return str(resource.display_name) or identifier(resource.name)
+
+
+def visible(text: str) -> str:
+    """Return a text with the characters escaped that would hide or reorder what people read."""
+    return readable(text, allowed="\n")
+
+
+def day(time: Any) -> str:
+    """Return a Timestamp as a day, with the time of day if it is not midnight, in UTC."""
+    form = "%Y-%m-%d" if time.seconds % 86_400 == 0 else "%Y-%m-%d %H:%M UTC"
+    return str(time.ToDatetime(UTC).strftime(form))
+
+
+def moment(time: Any) -> str:
+    """Return a Timestamp to the second, in UTC."""
+    return str(time.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))
+
+
+def access(key: Any) -> str:
+    """Return from where an API key may be used."""
+    text = _ACCESS.get(key.access, "")
+    if key.report_only and key.access == resources.ApiKey.ACCESS_LISTS:
+        return "from everywhere: its Allow lists only report"
+    return text
+
+
+def state(key: Any) -> str:
+    """Return whether an API key can be used at all."""
+    if key.disabled:
+        return "Disabled"
+    if key.HasField("expire_time") and key.expire_time.ToDatetime(UTC) <= datetime.now(UTC):
+        return "Expired"
+    return "Enabled"
+
+
+def counts(range_: Any) -> str:
+    """Return why a range does not count now, or until when it does; "" if it always does."""
+    now = datetime.now(UTC)
+    if range_.disabled:
+        return "Off"
+    if range_.HasField("start_time") and now < range_.start_time.ToDatetime(UTC):
+        return f"Not yet: from {day(range_.start_time)}"
+    if range_.HasField("expire_time"):
+        is_over = now >= range_.expire_time.ToDatetime(UTC)
+        return f"{'Ended' if is_over else 'Until'} {day(range_.expire_time)}"
+    return ""
+
+
+def decision(answer: Any) -> str:
+    """Return what is decided, and why."""
+    reason = _REASONS.get(resources_reason(answer), "")
+    if answer.report_only:
+        return f"Allowed, would be denied: {reason}"
+    return f"{'Allowed' if answer.allowed else 'Denied'}: {reason}"
+
+
+def resources_reason(answer: Any) -> str:
+    """Return the name of the reason of a decision."""
+    field = answer.DESCRIPTOR.fields_by_name["reason"]
+    return str(field.enum_type.values_by_number[answer.reason].name)
+
+
+def effect(effect_: Any) -> list[str]:
+    """Return what a change does to API keys and ranges, a sentence each."""
+    sentences = []
+    for affected, one, many in (
+        (effect_.ranges_added, "is added", "are added"),
+        (effect_.ranges_removed, "is removed", "are removed"),
+        (effect_.ranges_changed, "changes", "change"),
+    ):
+        if affected.count:
+            noun = "address or range" if affected.count == 1 else "addresses and ranges"
+            verb = one if affected.count == 1 else many
+            sentences.append(
+                f"{affected.count:,} {noun} {verb}: {listed(affected.ranges, affected.count)}"
+            )
+    if effect_.ranges_loosened.count:
+        names = listed(effect_.ranges_loosened.ranges, effect_.ranges_loosened.count)
+        sentences.append(f"These had an end or were off, and count without an end now: {names}")
+    return sentences + consequences(effect_)
+
+
+def consequences(effect_: Any) -> list[str]:
+    """Return what a change does to API keys, a sentence each."""
+    sentences = []
+    for affected, text in (
+        (effect_.unlinked_api_keys, "will not be linked to any Allow list any more"),
+        (effect_.unrestricted_api_keys, "can be used from every address then"),
+        (effect_.closed_api_keys, "cannot be used from any address then"),
+    ):
+        if affected.count:
+            keys = f"{affected.count:,} API key{'s' * (affected.count != 1)}"
+            names = listed([identifier(name) for name in affected.api_keys], affected.count)
+            sentences.append(f"{keys} {text}: {names}")
+    where = _UNLINKED.get(effect_.unlinked_access)
+    if where:
+        sentences.append(f"API keys without an Allow list can be used {where} then")
+    return sentences
+
+
+def listed(names: Sequence[str], count: int) -> str:
+    """Return the first of `count` names, and how many more there are."""
+    shown = ", ".join(visible(name) for name in names[:_NAMED])
+    more = count - min(len(names), _NAMED)
+    return f"{shown} and {more:,} more" if more else shown
