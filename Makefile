@@ -31,8 +31,8 @@ $(SERVING): requirements.lock pyproject.toml clients/python/pyproject.toml
 
 ENGINE ?=
 .PHONY: run
-run: $(SERVING) ## Serve on 127.0.0.1:50051 with the embedded store (ENGINE=grpcio; more flags in ARGS)
-	@exec $(BIN)/ipgate serve $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+run: $(SERVING) ## Serve on 127.0.0.1:50051 with the embedded store, and the console on 127.0.0.1:8080 (ENGINE=grpcio; more flags in ARGS)
+	@exec $(BIN)/ipgate serve --console $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 .PHONY: demo
 demo: $(SERVING) ## Walk through the whole job with the real commands, against a server of its own

@@ -107,6 +107,10 @@ class Settings:
     shutdown_grace: float = _setting(
         10.0, "Seconds that calls in flight get when the server stops.", min=0
     )
+    console: bool = _setting(
+        False, "Serve the console, too: settings pages for administrators with a browser."
+    )
+    console_listen: str = _setting("127.0.0.1:8080", "Address of that console, HOST:PORT.")
     log_level: str = _setting("INFO", "Least severe level to log: DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -140,10 +144,7 @@ class Settings:
         Raises: BadSetting.
         """
         host = "" if self.unix_path else self.host
-        if bool(self.tls_cert) != bool(self.tls_key):
-            raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
-        if self.tls_client_ca and not self.tls_cert:
-            raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
+        self._check_tls()
         if self.store_binary and self.redis_url:
             raise BadSetting("--store-binary is for the embedded store; leave out --redis-url")
         if self.redis_password_file and not self.redis_url:
@@ -162,6 +163,17 @@ class Settings:
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
             raise BadSetting(text)
+
+    def _check_tls(self) -> None:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
+        if self.tls_client_ca and not self.tls_cert:
+            raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
+        if self.console and self.tls_cert:
+            raise BadSetting(
+                "--console reaches a server without TLS only; run 'ipgate console --tls-ca CA.pem' "
+                "beside it instead"
+            )
 
     def _address(self) -> tuple[str, int]:
         host, colon, port = self.listen.rpartition(":")

@@ -31,12 +31,17 @@ def console(server: str, *options: str) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert "://" in line, "it does not start"
-        yield line.rstrip().rpartition("://")[2]
+        yield address_in(line)
     finally:
         process.terminate()
         process.wait(timeout=TIMEOUT)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def address_in(line: str) -> str:
+    """The address in what the console prints at its start."""
+    return line.partition("://")[2].partition(": ")[0]
 
 
 @dataclass

@@ -195,6 +195,9 @@ FOLLOWED = {
         "use 0s, with which the current credential ends immediately, to {}s (30 days)",
         "use CREDENTIAL_CURRENT or CREDENTIAL_PREVIOUS",
     },
+    "test_a_console_beside_a_server_with_tls_is_refused": {
+        "run 'ipgate console --tls-ca CA.pem' beside it instead"
+    },
     "test_a_console_for_the_network_starts_with_consent": {
         "give --console-cert and --console-key, or --plaintext to accept that"
     },

@@ -17,6 +17,7 @@ from typing import Any
 
 from ipgate import processes
 from ipgate.app import cores
+from ipgate.app.console_process import keep_console
 from ipgate.app.file_watch import watch
 from ipgate.app.host import raise_file_limit, reserve_port
 from ipgate.app.private_files import check_private
@@ -124,6 +125,11 @@ class Supervisor:
                         else f"{host}:{listen_address.port}"
                     )
                     self._announce(Serving(address, origin, count, reason))
+                    if self._settings.console:
+                        console = keep_console(
+                            address, self._settings.console_listen, self._stopping
+                        )
+                        tasks.append(asyncio.create_task(console))
                 await self._stopping.wait()
                 log.info("stopping")
                 if self._broken:

@@ -52,6 +52,9 @@ def console(
         plaintext=plaintext,
     )
     try:
-        serve(config, lambda url: print(f"the console is at {url}", flush=True))
+        serve(
+            config,
+            lambda url: print(f"the console is at {url}: log in with an access token", flush=True),
+        )
     except BadConsoleOption as error:
         raise CliError(str(error)) from error

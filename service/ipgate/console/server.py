@@ -41,7 +41,14 @@ def serve(config: ConsoleConfig, announce: Callable[[str], None]) -> None:
         lambda port: announce(f"{'https' if config.tls_cert else 'http'}://{_shown(host)}:{port}"),
     )
     try:
-        server.run()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise BadConsoleOption(
+            f"--listen {config.listen}: {error.strerror}; choose another"
+        ) from error
+    try:
+        server.run([listening])
     except ssl.SSLError as error:
         raise BadConsoleOption(
             f"--console-cert and --console-key cannot be used: {error}"

@@ -1,10 +1,8 @@
 """The embedded store: a real Valkey or Redis server as a child process, on a Unix socket."""
 
 import asyncio
-import ctypes
 import fcntl
 import os
-import signal
 import sys
 from collections import deque
 from contextlib import suppress
@@ -21,7 +19,6 @@ _START_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 5.0
 _STOP_TIMEOUT = 20.0
 _LAST_WORDS = 8
-_PR_SET_PDEATHSIG = 1
 
 
 class EmbeddedStore:
@@ -74,7 +71,7 @@ class EmbeddedStore:
             start_new_session=True,
             # The child shares the lock, so that the data stay locked until it has ended.
             pass_fds=(self._lock,),
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=processes.end_with_parent if sys.platform == "linux" else None,
         )
         assert self._process.stdout is not None
         self._logging = asyncio.create_task(self._keep_log(self._process.stdout))
@@ -148,10 +145,3 @@ class EmbeddedStore:
         await self.stop()
         words = "; ".join(await self.last_words()) or "it said nothing"
         raise UnusableStore(f"the embedded store does not start: {words}")
-
-
-def _end_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-_LIBC = ctypes.CDLL(None)
