@@ -174,6 +174,22 @@ class Browser:
             return self.open(f"{urlsplit(target).path}?{urlencode(values)}")
         return self.send("POST", target, urlencode(values))
 
+    def upload(self, button: str, name: str, data: bytes, fields: dict[str, str]) -> Page:
+        """As `press`, with a file."""
+        assert self.page is not None
+        (form,) = [form for form in self.page.forms if button in form.buttons]
+        values = dict(form.fields) | fields
+        parts = [
+            f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}'.encode()
+            for key, value in values.items()
+        ]
+        head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        body = b"".join(b"--xyz\r\n" + part + b"\r\n" for part in (*parts, head.encode() + data))
+        kind = {"Content-Type": "multipart/form-data; boundary=xyz"}
+        return self.send(
+            "POST", urljoin(self.page.url, form.action), body + b"--xyz--\r\n", headers=kind
+        )
+
     def log_in(self, token: str) -> Page:
         self.open("/login")
         return self.press("Log in", token=token)

@@ -174,6 +174,36 @@ def test_a_range_keeps_its_dates_when_the_text_is_edited(
     assert "192.0.2.2" not in page.text
 
 
+def test_a_file_is_uploaded_with_its_notes(browser: Browser, client: Client, place: str) -> None:
+    """In the formats that the commands read; it comes after the text, also when the change was asked about."""
+    browser.open(f"{place}/lists/new")
+    data = b"name,address\r\nOslo,192.0.2.0/24\r\nBerlin,10.0.0.0/7\r\n"
+    fields = {"name": "Sites", "description": "d", "ranges": "192.0.2.1 # one",
+              "column": "address", "note_column": "name"}  # fmt: skip
+    page = browser.upload("Save", "sites.csv", data.replace(b"/24", b"/33"), fields)
+    assert "sites.csv, line 2 192.0.2.0/33" in page.text
+    page = browser.upload("Save", "sites.csv", data, fields)
+    assert "Should the list cover so many addresses?" in page.text
+    page = browser.press("Back to the form")
+    assert "192.0.2.0/24 # Oslo" in page.text
+    browser.press("Save")
+    browser.press("Yes, do it")
+    parent = place.replace("/w/", "workspaces/")
+    (listed,) = client.call(
+        "ListAllowLists", admin.ListAllowListsRequest(parent=parent)
+    ).allow_lists
+    stored = client.call("GetAllowList", admin.GetAllowListRequest(name=listed.name))
+    identifier = listed.name.rpartition("/")[2]
+    assert [(range_.cidr, range_.note) for range_ in stored.ranges] == [
+        ("10.0.0.0/7", "Berlin"),
+        ("192.0.2.0/24", "Oslo"),
+        ("192.0.2.1", "one"),
+    ]
+    page = browser.send("GET", f"{place}/lists/{identifier}/download")
+    assert page.html == "10.0.0.0/7  # Berlin\n192.0.2.0/24  # Oslo\n192.0.2.1  # one\n"
+    assert page.headers["content-disposition"] == f'attachment; filename="{identifier}.txt"'
+
+
 def test_an_edit_of_what_somebody_else_changed_is_shown_beside_theirs(
     browser: Browser, client: Client, place: str
 ) -> None:
@@ -255,7 +285,9 @@ def test_a_revoked_token_ends_the_session(address: str, client: Client, workspac
     token = client.access_token("WORKSPACE_ADMIN", workspace)
     browser = Browser(address)
     browser.log_in(token.token)
-    client.call("RevokeAccessToken", admin.RevokeAccessTokenRequest(name=token.access_token.name))
+    revoke = admin.RevokeAccessTokenRequest(name=token.access_token.name)
+    revision = client.call("RevokeAccessToken", revoke).revision
+    client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
     with pytest.raises(RpcFailed):
         client.as_(token.token).workspace()
     page = browser.open("/")

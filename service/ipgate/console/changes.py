@@ -1,7 +1,7 @@
 """Makes changes: tells their effect first, asks where they open or remove something, and says where they are in force."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ _FORM_ONLY = frozenset({"form_token", "confirmed", "edit"})
 class Change:
     """`question`: asked before the change. `asks`: also where it affects no API key.
 
-    `done`: what was done. `then`: the page to go to.
+    `done`: what was done. `then`: the page to go to. `entered`: of a form that can be gone back to, the fields that stand
+    for what the browser does not send again, such as a file.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Change:
     done: str
     then: str
     asks: bool = False
+    entered: Mapping[str, str] | None = None
 
 
 async def make(page: Page, change: Change, on_error: Callable[[CallFailed], Response]) -> Response:
@@ -118,10 +120,16 @@ def _question(
     kept = [
         (name, value)
         for name, value in page.form.multi_items()
-        if isinstance(value, str) and name not in _FORM_ONLY
+        if isinstance(value, str) and name not in _FORM_ONLY and name not in (change.entered or {})
     ]
+    kept += (change.entered or {}).items()
     if consent:
         kept.append((f"consent_{consent}", "1"))
     return page.render(
-        "question.html", question=question, sentences=sentences, kept=kept, back=change.then
+        "question.html",
+        question=question,
+        sentences=sentences,
+        kept=kept,
+        back=change.then,
+        can_go_back=change.entered is not None,
     )

@@ -35,24 +35,35 @@ class BadText(Exception):
 
 
 def parse_text(text: str) -> list[resources.Range]:
-    """Return the ranges of a text, with their notes.
+    """Return the ranges of a text, one a line, with their notes.
 
     Raises: BadText.
     """
+    return parse_file(text.encode())
+
+
+def parse_file(
+    data: bytes, *, form: str = "auto", column: str = "", note_column: str = "", name: str = ""
+) -> list[resources.Range]:
+    """Return the ranges of a file, with their notes. `form`, `column`, `note_column`: as `read_ranges` takes them.
+
+    Raises: BadText, for a file with its `name` before the numbers of its lines.
+    """
     try:
-        entries = read_ranges(text.encode()).entries
+        entries = read_ranges(data, form=form, column=column, note_column=note_column).entries
     except BadFile as error:
-        raise BadText([BadLine("the text", "", str(error))], 1) from error
+        raise BadText([BadLine(name or "The text", "", str(error))], 1) from error
+    at = f"{name}, " if name else ""
     bad: list[BadLine] = []
     ranges = []
     for entry in entries:
         try:
             parse_range(entry.text)
         except BadRange as error:
-            bad.append(BadLine(entry.where, entry.text, str(error)))
+            bad.append(BadLine(f"{at}{entry.where}", entry.text, str(error)))
             continue
         bad += [
-            BadLine(entry.where, entry.text, f"the note {wrong.description}")
+            BadLine(f"{at}{entry.where}", entry.text, f"the note {wrong.description}")
             for wrong in check_note("", entry.note)
         ]
         ranges.append(resources.Range(cidr=entry.text, note=entry.note))

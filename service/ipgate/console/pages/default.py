@@ -42,6 +42,7 @@ async def manage(page: Page) -> Response:
         method="UpdateDefaultAllowList",
         request=request,
         question="Change the default Allow list?",
+        entered={},
         done="Saved.",
         then=page.url("lists"),
     )

@@ -95,6 +95,7 @@ async def edit(page: Page) -> Response:
         method="UpdateApiKey",
         request=request,
         question=f"Change the API key {words.title(key)}?",
+        entered={},
         done="Saved.",
         then=page.url("keys", page.path("key")),
     )

@@ -9,8 +9,9 @@ from starlette.responses import PlainTextResponse, Response
 from ipgate.console import words
 from ipgate.console.changes import Change, make
 from ipgate.console.page import CONFLICT, Page, errors_of
-from ipgate.console.ranges import BadText, format_ranges, keep_dates, parse_text
+from ipgate.console.ranges import BadText, format_ranges, keep_dates, parse_file, parse_text
 from ipgate.domain.names import list_name
+from ipgate.domain.range_files import FORMATS
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -37,12 +38,11 @@ async def new(page: Page) -> Response:
     """Show the panel *Create a new IP Allow list*, and create it."""
     if page.request.method == "GET" or page.is_set("edit"):
         return await _listing(page, panel="list_new", values=_values(page))
-    text = await _text(page)
     try:
-        ranges = parse_text(text)
+        ranges = await _entered(page)
     except BadText as bad:
         return await _listing(
-            page, panel="list_new", status=400, values=_values(page, text), bad_lines=bad.lines,
+            page, panel="list_new", status=400, values=_values(page), bad_lines=bad.lines,
             problems={"ranges": bad.summary()},
         )  # fmt: skip
     request = admin.CreateAllowListRequest(
@@ -56,10 +56,11 @@ async def new(page: Page) -> Response:
         method="CreateAllowList",
         request=request,
         question=f"Create the IP Allow list {words.visible(page.field('name'))}?",
+        entered={"ranges": format_ranges(ranges)},
         done=f"Created {words.visible(page.field('name'))}.",
         then=page.url("lists"),
     )
-    return await _make(page, change, "list_new", text)
+    return await _make(page, change, "list_new")
 
 
 async def show(page: Page) -> Response:
@@ -76,7 +77,6 @@ async def edit(page: Page) -> Response:
         return await _listing(page, panel="list_edit", allow_list=allow_list, values=values)
     if page.is_set("edit"):
         return await _listing(page, panel="list_edit", allow_list=allow_list, values=_values(page))
-    text = await _text(page)
     request = admin.UpdateAllowListRequest(
         allow_list=resources.AllowList(
             name=allow_list.name,
@@ -86,14 +86,14 @@ async def edit(page: Page) -> Response:
         )
     )
     request.update_mask.paths.extend(["display_name", "description"])
-    if is_editable or text.strip():
-        try:
-            ranges = parse_text(text)
-        except BadText as bad:
-            return await _listing(
-                page, panel="list_edit", status=400, allow_list=allow_list,
-                values=_values(page, text), bad_lines=bad.lines, problems={"ranges": bad.summary()},
-            )  # fmt: skip
+    try:
+        ranges = await _entered(page)
+    except BadText as bad:
+        return await _listing(
+            page, panel="list_edit", status=400, allow_list=allow_list,
+            values=_values(page), bad_lines=bad.lines, problems={"ranges": bad.summary()},
+        )  # fmt: skip
+    if is_editable or ranges:
         keep_dates(ranges, await _ranges(page, allow_list, allow_list.range_count))
         request.allow_list.ranges.extend(ranges)
         request.update_mask.paths.append("ranges")
@@ -101,10 +101,11 @@ async def edit(page: Page) -> Response:
         method="UpdateAllowList",
         request=request,
         question=f"Change the IP Allow list {words.title(allow_list)}?",
+        entered={"ranges": format_ranges(ranges)},
         done="Saved.",
         then=page.url("lists", page.path("list")),
     )
-    return await _make(page, change, "list_edit", text, allow_list=allow_list)
+    return await _make(page, change, "list_edit", allow_list=allow_list)
 
 
 async def delete(page: Page) -> Response:
@@ -118,7 +119,7 @@ async def delete(page: Page) -> Response:
         then=page.url("lists"),
         asks=True,
     )
-    return await _make(page, change, "list", "", **await _panel(page))
+    return await _make(page, change, "list", **await _panel(page))
 
 
 async def link(page: Page) -> Response:
@@ -156,10 +157,10 @@ async def _link(page: Page, allow_list: Any, method: str, request: Any, done: st
         done=done,
         then=page.url("lists", page.path("list")),
     )
-    return await _make(page, change, "list", "", **await _panel(page))
+    return await _make(page, change, "list", **await _panel(page))
 
 
-async def _make(page: Page, change: Change, panel: str, text: str, **context: Any) -> Response:
+async def _make(page: Page, change: Change, panel: str, **context: Any) -> Response:
     """Make a change, and show what is wrong with the form in its panel."""
     problems: dict[str, str] = {}
 
@@ -178,14 +179,14 @@ async def _make(page: Page, change: Change, panel: str, text: str, **context: An
             page,
             panel=panel,
             status=409,
-            values=_values(page, text) | {"etag": theirs["etag"]},
+            values=_values(page) | {"etag": theirs["etag"]},
             problems=problems,
             theirs=theirs,
             **context,
         )
     if problems:
         return await _listing(
-            page, panel=panel, status=400, values=_values(page, text), problems=problems, **context
+            page, panel=panel, status=400, values=_values(page), problems=problems, **context
         )
     return answer
 
@@ -255,14 +256,23 @@ async def _ranges(page: Page, allow_list: Any, most: int) -> list[Any]:
     return ranges
 
 
-async def _text(page: Page) -> str:
-    """Return the ranges that were entered, and those of an uploaded file after them."""
-    text = page.field("ranges")
-    file = page.form.get("file")
+async def _entered(page: Page) -> list[resources.Range]:
+    """Return the ranges that were entered, and those of an uploaded file after them.
+
+    Raises: BadText.
+    """
+    text, file = page.field("ranges"), page.form.get("file")
+    ranges = parse_text(text) if text.strip() else []
     if isinstance(file, UploadFile) and file.filename:
-        content = (await file.read()).decode("utf-8", errors="replace")
-        text = f"{text.rstrip()}\n{content}" if text.strip() else content
-    return text
+        form = page.field("format")
+        ranges += parse_file(
+            await file.read(),
+            form=form if form in FORMATS else "auto",
+            column=page.field("column").strip(),
+            note_column=page.field("note_column").strip(),
+            name=words.visible(file.filename),
+        )
+    return ranges
 
 
 async def _listing(page: Page, *, panel: str = "", status: int = 200, **context: Any) -> Response:
@@ -289,7 +299,6 @@ async def _listing(page: Page, *, panel: str = "", status: int = 200, **context:
     )
 
 
-def _values(page: Page, ranges: str | None = None) -> dict[str, str]:
-    """Return what was entered."""
-    values = {name: page.field(name) for name in ("id", "name", "description", "ranges", "etag")}
-    return values if ranges is None else values | {"ranges": ranges}
+def _values(page: Page) -> dict[str, str]:
+    """Return what was entered, except for a file."""
+    return {name: page.field(name) for name in ("id", "name", "description", "ranges", "etag")}

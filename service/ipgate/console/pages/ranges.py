@@ -54,6 +54,7 @@ async def edit(page: Page) -> Response:
         method="UpdateRanges",
         request=request,
         question=f"Change {words.visible(cidr)}?",
+        entered={},
         done="Saved.",
         then=page.url("lists", page.path("list")),
     )
