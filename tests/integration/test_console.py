@@ -108,7 +108,8 @@ def test_a_change_that_opens_a_key_is_asked_about(
     workspace = place.replace("/w/", "workspaces/")
     name = client.allow_list(workspace, "office", ["192.0.2.1"]).name
     key = client.key(workspace, "ci").api_key.name
-    client.link(name, key)
+    revision = client.link(name, key)
+    client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
     browser.open(f"{place}/lists/office")
     page = browser.press("Unlink the selected ones", api_key=key)
     assert "Should these API keys be usable from every address?" in page.text
