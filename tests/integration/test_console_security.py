@@ -96,6 +96,24 @@ def test_a_form_of_another_site_is_refused(browser: Browser, headers: dict[str, 
     assert "forged" not in browser.open("/workspaces").html
 
 
+def test_a_proxy_in_front_may_have_tls(browser: Browser) -> None:
+    """Browsers name its origin, which is the console's by another scheme."""
+    page = browser.open("/workspaces")
+    token = page.forms[0].fields[0][1]
+    body = f"form_token={token}&id=proxied&name=x"
+    origin = {"Origin": f"https://{browser.address}"}
+    assert browser.send("POST", "/workspaces", body, headers=origin).status == 200
+    assert "proxied" in browser.open("/workspaces").html
+
+
+def test_every_file_that_a_page_names_is_there(browser: Browser) -> None:
+    """Scripts, styles and pictures."""
+    page = browser.open("/workspaces")
+    files = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.html))
+    assert len(files) > 2
+    assert {browser.open(path).status for path in files} == {200}
+
+
 @pytest.mark.parametrize("token", ["", "wrong", "é"])
 def test_a_form_without_its_token_is_refused(browser: Browser, token: str) -> None:
     """Also where the browser says nothing of its origin."""

@@ -1,7 +1,7 @@
 """Makes changes: tells their effect first, asks where they open or remove something, and says where they are in force."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,6 @@ _QUESTIONS = {
     "force": "Should the list be unlinked from them, and deleted?",
 }
 
-_NOT_OF_THE_FORM = frozenset({"NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"})
-"""Codes of errors that no other input would avoid."""
-
 _FORM_ONLY = frozenset({"form_token", "confirmed", "edit"})
 
 
@@ -48,18 +45,11 @@ class Change:
     entered: Mapping[str, str] | None = None
 
 
-async def make(page: Page, change: Change, on_error: Callable[[CallFailed], Response]) -> Response:
-    """Make a change, or ask about it first."""
-    answer = await ask_or_make(page, change, on_error)
-    if isinstance(answer, Response):
-        return answer
-    return page.go(change.then, f"{change.done} {await in_force(page, answer.revision)}".strip())
+async def make(page: Page, change: Change) -> Response:
+    """Make a change, or ask about it first.
 
-
-async def ask_or_make(
-    page: Page, change: Change, on_error: Callable[[CallFailed], Response]
-) -> Any:
-    """Return the response of a change that was made, or else the page that asks about it or says what is wrong."""
+    Raises: CallFailed.
+    """
     request = change.request
     for name in _CONSENTS.values():
         if name in request.DESCRIPTOR.fields_by_name and page.is_set(f"consent_{name}"):
@@ -72,14 +62,13 @@ async def ask_or_make(
         if affects and not page.is_set("confirmed"):
             return _question(page, change, change.question, sentences)
         request.validate_only = False
-        return await page.call(change.method, request)
+        answer = await page.call(change.method, request)
     except CallFailed as error:
         consent = _CONSENTS.get(error.reason, "")
-        if consent in request.DESCRIPTOR.fields_by_name:
-            return _question(page, change, _QUESTIONS[consent], [_reason(error)], consent)
-        if error.code.name in _NOT_OF_THE_FORM:
+        if consent not in request.DESCRIPTOR.fields_by_name:
             raise
-        return on_error(error)
+        return _question(page, change, _QUESTIONS[consent], [_reason(error)], consent)
+    return page.go(change.then, f"{change.done} {await in_force(page, answer.revision)}".strip())
 
 
 async def in_force(page: Page, revision: str) -> str:

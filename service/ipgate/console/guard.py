@@ -79,10 +79,11 @@ class Guard:
 
     def _is_ours(self, host: str, headers: Headers) -> bool:
         """Return whether the browser says that a page of this console sends the form, or says nothing."""
-        scheme = "https" if self._secure else "http"
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return False
-        return headers.get("origin", f"{scheme}://{host}") == f"{scheme}://{host}"
+        # Without TLS of its own, a proxy in front may have it.
+        origins = [f"https://{host}"] + ([] if self._secure else [f"http://{host}"])
+        return headers.get("origin", origins[0]) in origins
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -146,6 +146,8 @@ def _local(request: Request) -> str:
     return request.url.path + query
 
 
+_NOT_OF_THE_FORM = frozenset({"NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"})
+
 CONFLICT = (
     "Somebody else has changed it since you opened it. Theirs is shown below what you entered; save to replace "
     "theirs, or open it again to keep theirs."
@@ -156,7 +158,13 @@ def errors_of(error: CallFailed, names: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with the fields of a form, by their names; "" has what belongs to no field.
 
     `names`: the field of the form for a field of the request.
+
+    Raises: the error itself, if no other input would avoid it.
     """
+    if error.code.name in _NOT_OF_THE_FORM:
+        raise error
+    if error.reason == "ETAG_MISMATCH":
+        return {"": CONFLICT}
     problems: dict[str, list[str]] = {}
     for violation in error.violations:
         field = violation.field.partition("[")[0]

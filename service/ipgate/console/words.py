@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ipgate.domain.characters import readable
+from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.v1 import resources_pb2 as resources
 
 _NAMED = 10
@@ -93,16 +94,10 @@ def counts(range_: Any) -> str:
 
 def decision(answer: Any) -> str:
     """Return what is decided, and why."""
-    reason = _REASONS.get(resources_reason(answer), "")
+    reason = _REASONS.get(authorize.Reason.Name(answer.reason), "")
     if answer.report_only:
         return f"Allowed, would be denied: {reason}"
     return f"{'Allowed' if answer.allowed else 'Denied'}: {reason}"
-
-
-def resources_reason(answer: Any) -> str:
-    """Return the name of the reason of a decision."""
-    field = answer.DESCRIPTOR.fields_by_name["reason"]
-    return str(field.enum_type.values_by_number[answer.reason].name)
 
 
 def effect(effect_: Any) -> list[str]:

@@ -1,5 +1,7 @@
 """API Keys: the panel *Manage default Allow list*."""
 
+from typing import Any
+
 from ipgate_client import CallFailed
 from starlette.responses import Response
 
@@ -20,16 +22,15 @@ async def manage(page: Page) -> Response:
         "enabled": "1" if default.enabled else "",
         "allow_list": default.allow_list,
         "report_only": "1" if default.report_only else "",
-        "require": "1" if workspace.require_allow_list else "",
     }
     if page.request.method == "GET":
-        return await _panel(page, values)
+        return await _panel(page, default, values)
     entered = {name: page.field(name) for name in values}
     if page.is_set("edit"):
-        return await _panel(page, entered)
+        return await _panel(page, default, entered)
     if entered["enabled"] and not entered["allow_list"]:
         problem = {"allow_list": "Select the Allow list to set as the default."}
-        return await _panel(page, entered, problem)
+        return await _panel(page, default, entered, problem)
     request = admin.UpdateDefaultAllowListRequest(
         workspace=page.parent,
         default_allow_list=resources.DefaultAllowList(
@@ -46,22 +47,18 @@ async def manage(page: Page) -> Response:
         done="Saved.",
         then=page.url("lists"),
     )
-    problems: dict[str, str] = {}
-
-    def note(error: CallFailed) -> Response:
-        problems.update(errors_of(error, {"default_allow_list.allow_list": "allow_list"}))
-        return Response()
-
-    answer = await make(page, change, note)
-    return await _panel(page, entered, problems) if problems else answer
+    try:
+        return await make(page, change)
+    except CallFailed as error:
+        problems = errors_of(error, {"default_allow_list.allow_list": "allow_list"})
+        return await _panel(page, default, entered, problems)
 
 
 async def _panel(
-    page: Page, values: dict[str, str], problems: dict[str, str] | None = None
+    page: Page, default: Any, values: dict[str, str], problems: dict[str, str] | None = None
 ) -> Response:
     request = admin.ListAllowListsRequest(parent=page.parent, page_size=MAX_CHOICES)
     listed = await page.call("ListAllowLists", request)
-    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
     return page.render(
         "lists.html",
         status=400 if problems else 200,
@@ -71,7 +68,7 @@ async def _panel(
         choices=listed.allow_lists,
         total=listed.total_size,
         next_page="",
-        default=workspace.default_allow_list,
+        default=default,
         q="",
         values=values,
         problems=problems or {},

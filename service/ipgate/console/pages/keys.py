@@ -34,7 +34,6 @@ _FIELDS = {
     "api_key.display_name": "name",
     "api_key.expire_time": "expires",
     "api_key_id": "id",
-    "credential_sha256": "",
 }
 
 
@@ -99,8 +98,10 @@ async def edit(page: Page) -> Response:
         done="Saved.",
         then=page.url("keys", page.path("key")),
     )
-    problems: dict[str, str] = {}
-    answer = await make(page, change, lambda error: _note(page, error, problems))
+    try:
+        return await make(page, change)
+    except CallFailed as error:
+        problems = errors_of(error, _FIELDS)
     if problems.get("") == CONFLICT:
         # With their etag, so that the next one to save decides.
         values = _values(page) | {"etag": key.etag}
@@ -113,9 +114,7 @@ async def edit(page: Page) -> Response:
             problems=problems,
             theirs=_values_of(key),
         )
-    if problems:
-        return await _with_errors(page, "key_edit", problems, key=key)
-    return answer
+    return await _with_errors(page, "key_edit", problems, key=key)
 
 
 async def rotate(page: Page) -> Response:
@@ -153,7 +152,7 @@ async def revoke(page: Page) -> Response:
         then=page.url("keys", page.path("key")),
         asks=True,
     )
-    return await _make(page, change)
+    return await make(page, change)
 
 
 async def delete(page: Page) -> Response:
@@ -168,21 +167,7 @@ async def delete(page: Page) -> Response:
         then=page.url("keys"),
         asks=True,
     )
-    return await _make(page, change)
-
-
-async def _make(page: Page, change: Change) -> Response:
-    """Make a change that has no form to show errors in."""
-    errors: list[CallFailed] = []
-
-    def keep(error: CallFailed) -> Response:
-        errors.append(error)
-        return Response()
-
-    answer = await make(page, change, keep)
-    if errors:
-        raise errors[0]
-    return answer
+    return await make(page, change)
 
 
 async def _credential(page: Page, answer: Any, done: str) -> Response:
@@ -239,14 +224,6 @@ async def _with_errors(
     return await _listing(
         page, panel=panel, status=400, values=_values(page), problems=problems, **context
     )
-
-
-def _note(page: Page, error: CallFailed, problems: dict[str, str]) -> Response:
-    if error.reason == "ETAG_MISMATCH":
-        problems[""] = CONFLICT
-    else:
-        problems |= errors_of(error, _FIELDS)
-    return Response()
 
 
 def _values(page: Page) -> dict[str, str]:

@@ -162,16 +162,10 @@ async def _link(page: Page, allow_list: Any, method: str, request: Any, done: st
 
 async def _make(page: Page, change: Change, panel: str, **context: Any) -> Response:
     """Make a change, and show what is wrong with the form in its panel."""
-    problems: dict[str, str] = {}
-
-    def note(error: CallFailed) -> Response:
-        if error.reason == "ETAG_MISMATCH":
-            problems[""] = CONFLICT
-        else:
-            problems.update(errors_of(error, _FIELDS))
-        return Response()
-
-    answer = await make(page, change, note)
+    try:
+        return await make(page, change)
+    except CallFailed as error:
+        problems = errors_of(error, _FIELDS)
     if problems.get("") == CONFLICT and panel == "list_edit":
         # With their etag, so that the next one to save decides.
         theirs = await _values_of(page, context["allow_list"])
@@ -184,11 +178,9 @@ async def _make(page: Page, change: Change, panel: str, **context: Any) -> Respo
             theirs=theirs,
             **context,
         )
-    if problems:
-        return await _listing(
-            page, panel=panel, status=400, values=_values(page), problems=problems, **context
-        )
-    return answer
+    return await _listing(
+        page, panel=panel, status=400, values=_values(page), problems=problems, **context
+    )
 
 
 async def _panel(page: Page) -> dict[str, Any]:

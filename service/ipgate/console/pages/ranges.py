@@ -58,13 +58,10 @@ async def edit(page: Page) -> Response:
         done="Saved.",
         then=page.url("lists", page.path("list")),
     )
-
-    def note(error: CallFailed) -> Response:
-        problems.update(errors_of(error, {}))
-        return Response()
-
-    answer = await make(page, change, note)
-    return _show(page, allow_list, cidr, values, problems) if problems else answer
+    try:
+        return await make(page, change)
+    except CallFailed as error:
+        return _show(page, allow_list, cidr, values, errors_of(error, {}))
 
 
 def _show(
