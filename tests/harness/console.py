@@ -1,11 +1,12 @@
 """The console as a process, and a browser without scripts: it follows links, and sends the forms of pages."""
 
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -109,10 +110,11 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """Keeps cookies; `headers` come with every request."""
+    """Keeps cookies; `headers` come with every request. `tls`: None for plaintext."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
         self.address = address
+        self._tls = tls
         self.cookies: dict[str, str] = {}
         self.headers: dict[str, str] = {}
         self.page: Page | None = None
@@ -127,7 +129,11 @@ class Browser:
         headers: dict[str, str] | None = None,
     ) -> Page:
         """Make a request, and go where its answer leads."""
-        connection = HTTPConnection(self.address, timeout=TIMEOUT)
+        connection = (
+            HTTPSConnection(self.address, timeout=TIMEOUT, context=self._tls)
+            if self._tls
+            else HTTPConnection(self.address, timeout=TIMEOUT)
+        )
         sent = {"Host": self.address} | self.headers
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

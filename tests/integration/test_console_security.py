@@ -1,10 +1,13 @@
 """What the console does against those who attack it, or the browser of somebody who is logged in."""
 
 import re
+import ssl
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 from ipgate.console.sessions import (
     ABSOLUTE,
     IDLE,
@@ -76,6 +79,46 @@ def test_the_cookie_cannot_be_read_or_sent_elsewhere(address: str) -> None:
     assert "SameSite=strict" in cookie
     assert "Domain" not in cookie
     assert ROOT_TOKEN not in str(sent.headers)
+
+
+def test_with_tls_the_cookie_is_for_this_host_and_tls_alone(server: Server, tmp_path: Path) -> None:
+    """By its name, which browsers enforce; forms come by TLS, too, and browsers remember to use it."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = (
+        "--console-cert",
+        str(tmp_path / "cert.pem"),
+        "--console-key",
+        str(tmp_path / "key.pem"),
+    )
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    with console(server.address, *files) as url:
+        browser = Browser(url, tls)
+        page = browser.log_in(ROOT_TOKEN)
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
+        assert "__Host-ipgate" in browser.cookies
+        token = page.forms[0].fields[0][1]
+        plain = {"Origin": f"http://{url}"}
+        assert browser.send("POST", "/logout", f"form_token={token}", headers=plain).status == 403
+        fresh = Browser(url, tls)
+        fresh.open("/login")
+        form_token = fresh.cookies["__Host-ipgate-form"]
+        body = f"token={ROOT_TOKEN}&form_token={form_token}"
+        sent = fresh.send("POST", "/login", body, follow=False)
+        cookies = sent.headers.get_all("set-cookie") or ()
+        (cookie,) = [text for text in cookies if text.startswith("__Host-ipgate=")]
+        assert "Secure" in cookie
+        assert "Path=/" in cookie
+        assert "HttpOnly" in cookie
+        browser.open("/workspaces")
+        out = browser.send("POST", "/logout", f"form_token={token}", follow=False)
+        (removed,) = out.headers.get_all("set-cookie") or [""]
+        assert removed.startswith('__Host-ipgate=""')
+        assert "Max-Age=0" in removed
+        assert "Secure" in removed
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def console(
         typer.Option("--name", help="A name that browsers reach it by, besides that of --listen."),
     ] = None,
     plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="Accept that others on the network can read along.")
+        bool,
+        typer.Option("--plaintext", help="Listen without TLS on an address that is not loopback."),
     ] = False,
 ) -> None:
     """Serve the settings pages, for administrators with a browser.

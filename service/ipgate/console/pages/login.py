@@ -57,7 +57,7 @@ class Login:
         identifier = await self.sessions.begin(client, person)
         response = RedirectResponse(_next(str(form.get("next", ""))), 303)
         self._set(response, self.cookie, identifier)
-        response.delete_cookie(self._form_cookie())
+        self._set(response, self._form_cookie(), "")
         return response
 
     async def log_out(self, request: Request) -> Response:
@@ -71,7 +71,7 @@ class Login:
                 return self.templates.TemplateResponse(request, "expired.html", status_code=403)
             await self.sessions.end(identifier)
         response = RedirectResponse("/login?out=1", 303)
-        response.delete_cookie(self.cookie)
+        self._set(response, self.cookie, "")
         return response
 
     async def _person(self, token: str) -> tuple[str, Person | None, AsyncClient | None]:
@@ -128,8 +128,14 @@ class Login:
         return f"{self.cookie}-form"
 
     def _set(self, response: Response, name: str, value: str) -> None:
+        """Set a cookie, or remove it if the value is empty; browsers take both with the same attributes only."""
         response.set_cookie(
-            name, value, httponly=True, samesite="strict", secure=bool(self.config.tls_cert)
+            name,
+            value,
+            max_age=None if value else 0,
+            httponly=True,
+            samesite="strict",
+            secure=bool(self.config.tls_cert),
         )
 
 
