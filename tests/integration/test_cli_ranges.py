@@ -80,7 +80,9 @@ def test_what_does_not_count_is_shown_with_the_reason(run: Run) -> None:
     run("list", "add", "l", "-r", "192.0.2.3", "--starts", "2999-01-01")
     run("list", "add", "l", "-r", "192.0.2.4", "--expires", "2999-01-01")
     run("list", "add", "l", "-r", "192.0.2.5")
-    assert "1 changed range" in run("list", "set", "l", "-r", "192.0.2.5", "--disable")
+    off = ("list", "set", "l", "-r", "192.0.2.5", "--disable")
+    assert "1 changed range\nwould change: 192.0.2.5" in run(*off, "--dry-run")
+    assert "1 changed range\nchanged: 192.0.2.5" in run(*off)
     lines = [" ".join(line.split()) for line in run("list", "show", "l").splitlines()[-5:]]
     assert lines == [
         "192.0.2.1 yes",

@@ -46,9 +46,13 @@ def attribute_text(change: Any) -> str:
 
 
 def print_effect(effect: Any, *, dry_run: bool) -> None:
-    """Print a line for each attribute that changes, and for each way in which API keys are affected."""
+    """Print a line for each attribute that changes, for changed ranges, and for each way in which API keys are affected."""
     for change in effect.attributes:
         print(visible(attribute_text(change)))
+    changed = effect.ranges_changed
+    if changed.count:
+        verb = "would change" if dry_run else "changed"
+        print(visible(f"{verb}: {listed(changed.ranges, changed.count)}"))
     loosened = effect.ranges_loosened
     if loosened.count:
         verb = "would lose" if dry_run else "lost"
