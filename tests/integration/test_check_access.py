@@ -59,6 +59,7 @@ def filled(client: Client) -> str:
         lists.append(client.allow_list(workspace, f"l{index:02}", messages, allow_broad=True).name)
     for index in range(20):
         fields: dict[str, Any] = {"disabled": not index % 7, "report_only": not index % 5}
+        fields["display_name"] = f"Key {index:02}"
         if not index % 6:
             fields["expire_time"] = Timestamp(seconds=source.choice((1, 4_000_000_000)))
         key = client.key(workspace, f"k{index:02}", **fields).api_key.name
@@ -84,6 +85,7 @@ def test_a_check_decides_as_authorize_does(client: Client, filled: str) -> None:
             wanted = client.ask(address, api_key=name)
             wanted.revision = ""
             assert key.decision == wanted
+            assert key.display_name == name[-3:].replace("k", "Key ")
             assert not key.HasField("decision_without_draft")
         assert len(decisions(pages)) == 20
 

@@ -31,9 +31,9 @@ def replace(client: Client, name: str, *parts: list[resources.Range], **fields: 
     return client.call("ReplaceRanges", requests)
 
 
-def listed(client: Client, name: str, size: int = 1000) -> Iterator[Any]:
-    """All ranges of a list, page by page."""
-    request = admin.ListRangesRequest(allow_list=name, page_size=size)
+def listed(client: Client, name: str, size: int = 1000, query: str = "") -> Iterator[Any]:
+    """All ranges of a list, or those that a search finds, page by page."""
+    request = admin.ListRangesRequest(allow_list=name, page_size=size, query=query)
     while True:
         page = client.call("ListRanges", request)
         assert len(page.ranges) <= size
@@ -134,6 +134,41 @@ def test_a_change_between_two_pages_ends_the_listing(client: Client, workspace: 
         client.call("ListRanges", request)
     assert failed.value.code == "ABORTED"
     assert [range_.cidr for range_ in listed(client, name, 7)] == ["9.9.9.9", *many(20)]
+
+
+def test_a_search_in_a_list_finds_overlapping_ranges_and_notes(
+    client: Client, workspace: str
+) -> None:
+    """An address finds the ranges that hold it, a range also those inside it, a text notes and beginnings; pages have
+    no gaps."""
+    name = client.allow_list(workspace, "l", many(300)).name
+    noted = [
+        resources.Range(cidr="172.16.0.0/12", note="Oslo, Straße 7"),
+        resources.Range(cidr="172.17.0.0/16"),
+        resources.Range(cidr="172.17.2.3", note="printer"),
+        resources.Range(cidr="11.0.0.1"),
+    ]
+    client.call("AddRanges", admin.AddRangesRequest(allow_list=name, ranges=noted))
+
+    def found(query: str, size: int = 100) -> list[str]:
+        return [range_.cidr for range_ in listed(client, name, size, query=query)]
+
+    assert found("172.17.2.3") == ["172.16.0.0/12", "172.17.0.0/16", "172.17.2.3"]
+    assert found("172.17.0.0/16") == ["172.16.0.0/12", "172.17.0.0/16", "172.17.2.3"]
+    assert found("172.18.0.0/16") == ["172.16.0.0/12"]
+    assert found("strasse") == ["172.16.0.0/12"]
+    assert found("printer ") == ["172.17.2.3"]
+    assert found("11.0.") == ["11.0.0.1"]
+    assert found("::1") == found("nothing") == []
+    assert found("0.0.0.0/0", 7) == [range_.cidr for range_ in listed(client, name)]
+    first = client.call("ListRanges", admin.ListRangesRequest(allow_list=name, page_size=7))
+    other = admin.ListRangesRequest(allow_list=name, query="10.", page_token=first.next_page_token)
+    with pytest.raises(RpcFailed) as failed:
+        client.call("ListRanges", other)
+    assert "page_token" in failed.value.fields
+    with pytest.raises(RpcFailed) as failed:
+        client.call("ListRanges", admin.ListRangesRequest(allow_list=name, query="x" * 201))
+    assert "query" in failed.value.fields
 
 
 def test_messages_that_do_not_belong_together_are_refused(client: Client, workspace: str) -> None:

@@ -55,6 +55,7 @@ class CheckedKey:
     """`before`: what is decided without the draft, None if there is none."""
 
     api_key: str
+    display_name: str
     decision: Decision
     before: Decision | None
 
@@ -193,7 +194,7 @@ def _decided(
         yield
         decision = _decide(question, workspace, key, lists)
         without = _decide(question, workspace, key, former) if question.draft else None
-        checked.append(CheckedKey(key.id, decision, without))
+        checked.append(CheckedKey(key.id, key.display_name, decision, without))
     return checked
 
 

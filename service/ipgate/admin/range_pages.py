@@ -1,11 +1,13 @@
 """The ranges of an allow list page by page, in numeric order."""
 
 import asyncio
+import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ipgate import cooperative
-from ipgate.domain.addresses import parse_range
+from ipgate.domain.addresses import PREFIX_BITS, BadRange, last_address, parse_range
 from ipgate.domain.errors import Conflict, InvalidArgument, NotFound
 from ipgate.domain.intervals import STEP, Steps, in_order
 from ipgate.domain.names import list_name
@@ -20,6 +22,9 @@ MAX_KEPT = 500_000
 
 KEPT_FOR = 60.0
 """Seconds that a sorted copy is kept for the next page."""
+
+_SEARCHED = 500
+"""Ranges that are looked at in one step of a search: less than a millisecond."""
 
 _AFTER = re.compile("e([0-9a-f]{16})-([0-9]{1,9})")
 """An etag and an index, in the form of an id."""
@@ -44,8 +49,10 @@ class RangePages:
     store: ListStore
     _copies: dict[str, Sorted] = field(default_factory=dict)
 
-    async def page(self, workspace: str, allow_list: str, after: str, size: int) -> RangePage:
-        """Return a page of ranges.
+    async def page(
+        self, workspace: str, allow_list: str, after: str, size: int, *, query: str = ""
+    ) -> RangePage:
+        """Return a page of the ranges that match a search text, "" for all.
 
         Raises: NotFound, Unavailable; Conflict if the list changed since the page before.
         """
@@ -57,9 +64,12 @@ class RangePages:
             )
         with reading(list_name(workspace, allow_list)):
             ordered = self._copies.get(etag) or await self._copy(workspace, allow_list, etag)
-            ranges = [decode_range(*item) for item in ordered[first : first + size]]
-        is_last = first + size >= len(ordered)
-        return RangePage(ranges, etag, "" if is_last else f"e{etag}-{first + size}")
+            if query:
+                ranges, end = await cooperative.run(_found(ordered, first, size, matching(query)))
+            else:
+                end = first + size
+                ranges = [decode_range(*item) for item in ordered[first:end]]
+        return RangePage(ranges, etag, "" if end >= len(ordered) else f"e{etag}-{end}")
 
     async def _copy(self, workspace: str, allow_list: str, etag: str) -> Sorted:
         _, read = await read_list(self.store.scripts, workspace, allow_list)
@@ -86,6 +96,48 @@ def sorted_ranges(ranges: dict[str, str]) -> Steps[Sorted]:
         yield
     ordered = yield from in_order(list(by_number))
     return [by_number[packed] for packed in ordered]
+
+
+def matching(query: str) -> Callable[[str, str], bool]:
+    """Return whether a stored range overlaps with the address or range that is searched for, or has the text."""
+    try:
+        wanted = parse_range(query.strip())
+    except BadRange:
+        return _having(query.strip().casefold())
+    first, last = wanted >> PREFIX_BITS, last_address(wanted)
+
+    def overlaps(cidr: str, _value: str) -> bool:
+        packed = parse_range(cidr)
+        return packed >> PREFIX_BITS <= last and last_address(packed) >= first
+
+    return overlaps
+
+
+def _having(text: str) -> Callable[[str, str], bool]:
+    # Only values that have it somewhere are decoded.
+    stored = json.dumps(text, ensure_ascii=False)[1:-1]
+
+    def has(cidr: str, value: str) -> bool:
+        return cidr.startswith(text) or (
+            stored in value.casefold() and text in decode_range(cidr, value).note.casefold()
+        )
+
+    return has
+
+
+def _found(
+    ordered: Sorted, first: int, size: int, matches: Callable[[str, str], bool]
+) -> Steps[tuple[list[Range], int]]:
+    """Return up to `size` ranges that match, from an index on, and the index to go on with."""
+    found: list[Range] = []
+    for start in range(first, len(ordered), _SEARCHED):
+        for index, item in enumerate(ordered[start : start + _SEARCHED], start):
+            if matches(*item):
+                if len(found) == size:
+                    return found, index
+                found.append(decode_range(*item))
+        yield
+    return found, len(ordered)
 
 
 def _parse_after(after: str) -> tuple[str, int]:

@@ -113,7 +113,9 @@ def _only(name: str, field: str, collection: str, workspace: str) -> str:
 
 
 def _checked_out(workspace: str, key: CheckedKey) -> admin.CheckedApiKey:
-    message = admin.CheckedApiKey(decision=_decision_out(workspace, key.api_key, key.decision))
+    message = admin.CheckedApiKey(
+        decision=_decision_out(workspace, key.api_key, key.decision), display_name=key.display_name
+    )
     if key.before is not None:
         message.decision_without_draft.CopyFrom(_decision_out(workspace, key.api_key, key.before))
     return message

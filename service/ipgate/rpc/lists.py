@@ -151,12 +151,14 @@ class ListServicer:
         self, request: admin.ListRangesRequest, _info: CallInfo
     ) -> admin.ListRangesResponse:
         workspace, allow_list = parse_child("allow_list", request.allow_list, ALLOW_LISTS)
-        listing = f"ranges:{workspace}/{allow_list}"
+        check_query(request.query)
+        listing = listing_name("ranges", workspace, allow_list, request.query)
         page = await self.pages.page(
             workspace,
             allow_list,
             parse_page_token(listing, request.page_token),
             page_size(request.page_size),
+            query=request.query,
         )
         return admin.ListRangesResponse(
             ranges=map(range_out, page.ranges),

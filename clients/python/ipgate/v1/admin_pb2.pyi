@@ -294,14 +294,16 @@ class ReplaceRangesResponse(_message.Message):
     def __init__(self, allow_list: _Optional[_Union[_resources_pb2.AllowList, _Mapping]] = ..., effect: _Optional[_Union[Effect, _Mapping]] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class ListRangesRequest(_message.Message):
-    __slots__ = ("allow_list", "page_size", "page_token")
+    __slots__ = ("allow_list", "page_size", "page_token", "query")
     ALLOW_LIST_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
     allow_list: str
     page_size: int
     page_token: str
-    def __init__(self, allow_list: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    query: str
+    def __init__(self, allow_list: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., query: _Optional[str] = ...) -> None: ...
 
 class ListRangesResponse(_message.Message):
     __slots__ = ("ranges", "next_page_token", "etag")
@@ -769,12 +771,14 @@ class CheckAccessResponse(_message.Message):
     def __init__(self, address: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., allow_lists: _Optional[_Iterable[_Union[_resources_pb2.AllowList, _Mapping]]] = ..., api_keys: _Optional[_Iterable[_Union[CheckedApiKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CheckedApiKey(_message.Message):
-    __slots__ = ("decision", "decision_without_draft")
+    __slots__ = ("decision", "decision_without_draft", "display_name")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DECISION_WITHOUT_DRAFT_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     decision: _authorize_pb2.AuthorizeResponse
     decision_without_draft: _authorize_pb2.AuthorizeResponse
-    def __init__(self, decision: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ..., decision_without_draft: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ...) -> None: ...
+    display_name: str
+    def __init__(self, decision: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ..., decision_without_draft: _Optional[_Union[_authorize_pb2.AuthorizeResponse, _Mapping]] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class ListAuditEventsRequest(_message.Message):
     __slots__ = ("parent", "resource", "actor", "method", "start_time", "end_time", "page_size", "page_token")
