@@ -47,12 +47,16 @@ def address_in(line: str) -> str:
 
 @dataclass
 class Form:
-    """`fields`: with the values that they have in the page. `buttons`: by their text, the field that each sets."""
+    """`fields`: with the values that they have in the page. `buttons`: by their text, the field that each sets.
+
+    `actions`: of the buttons that send the form elsewhere.
+    """
 
     method: str
     action: str
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    actions: dict[str, str] = field(default_factory=dict)
 
 
 class Page(HTMLParser):
@@ -102,6 +106,7 @@ class Page(HTMLParser):
             self.links.setdefault(text, values["href"])
         elif tag == "button" and self.forms:
             self.forms[-1].buttons[text] = (values.get("name", ""), values.get("value", ""))
+            self.forms[-1].actions[text] = values.get("formaction", self.forms[-1].action)
         elif tag == "textarea":
             self.forms[-1].fields.append((values["name"], "".join(self._texts[start:])))
 
@@ -175,7 +180,7 @@ class Browser:
             values += [(name, one) for one in ([value] if isinstance(value, str) else value)]
         if form.buttons[button][0]:
             values.append(form.buttons[button])
-        target = urljoin(self.page.url, form.action)
+        target = urljoin(self.page.url, form.actions[button])
         if form.method.lower() == "get":
             return self.open(f"{urlsplit(target).path}?{urlencode(values)}")
         return self.send("POST", target, urlencode(values))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.backups import Lines, exported
+from tests.harness.console import Browser, console
 from tests.harness.damage import filled
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Server
 from tests.harness.stores import StoreServer, running
@@ -41,6 +42,27 @@ def run(server: Server, workspace: str) -> Run:
         return output
 
     return call
+
+
+@pytest.fixture(scope="module")
+def console_address(server: Server) -> Iterator[str]:
+    """Of a console for the tests of a module."""
+    with console(server.address) as url:
+        yield url
+
+
+@pytest.fixture
+def browser(console_address: str) -> Browser:
+    """Logged in as root."""
+    opened = Browser(console_address)
+    opened.log_in(ROOT_TOKEN)
+    return opened
+
+
+@pytest.fixture
+def place(workspace: str) -> str:
+    """The address of the workspace's pages in the console."""
+    return f"/w/{workspace.rpartition('/')[2]}"
 
 
 @pytest.fixture

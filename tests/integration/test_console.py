@@ -1,34 +1,13 @@
 """The console, used as by somebody without scripts in the browser; the decisions are asked over gRPC."""
 
 import secrets
-from collections.abc import Iterator
 
 import pytest
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.harness.console import Browser, console
-from tests.harness.servers import ROOT_TOKEN, Client, RpcFailed, Server
-
-
-@pytest.fixture(scope="module")
-def address(server: Server) -> Iterator[str]:
-    with console(server.address) as url:
-        yield url
-
-
-@pytest.fixture
-def browser(address: str) -> Browser:
-    """Logged in as root."""
-    opened = Browser(address)
-    opened.log_in(ROOT_TOKEN)
-    return opened
-
-
-@pytest.fixture
-def place(workspace: str) -> str:
-    """The address of the workspace's pages."""
-    return f"/w/{workspace.rpartition('/')[2]}"
+from tests.harness.console import Browser
+from tests.harness.servers import Client, RpcFailed
 
 
 def credential_of(browser: Browser) -> str:
@@ -251,12 +230,12 @@ def test_an_address_is_checked_with_a_draft(browser: Browser, client: Client, pl
 
 
 def test_a_viewer_sees_no_buttons_and_changes_nothing(
-    address: str, client: Client, workspace: str, place: str
+    console_address: str, client: Client, workspace: str, place: str
 ) -> None:
     """Its forged forms are refused by the server; another workspace is as one that does not exist."""
     client.allow_list(workspace, "office", ["192.0.2.1"])
     key = client.key(workspace, "ci").api_key.name
-    viewer = Browser(address)
+    viewer = Browser(console_address)
     page = viewer.log_in(client.access_token("WORKSPACE_VIEWER", workspace).token)
     assert page.url == f"{place}/keys"
     page = viewer.open(f"{place}/lists/office")
@@ -274,17 +253,19 @@ def test_a_viewer_sees_no_buttons_and_changes_nothing(
     assert viewer.open("/workspaces").url == f"{place}/keys"
 
 
-def test_an_authorizer_is_told_why_it_cannot_log_in(address: str, client: Client) -> None:
-    browser = Browser(address)
+def test_an_authorizer_is_told_why_it_cannot_log_in(console_address: str, client: Client) -> None:
+    browser = Browser(console_address)
     page = browser.log_in(client.access_token("AUTHORIZER").token)
     assert page.status == 400
     assert "This is the token of a backend" in page.text
 
 
-def test_a_revoked_token_ends_the_session(address: str, client: Client, workspace: str) -> None:
+def test_a_revoked_token_ends_the_session(
+    console_address: str, client: Client, workspace: str
+) -> None:
     """At the next page."""
     token = client.access_token("WORKSPACE_ADMIN", workspace)
-    browser = Browser(address)
+    browser = Browser(console_address)
     browser.log_in(token.token)
     revoke = admin.RevokeAccessTokenRequest(name=token.access_token.name)
     revision = client.call("RevokeAccessToken", revoke).revision

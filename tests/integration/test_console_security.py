@@ -3,7 +3,6 @@
 import re
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,26 +22,15 @@ from tests.harness.console import Browser, console
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Server
 
 
-@pytest.fixture(scope="module")
-def address(server: Server) -> Iterator[str]:
-    with console(server.address) as url:
-        yield url
-
-
-@pytest.fixture
-def browser(address: str) -> Browser:
-    opened = Browser(address)
-    opened.log_in(ROOT_TOKEN)
-    return opened
-
-
-def test_nothing_is_shown_to_who_is_not_logged_in(address: str) -> None:
-    browser = Browser(address)
+def test_nothing_is_shown_to_who_is_not_logged_in(console_address: str) -> None:
+    browser = Browser(console_address)
     for path in ("/", "/workspaces", "/w/a/keys", "/w/a/lists/b", "/w/a/audit"):
         page = browser.open(path)
         assert page.url.startswith("/login")
     assert (
-        Browser(address).send("POST", "/w/a/keys/b/delete", "confirmed=1").url.startswith("/login")
+        Browser(console_address)
+        .send("POST", "/w/a/keys/b/delete", "confirmed=1")
+        .url.startswith("/login")
     )
 
 
@@ -62,8 +50,8 @@ def test_responses_bind_the_browser(browser: Browser) -> None:
     assert not re.search(r"(src|href)=\"(https?:)?//", page.html)
 
 
-def test_the_cookie_cannot_be_read_or_sent_elsewhere(address: str) -> None:
-    browser = Browser(address)
+def test_the_cookie_cannot_be_read_or_sent_elsewhere(console_address: str) -> None:
+    browser = Browser(console_address)
     browser.open("/login")
     assert browser.page is not None
     sent = browser.send(
@@ -165,15 +153,15 @@ def test_a_form_without_its_token_is_refused(browser: Browser, token: str) -> No
     assert "forged2" not in browser.open("/workspaces").html
 
 
-def test_a_login_begins_a_session_of_its_own(address: str) -> None:
+def test_a_login_begins_a_session_of_its_own(console_address: str) -> None:
     """An id that somebody has planted is not used, and the one before does not work any more."""
-    browser = Browser(address)
+    browser = Browser(console_address)
     browser.cookies["ipgate"] = "planted"
     browser.log_in(ROOT_TOKEN)
     first = browser.cookies["ipgate"]
     assert first != "planted"
     assert len(first) >= 43
-    planted = Browser(address)
+    planted = Browser(console_address)
     planted.cookies["ipgate"] = "planted"
     assert planted.open("/").url.startswith("/login")
     browser.press("Log out")
@@ -182,9 +170,9 @@ def test_a_login_begins_a_session_of_its_own(address: str) -> None:
     assert browser.open("/").url.startswith("/login")
 
 
-def test_a_login_of_another_site_is_refused(address: str) -> None:
+def test_a_login_of_another_site_is_refused(console_address: str) -> None:
     """Nobody can be logged in as somebody else without knowing it."""
-    browser = Browser(address)
+    browser = Browser(console_address)
     page = browser.send("POST", "/login", f"token={ROOT_TOKEN}&form_token=x")
     assert page.status == 403
     assert "ipgate" not in browser.cookies
@@ -193,21 +181,21 @@ def test_a_login_of_another_site_is_refused(address: str) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "[", "a@127.0.0.1"]
 )
-def test_another_name_of_the_host_is_refused(address: str, host: str) -> None:
+def test_another_name_of_the_host_is_refused(console_address: str, host: str) -> None:
     """As by DNS rebinding."""
-    browser = Browser(address)
+    browser = Browser(console_address)
     browser.headers["Host"] = host or " "
     assert browser.send("GET", "/login").status in (400, 421)
 
 
-def test_one_goes_on_within_the_console_only(address: str) -> None:
+def test_one_goes_on_within_the_console_only(console_address: str) -> None:
     for target in (
         "https://evil.example/",
         "//evil.example/",
         "/\\evil.example",
         "javascript:alert(1)",
     ):
-        browser = Browser(address)
+        browser = Browser(console_address)
         browser.send("GET", f"/login?next={target}")
         page = browser.press("Log in", token=ROOT_TOKEN)
         assert page.url == "/workspaces"

@@ -16,9 +16,22 @@ from ipgate.console import words
 from ipgate.console.config import ConsoleConfig
 from ipgate.console.guard import Guard
 from ipgate.console.page import Handler, signed_in
-from ipgate.console.pages import audit, check, default, keys, lists, ranges, workspaces
+from ipgate.console.pages import (
+    audit,
+    check,
+    default,
+    key_lists,
+    keys,
+    list_panel,
+    lists,
+    ranges,
+    settings,
+    tokens,
+    workspaces,
+)
 from ipgate.console.pages.login import Login
 from ipgate.console.sessions import Attempts, Sessions
+from ipgate.console.undo import can_undo
 from ipgate.version import VERSION
 
 _HERE = Path(__file__).parent
@@ -28,9 +41,18 @@ _BOTH, _GET, _POST = ("GET", "POST"), ("GET",), ("POST",)
 _PAGES: list[tuple[str, Handler, tuple[str, ...]]] = [
     ("/", workspaces.first, _GET),
     ("/workspaces", workspaces.show_all, _BOTH),
+    ("/tokens", tokens.show_all, _GET),
+    ("/tokens/new", tokens.new, _BOTH),
+    ("/tokens/{token}/revoke", tokens.revoke, _POST),
+    ("/w/{workspace}/settings", settings.edit, _BOTH),
+    ("/w/{workspace}/settings/delete", settings.delete, _POST),
+    ("/w/{workspace}/tokens", tokens.show_all, _GET),
+    ("/w/{workspace}/tokens/new", tokens.new, _BOTH),
+    ("/w/{workspace}/tokens/{token}/revoke", tokens.revoke, _POST),
     ("/w/{workspace}/keys", keys.show_all, _GET),
     ("/w/{workspace}/keys/new", keys.new, _BOTH),
     ("/w/{workspace}/keys/{key}", keys.show, _GET),
+    ("/w/{workspace}/keys/{key}/lists", key_lists.edit, _BOTH),
     ("/w/{workspace}/keys/{key}/edit", keys.edit, _BOTH),
     ("/w/{workspace}/keys/{key}/rotate", keys.rotate, _BOTH),
     ("/w/{workspace}/keys/{key}/revoke", keys.revoke, _POST),
@@ -40,13 +62,14 @@ _PAGES: list[tuple[str, Handler, tuple[str, ...]]] = [
     ("/w/{workspace}/check", check.check, _BOTH),
     ("/w/{workspace}/audit", audit.show, _GET),
     ("/w/{workspace}/default", default.manage, _BOTH),
-    ("/w/{workspace}/lists/{list}", lists.show, _GET),
+    ("/w/{workspace}/lists/{list}", list_panel.show, _GET),
     ("/w/{workspace}/lists/{list}/edit", lists.edit, _BOTH),
     ("/w/{workspace}/lists/{list}/range", ranges.edit, _BOTH),
-    ("/w/{workspace}/lists/{list}/delete", lists.delete, _POST),
-    ("/w/{workspace}/lists/{list}/link", lists.link, _POST),
-    ("/w/{workspace}/lists/{list}/unlink", lists.unlink, _POST),
-    ("/w/{workspace}/lists/{list}/download", lists.download, _GET),
+    ("/w/{workspace}/lists/{list}/delete", list_panel.delete, _POST),
+    ("/w/{workspace}/lists/{list}/link", list_panel.link, _POST),
+    ("/w/{workspace}/lists/{list}/unlink", list_panel.unlink, _POST),
+    ("/w/{workspace}/lists/{list}/undo", list_panel.undo, _POST),
+    ("/w/{workspace}/lists/{list}/download", list_panel.download, _GET),
 ]
 
 
@@ -104,8 +127,8 @@ def _templates() -> Jinja2Templates:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["version"] = VERSION
     for function in (
-        words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
-        words.state, words.title, words.visible,
+        can_undo, words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
+        words.role, words.state, words.summary, words.title, words.visible,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.filters["value"] = audit.value

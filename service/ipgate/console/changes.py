@@ -33,7 +33,7 @@ class Change:
     """`question`: asked before the change. `asks`: also where it affects no API key.
 
     `done`: what was done. `then`: the page to go to. `entered`: of a form that can be gone back to, the fields that stand
-    for what the browser does not send again, such as a file.
+    for what the browser does not send again, such as a file. `rest`: the messages after `request`, of a method with many.
     """
 
     method: str
@@ -43,6 +43,7 @@ class Change:
     then: str
     asks: bool = False
     entered: Mapping[str, str] | None = None
+    rest: Sequence[Any] = ()
 
 
 async def make(page: Page, change: Change) -> Response:
@@ -56,19 +57,26 @@ async def make(page: Page, change: Change) -> Response:
             setattr(request, name, True)
     request.validate_only = True
     try:
-        foreseen = await page.call(change.method, request)
+        foreseen = await _call(page, change)
         sentences = words.effect(foreseen.effect)
         affects = change.asks or bool(words.consequences(foreseen.effect))
         if affects and not page.is_set("confirmed"):
             return _question(page, change, change.question, sentences)
         request.validate_only = False
-        answer = await page.call(change.method, request)
+        answer = await _call(page, change)
     except CallFailed as error:
         consent = _CONSENTS.get(error.reason, "")
         if consent not in request.DESCRIPTOR.fields_by_name:
             raise
         return _question(page, change, _QUESTIONS[consent], [_reason(error)], consent)
     return page.go(change.then, f"{change.done} {await in_force(page, answer.revision)}".strip())
+
+
+async def _call(page: Page, change: Change) -> Any:
+    if change.rest:
+        messages = [change.request, *change.rest]
+        return await page.session.client.upload(change.method, messages)
+    return await page.call(change.method, change.request)
 
 
 async def in_force(page: Page, revision: str) -> str:
@@ -117,6 +125,7 @@ def _question(
     return page.render(
         "question.html",
         question=question,
+        about=change.question if consent else "",
         sentences=sentences,
         kept=kept,
         back=change.then,

@@ -1,8 +1,10 @@
 """A request of somebody who is logged in, and the answers to it."""
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -12,13 +14,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
+from ipgate.console import words
 from ipgate.console.sessions import Session, Sessions
 from ipgate.domain.names import workspace_name
+from ipgate.v1 import admin_pb2 as admin
 
 MAX_FIELDS = 2000
 """Fields of a form: many API keys can be chosen at a time."""
 
 MAX_FIELD_BYTES = 8 << 20
+
+MAX_TITLES = 50
+"""Resources of a page whose display names are asked for."""
+
+_IN_WORKSPACE = 3
+"""Slashes in the name of a resource of a workspace."""
+
+_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+"""Headers that proxies add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,25 @@ class Page:
     @property
     def parent(self) -> str:
         return workspace_name(self.workspace)
+
+    @property
+    def own_address(self) -> str:
+        """The address that the console sees the browser at."""
+        client = self.request.client
+        return client.host if client else ""
+
+    @property
+    def own_address_is(self) -> str:
+        """What that address is, if it is not the one that servers elsewhere see: "" if it may be."""
+        if any(name in self.request.headers for name in _FORWARDED):
+            return "that of a proxy in front of the console: yours is another one"
+        try:
+            address = ip_address(self.own_address)
+        except ValueError:
+            return ""
+        if address.is_loopback:
+            return "that of this machine itself: servers elsewhere see another one"
+        return "a private one: servers elsewhere see another one" if address.is_private else ""
 
     def path(self, name: str) -> str:
         """Return a part of the address, such as the id of a list."""
@@ -64,6 +96,24 @@ class Page:
         """
         return await self.session.client.admin(method, request)
 
+    async def titles(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the display names of Allow lists and API keys that exist, by their resource names; of `MAX_TITLES`."""
+
+        async def title(name: str) -> str:
+            is_list = "/allowLists/" in name
+            try:
+                if is_list:
+                    return words.title(
+                        await self.call("GetAllowList", admin.GetAllowListRequest(name=name))
+                    )
+                return words.title(await self.call("GetApiKey", admin.GetApiKeyRequest(name=name)))
+            except CallFailed:
+                return ""
+
+        asked = [name for name in dict.fromkeys(names) if name.count("/") == _IN_WORKSPACE]
+        found = await asyncio.gather(*map(title, asked[:MAX_TITLES]))
+        return {name: text for name, text in zip(asked, found, strict=False) if text}
+
     def render(self, template: str, *, status: int = 200, **context: Any) -> Response:
         session = self.session
         notice, session.notice = session.notice, ""
@@ -73,6 +123,9 @@ class Page:
             "form_token": session.form_token,
             "notice": notice,
             "workspace": self.workspace,
+            "titles": {},
+            "own_address": self.own_address,
+            "own_address_is": self.own_address_is,
         }
         return self.templates.TemplateResponse(
             self.request, template, shown | context, status_code=status
@@ -146,7 +199,7 @@ def _local(request: Request) -> str:
     return request.url.path + query
 
 
-_NOT_OF_THE_FORM = frozenset({"NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"})
+_NOT_OF_THE_FORM = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"})
 
 CONFLICT = (
     "Somebody else has changed it since you opened it. Theirs is shown below what you entered; save to replace "

@@ -23,6 +23,13 @@ _UNLINKED = {
     resources.ApiKey.ACCESS_CLOSED: "from no address",
 }
 
+ROLES = {
+    "ROLE_AUTHORIZER": "Backend: asks for decisions, and nothing else",
+    "ROLE_WORKSPACE_VIEWER": "Viewer: sees everything, changes nothing",
+    "ROLE_WORKSPACE_ADMIN": "Administrator: changes everything in the workspace, access tokens too",
+}
+"""What an access token may do, by its role."""
+
 _REASONS = {
     "REASON_KEY_UNKNOWN": "the API key is not known",
     "REASON_KEY_DISABLED": "the API key is disabled",
@@ -62,6 +69,12 @@ def moment(time: Any) -> str:
     return str(time.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))
 
 
+def role(token: Any) -> str:
+    """Return the role of an access token in a word."""
+    name = resources.AccessToken.Role.Name(token.role)
+    return ROLES.get(name, name).partition(":")[0]
+
+
 def access(key: Any) -> str:
     """Return from where an API key may be used."""
     text = _ACCESS.get(key.access, "")
@@ -90,6 +103,11 @@ def counts(range_: Any) -> str:
         is_over = now >= range_.expire_time.ToDatetime(UTC)
         return f"{'Ended' if is_over else 'Until'} {day(range_.expire_time)}"
     return ""
+
+
+def summary(event: Any) -> str:
+    """Return who made a change, and when."""
+    return f"{event.method} by {event.actor}, {moment(event.time)}"
 
 
 def decision(answer: Any) -> str:

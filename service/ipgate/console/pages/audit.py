@@ -2,15 +2,25 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from google.protobuf.json_format import MessageToDict
 from ipgate_client import CallFailed
 from starlette.responses import Response
 
-from ipgate.console.page import Page
+from ipgate.console.dates import parse_day
+from ipgate.console.page import Page, errors_of
 from ipgate.v1 import admin_pb2 as admin
 
 PAGE_SIZE = 50
+
+_FIELDS = {
+    "resource": "resource",
+    "actor": "actor",
+    "method": "method",
+    "start_time": "since",
+    "end_time": "until",
+}
 
 
 async def show(page: Page) -> Response:
@@ -23,18 +33,30 @@ async def show(page: Page) -> Response:
         actor=page.query("actor"),
         method=page.query("method"),
     )
+    filters = {name: page.query(name) for name in ("resource", "actor", "method", "since", "until")}
+    problems: dict[str, str] = {}
+    for name, field in (("since", request.start_time), ("until", request.end_time)):
+        instant, problem = parse_day(filters[name])
+        if problem:
+            problems[name] = problem
+        if instant is not None:
+            field.CopyFrom(instant)
     try:
         listed = await page.call("ListAuditEvents", request)
     except CallFailed as error:
         if error.reason != "INVALID_ARGUMENT":
             raise
+        problems |= errors_of(error, _FIELDS)
         listed = admin.ListAuditEventsResponse()
     return page.render(
         "audit.html",
         section="audit",
         events=listed.events,
         next_page=listed.next_page_token,
-        filters={name: page.query(name) for name in ("resource", "actor", "method")},
+        titles=await page.titles(event.resource for event in listed.events),
+        filters=filters,
+        problems=problems,
+        addresses=urlencode({name: value for name, value in filters.items() if value}),
     )
 
 

@@ -18,10 +18,6 @@ _FIELDS = {"address": "address", "draft.ranges": "ranges", "api_key": "api_key"}
 async def check(page: Page) -> Response:
     """Show the form, and what was found."""
     request = page.request
-    address = request.client.host if request.client else ""
-    is_forwarded = any(
-        name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip")
-    )
     entered = page.form if request.method == "POST" else request.query_params
     values = {
         name: str(entered.get(name, ""))
@@ -30,11 +26,11 @@ async def check(page: Page) -> Response:
     shown: dict[str, Any] = {
         "section": "check",
         "values": values,
-        "own": address,
-        "is_forwarded": is_forwarded,
         "problems": {},
         "answer": None,
     }
+    if entered.get("add_own"):
+        values["address"] = page.own_address
     if not values["address"]:
         return page.render("check.html", **shown)
     question = admin.CheckAccessRequest(
@@ -61,6 +57,8 @@ async def check(page: Page) -> Response:
             raise
         problems = errors_of(error, _FIELDS)
         return page.render("check.html", status=400, **shown | {"problems": problems})
+    titles = await page.titles(key.decision.allow_list for key in answer.api_keys)
     return page.render(
-        "check.html", **shown | {"answer": answer, "is_draft": bool(question.draft.ranges)}
+        "check.html",
+        **shown | {"answer": answer, "is_draft": bool(question.draft.ranges), "titles": titles},
     )

@@ -6,7 +6,9 @@ from ipgate_client import CallFailed
 from starlette.responses import Response
 
 from ipgate.console.changes import Change, make
-from ipgate.console.page import Page, errors_of
+from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.console.pages.lists import show_listing
+from ipgate.domain.names import list_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -16,23 +18,26 @@ MAX_CHOICES = 1000
 
 async def manage(page: Page) -> Response:
     """Show the panel, and set the default Allow list."""
-    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
-    default = workspace.default_allow_list
-    values = {
-        "enabled": "1" if default.enabled else "",
-        "allow_list": default.allow_list,
-        "report_only": "1" if default.report_only else "",
-    }
     if page.request.method == "GET":
-        return await _panel(page, default, values)
-    entered = {name: page.field(name) for name in values}
+        workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
+        default = workspace.default_allow_list
+        chosen = page.query("list")
+        values = {
+            "enabled": "1" if default.enabled or chosen else "",
+            "allow_list": list_name(page.workspace, chosen) if chosen else default.allow_list,
+            "report_only": "1" if default.report_only else "",
+            "etag": workspace.etag,
+        }
+        return await _panel(page, values)
+    entered = {name: page.field(name) for name in ("enabled", "allow_list", "report_only", "etag")}
     if page.is_set("edit"):
-        return await _panel(page, default, entered)
+        return await _panel(page, entered)
     if entered["enabled"] and not entered["allow_list"]:
         problem = {"allow_list": "Select the Allow list to set as the default."}
-        return await _panel(page, default, entered, problem)
+        return await _panel(page, entered, problem, status=400)
     request = admin.UpdateDefaultAllowListRequest(
         workspace=page.parent,
+        etag=entered["etag"],
         default_allow_list=resources.DefaultAllowList(
             enabled=page.is_set("enabled"),
             allow_list=entered["allow_list"],
@@ -51,25 +56,31 @@ async def manage(page: Page) -> Response:
         return await make(page, change)
     except CallFailed as error:
         problems = errors_of(error, {"default_allow_list.allow_list": "allow_list"})
-        return await _panel(page, default, entered, problems)
+    if problems.get("") == CONFLICT:
+        # With their etag, so that the next one to save decides.
+        workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
+        entered["etag"] = workspace.etag
+        theirs = workspace.default_allow_list
+        return await _panel(page, entered, problems, status=409, theirs=theirs)
+    return await _panel(page, entered, problems, status=400)
 
 
 async def _panel(
-    page: Page, default: Any, values: dict[str, str], problems: dict[str, str] | None = None
+    page: Page,
+    values: dict[str, str],
+    problems: dict[str, str] | None = None,
+    **shown: Any,
 ) -> Response:
     request = admin.ListAllowListsRequest(parent=page.parent, page_size=MAX_CHOICES)
     listed = await page.call("ListAllowLists", request)
-    return page.render(
-        "lists.html",
-        status=400 if problems else 200,
-        section="lists",
+    chosen = values["allow_list"]
+    is_listed = not chosen or any(choice.name == chosen for choice in listed.allow_lists)
+    return await show_listing(
+        page,
         panel="default",
-        lists=listed.allow_lists[:50],
         choices=listed.allow_lists,
-        total=listed.total_size,
-        next_page="",
-        default=default,
-        q="",
+        other="" if is_listed else chosen,
         values=values,
         problems=problems or {},
+        **shown,
     )

@@ -39,13 +39,13 @@ _FIELDS = {
 
 async def show_all(page: Page) -> Response:
     """List the API keys of the workspace."""
-    return await _listing(page)
+    return await show_listing(page)
 
 
 async def new(page: Page) -> Response:
     """Show the panel for a new API key, and create it."""
     if page.request.method == "GET" or page.is_set("edit"):
-        return await _listing(page, panel="key_new", values=_values(page))
+        return await show_listing(page, panel="key_new", values=_values(page))
     expires, problem = parse_day(page.field("expires"))
     if problem:
         return await _with_errors(page, "key_new", {"expires": problem})
@@ -67,15 +67,16 @@ async def new(page: Page) -> Response:
 
 async def show(page: Page) -> Response:
     """Show the panel of an API key."""
-    return await _listing(page, panel="key", key=await _key(page))
+    key = await get_key(page)
+    return await show_listing(page, panel="key", key=key, titles=await page.titles(key.allow_lists))
 
 
 async def edit(page: Page) -> Response:
     """Change the attributes of an API key."""
-    key = await _key(page)
+    key = await get_key(page)
     if page.request.method == "GET" or page.is_set("edit"):
         values = _values(page) if page.is_set("edit") else _values_of(key)
-        return await _listing(page, panel="key_edit", key=key, values=values)
+        return await show_listing(page, panel="key_edit", key=key, values=values)
     expires, problem = parse_day(page.field("expires"))
     if problem:
         return await _with_errors(page, "key_edit", {"expires": problem}, key=key)
@@ -105,7 +106,7 @@ async def edit(page: Page) -> Response:
     if problems.get("") == CONFLICT:
         # With their etag, so that the next one to save decides.
         values = _values(page) | {"etag": key.etag}
-        return await _listing(
+        return await show_listing(
             page,
             panel="key_edit",
             status=409,
@@ -119,9 +120,9 @@ async def edit(page: Page) -> Response:
 
 async def rotate(page: Page) -> Response:
     """Give an API key a new credential."""
-    key = await _key(page)
+    key = await get_key(page)
     if page.request.method == "GET":
-        return await _listing(page, panel="key_rotate", key=key, overlaps=OVERLAPS)
+        return await show_listing(page, panel="key_rotate", key=key, overlaps=OVERLAPS)
     seconds = page.field("overlap")
     request = admin.RotateApiKeyCredentialRequest(api_key=key.name)
     if seconds in OVERLAPS:
@@ -130,7 +131,7 @@ async def rotate(page: Page) -> Response:
         rotated = await page.call("RotateApiKeyCredential", request)
     except CallFailed as error:
         problems = errors_of(error, {"overlap": "overlap"})
-        return await _listing(
+        return await show_listing(
             page, panel="key_rotate", status=400, key=key, overlaps=OVERLAPS, problems=problems
         )
     return await _credential(page, rotated, f"{words.title(key)} has a new credential.")
@@ -138,7 +139,7 @@ async def rotate(page: Page) -> Response:
 
 async def revoke(page: Page) -> Response:
     """End one of the two credentials of an API key."""
-    key, which = await _key(page), page.field("credential")
+    key, which = await get_key(page), page.field("credential")
     is_current = which == "CREDENTIAL_CURRENT"
     request = admin.RevokeApiKeyCredentialRequest(
         api_key=key.name, credential="CREDENTIAL_CURRENT" if is_current else "CREDENTIAL_PREVIOUS"
@@ -157,7 +158,7 @@ async def revoke(page: Page) -> Response:
 
 async def delete(page: Page) -> Response:
     """Delete an API key."""
-    key = await _key(page)
+    key = await get_key(page)
     request = admin.DeleteApiKeyRequest(name=key.name, etag=page.field("etag"))
     change = Change(
         method="DeleteApiKey",
@@ -182,12 +183,16 @@ async def _credential(page: Page, answer: Any, done: str) -> Response:
     )
 
 
-async def _key(page: Page) -> Any:
+async def get_key(page: Page) -> Any:
+    """Return the API key that the address names.
+
+    Raises: CallFailed.
+    """
     name = key_name(page.workspace, page.path("key"))
     return await page.call("GetApiKey", admin.GetApiKeyRequest(name=name))
 
 
-async def _listing(page: Page, *, panel: str = "", status: int = 200, **context: Any) -> Response:
+async def show_listing(page: Page, *, panel: str = "", status: int = 200, **shown: Any) -> Response:
     """Show a page of the API keys, with a panel beside them."""
     request = admin.ListApiKeysRequest(
         parent=page.parent,
@@ -214,14 +219,14 @@ async def _listing(page: Page, *, panel: str = "", status: int = 200, **context:
         next_page=listed.next_page_token,
         q=page.query("q"),
         state=page.query("state"),
-        **{"problems": {}, "values": {}} | context,
+        **{"problems": {}, "values": {}} | shown,
     )
 
 
 async def _with_errors(
     page: Page, panel: str, problems: dict[str, str], **context: Any
 ) -> Response:
-    return await _listing(
+    return await show_listing(
         page, panel=panel, status=400, values=_values(page), problems=problems, **context
     )
 

@@ -1,10 +1,12 @@
-"""API Keys: the tab *IP Allow lists*, and the panel of one list."""
+"""API Keys: the tab *IP Allow lists*, and the panels to create and edit a list."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ipgate_client import CallFailed
 from starlette.datastructures import UploadFile
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from ipgate.console import words
 from ipgate.console.changes import Change, make
@@ -16,9 +18,14 @@ from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
 PAGE_SIZE = 50
-RANGES_SHOWN = 200
 EDITABLE = 5000
 """Ranges up to which a list is edited as a text in the page."""
+
+ONE_MESSAGE = 3 << 20
+"""Bytes of ranges that are sent in one message; servers take 4 MB unless they are set to take less or more."""
+
+_PART = 5000
+"""Ranges of one message of many."""
 
 _FIELDS = {
     "allow_list.display_name": "name",
@@ -31,20 +38,19 @@ _FIELDS = {
 
 async def show_all(page: Page) -> Response:
     """List the Allow lists of the workspace."""
-    return await _listing(page)
+    return await show_listing(page)
 
 
 async def new(page: Page) -> Response:
     """Show the panel *Create a new IP Allow list*, and create it."""
     if page.request.method == "GET" or page.is_set("edit"):
-        return await _listing(page, panel="list_new", values=_values(page))
+        return await _form(page, "list_new", _values(page))
+    if page.is_set("add_own"):
+        return await _form(page, "list_new", _with_own(page))
     try:
         ranges = await _entered(page)
     except BadText as bad:
-        return await _listing(
-            page, panel="list_new", status=400, values=_values(page), bad_lines=bad.lines,
-            problems={"ranges": bad.summary()},
-        )  # fmt: skip
+        return await _bad_text(page, "list_new", bad)
     request = admin.CreateAllowListRequest(
         parent=page.parent,
         allow_list_id=page.field("id"),
@@ -52,6 +58,12 @@ async def new(page: Page) -> Response:
             display_name=page.field("name"), description=page.field("description"), ranges=ranges
         ),
     )
+    if request.ByteSize() > ONE_MESSAGE:
+        text = (
+            f"{len(ranges):,} addresses and ranges with their notes are too many for one step. Create the list with some of "
+            "them; then upload all of them with Edit."
+        )
+        return await _form(page, "list_new", _values(page), {"ranges": text})
     change = Change(
         method="CreateAllowList",
         request=request,
@@ -63,104 +75,71 @@ async def new(page: Page) -> Response:
     return await _make(page, change, "list_new")
 
 
-async def show(page: Page) -> Response:
-    """Show the panel of an Allow list: its ranges, and the API keys that are linked to it."""
-    return await _listing(page, panel="list", **await _panel(page))
-
-
 async def edit(page: Page) -> Response:
     """Change the name, description and ranges of an Allow list."""
-    allow_list = await _list(page)
-    is_editable = allow_list.range_count <= EDITABLE
+    allow_list = await get_list(page)
+    shown = {"allow_list": allow_list}
     if page.request.method == "GET":
-        values = await _values_of(page, allow_list)
-        return await _listing(page, panel="list_edit", allow_list=allow_list, values=values)
+        return await _form(page, "list_edit", await _values_of(page, allow_list), **shown)
     if page.is_set("edit"):
-        return await _listing(page, panel="list_edit", allow_list=allow_list, values=_values(page))
-    request = admin.UpdateAllowListRequest(
-        allow_list=resources.AllowList(
-            name=allow_list.name,
-            display_name=page.field("name"),
-            description=page.field("description"),
-            etag=page.field("etag"),
-        )
-    )
-    request.update_mask.paths.extend(["display_name", "description"])
+        return await _form(page, "list_edit", _values(page), **shown)
+    if page.is_set("add_own"):
+        return await _form(page, "list_edit", _with_own(page), **shown)
     try:
         ranges = await _entered(page)
     except BadText as bad:
-        return await _listing(
-            page, panel="list_edit", status=400, allow_list=allow_list,
-            values=_values(page), bad_lines=bad.lines, problems={"ranges": bad.summary()},
-        )  # fmt: skip
-    if is_editable or ranges:
-        keep_dates(ranges, await _ranges(page, allow_list, allow_list.range_count))
-        request.allow_list.ranges.extend(ranges)
-        request.update_mask.paths.append("ranges")
+        return await _bad_text(page, "list_edit", bad, **shown)
+    keeps_ranges = not ranges and allow_list.range_count > EDITABLE
+    if not keeps_ranges:
+        keep_dates(ranges, await get_ranges(page, allow_list))
+    attributes: dict[str, Any] = {
+        "display_name": page.field("name"),
+        "description": page.field("description"),
+    }
     change = Change(
         method="UpdateAllowList",
-        request=request,
+        request=_update(page, allow_list.name, attributes, None if keeps_ranges else ranges),
         question=f"Change the IP Allow list {words.title(allow_list)}?",
         entered={"ranges": format_ranges(ranges)},
         done="Saved.",
         then=page.url("lists", page.path("list")),
     )
-    return await _make(page, change, "list_edit", allow_list=allow_list)
+    if change.request.ByteSize() > ONE_MESSAGE:
+        if any(getattr(allow_list, name) != value for name, value in attributes.items()):
+            text = "These are too many to change them together with the name or the description. Change one after the other."
+            return await _form(page, "list_edit", _values(page), {"ranges": text}, **shown)
+        first, *rest = _parts(page, allow_list.name, ranges)
+        change = replace(change, method="ReplaceRanges", request=first, rest=rest)
+    return await _make(page, change, "list_edit", **shown)
 
 
-async def delete(page: Page) -> Response:
-    """Delete an Allow list."""
-    allow_list = await _list(page)
-    change = Change(
-        method="DeleteAllowList",
-        request=admin.DeleteAllowListRequest(name=allow_list.name, etag=page.field("etag")),
-        question=f"Delete the IP Allow list {words.title(allow_list)}?",
-        done=f"Deleted {words.title(allow_list)}.",
-        then=page.url("lists"),
-        asks=True,
+def _update(
+    page: Page, name: str, attributes: Mapping[str, Any], ranges: Sequence[Any] | None
+) -> admin.UpdateAllowListRequest:
+    request = admin.UpdateAllowListRequest(
+        allow_list=resources.AllowList(
+            name=name, etag=page.field("etag"), ranges=ranges, **attributes
+        )
     )
-    return await _make(page, change, "list", **await _panel(page))
+    request.update_mask.paths.extend(attributes)
+    if ranges is not None:
+        request.update_mask.paths.append("ranges")
+    return request
 
 
-async def link(page: Page) -> Response:
-    """Link the chosen API keys to an Allow list."""
-    allow_list = await _list(page)
-    request = admin.LinkApiKeysRequest(allow_list=allow_list.name, api_keys=page.fields("api_key"))
-    return await _link(page, allow_list, "LinkApiKeys", request, "Linked.")
+def _parts(
+    page: Page, name: str, ranges: Sequence[resources.Range]
+) -> list[admin.ReplaceRangesRequest]:
+    """Return the messages that replace the ranges of a large list."""
+    parts = [
+        admin.ReplaceRangesRequest(ranges=ranges[first : first + _PART])
+        for first in range(0, len(ranges), _PART)
+    ]
+    parts[0].allow_list, parts[0].etag = name, page.field("etag")
+    return parts
 
 
-async def unlink(page: Page) -> Response:
-    """Unlink the chosen API keys from an Allow list."""
-    allow_list = await _list(page)
-    request = admin.UnlinkApiKeysRequest(
-        allow_list=allow_list.name, api_keys=page.fields("api_key")
-    )
-    return await _link(page, allow_list, "UnlinkApiKeys", request, "Unlinked.")
-
-
-async def download(page: Page) -> Response:
-    """Return the ranges of an Allow list as a text file, with their notes."""
-    allow_list = await _list(page)
-    ranges = await _ranges(page, allow_list, allow_list.range_count)
-    name = page.path("list")
-    return PlainTextResponse(
-        format_ranges(ranges),
-        headers={"Content-Disposition": f'attachment; filename="{name}.txt"'},
-    )
-
-
-async def _link(page: Page, allow_list: Any, method: str, request: Any, done: str) -> Response:
-    change = Change(
-        method=method,
-        request=request,
-        question=f"Change which API keys the IP Allow list {words.title(allow_list)} applies to?",
-        done=done,
-        then=page.url("lists", page.path("list")),
-    )
-    return await _make(page, change, "list", **await _panel(page))
-
-
-async def _make(page: Page, change: Change, panel: str, **context: Any) -> Response:
+async def _make(page: Page, change: Change, panel: str, **shown: Any) -> Response:
     """Make a change, and show what is wrong with the form in its panel."""
     try:
         return await make(page, change)
@@ -168,60 +147,40 @@ async def _make(page: Page, change: Change, panel: str, **context: Any) -> Respo
         problems = errors_of(error, _FIELDS)
     if problems.get("") == CONFLICT and panel == "list_edit":
         # With their etag, so that the next one to save decides.
-        theirs = await _values_of(page, context["allow_list"])
-        return await _listing(
-            page,
-            panel=panel,
-            status=409,
-            values=_values(page) | {"etag": theirs["etag"]},
-            problems=problems,
-            theirs=theirs,
-            **context,
-        )
-    return await _listing(
-        page, panel=panel, status=400, values=_values(page), problems=problems, **context
+        theirs = await _values_of(page, shown["allow_list"])
+        values = _values(page) | {"etag": theirs["etag"]}
+        return await _form(page, panel, values, problems, status=409, theirs=theirs, **shown)
+    return await _form(page, panel, _values(page), problems, **shown)
+
+
+async def _form(
+    page: Page,
+    panel: str,
+    values: dict[str, str],
+    problems: Mapping[str, str] | None = None,
+    *,
+    status: int = 0,
+    **shown: Any,
+) -> Response:
+    return await show_listing(
+        page,
+        panel=panel,
+        status=status or (400 if problems else 200),
+        values=values,
+        problems=problems or {},
+        **shown,
     )
 
 
-async def _panel(page: Page) -> dict[str, Any]:
-    """Return what the panel of an Allow list shows."""
-    allow_list = await _list(page)
-    ranges = await page.call(
-        "ListRanges",
-        admin.ListRangesRequest(
-            allow_list=allow_list.name, page_size=RANGES_SHOWN, page_token=page.query("ranges")
-        ),
-    )
-    linked = await page.call(
-        "ListLinkedApiKeys",
-        admin.ListLinkedApiKeysRequest(
-            allow_list=allow_list.name, page_size=PAGE_SIZE, page_token=page.query("linked")
-        ),
-    )
-    choices = None
-    if page.query("link"):
-        found = await page.call(
-            "ListApiKeys",
-            admin.ListApiKeysRequest(
-                parent=page.parent, page_size=PAGE_SIZE, query=page.query("key")
-            ),
-        )
-        choices = [key for key in found.api_keys if allow_list.name not in key.allow_lists]
-    return {
-        "allow_list": allow_list,
-        "ranges": ranges.ranges,
-        "next_ranges": ranges.next_page_token,
-        "linked": linked.api_keys,
-        "next_linked": linked.next_page_token,
-        "choices": choices,
-        "key_query": page.query("key"),
-    }
+async def _bad_text(page: Page, panel: str, bad: BadText, **shown: Any) -> Response:
+    problems = {"ranges": bad.summary()}
+    return await _form(page, panel, _values(page), problems, bad_lines=bad.lines, **shown)
 
 
 async def _values_of(page: Page, allow_list: Any) -> dict[str, str]:
     """Return what the form of a list has; the ranges of a large list are not edited as a text."""
     is_editable = allow_list.range_count <= EDITABLE
-    ranges = await _ranges(page, allow_list, EDITABLE) if is_editable else []
+    ranges = await get_ranges(page, allow_list) if is_editable else []
     return {
         "name": allow_list.display_name,
         "description": allow_list.description,
@@ -230,22 +189,25 @@ async def _values_of(page: Page, allow_list: Any) -> dict[str, str]:
     }
 
 
-async def _list(page: Page) -> Any:
+async def get_list(page: Page) -> Any:
+    """Return the Allow list that the address names.
+
+    Raises: CallFailed.
+    """
     name = list_name(page.workspace, page.path("list"))
     return await page.call("GetAllowList", admin.GetAllowListRequest(name=name))
 
 
-async def _ranges(page: Page, allow_list: Any, most: int) -> list[Any]:
-    """Return the ranges of a list, whether the list came with them or not."""
+async def get_ranges(page: Page, allow_list: Any) -> list[Any]:
+    """Return the ranges of a list, whether the list came with them or not.
+
+    Raises: CallFailed.
+    """
     if not allow_list.ranges_omitted:
         return list(allow_list.ranges)
     request = admin.ListRangesRequest(allow_list=allow_list.name)
-    ranges: list[Any] = []
-    async for range_ in page.session.client.pages("ListRanges", request, "ranges"):
-        ranges.append(range_)
-        if len(ranges) >= most:
-            break
-    return ranges
+    pages = page.session.client.pages("ListRanges", request, "ranges")
+    return [range_ async for range_ in pages]
 
 
 async def _entered(page: Page) -> list[resources.Range]:
@@ -267,7 +229,7 @@ async def _entered(page: Page) -> list[resources.Range]:
     return ranges
 
 
-async def _listing(page: Page, *, panel: str = "", status: int = 200, **context: Any) -> Response:
+async def show_listing(page: Page, *, panel: str = "", status: int = 200, **shown: Any) -> Response:
     """Show a page of the Allow lists, with a panel beside them."""
     request = admin.ListAllowListsRequest(
         parent=page.parent,
@@ -286,11 +248,20 @@ async def _listing(page: Page, *, panel: str = "", status: int = 200, **context:
         total=listed.total_size,
         next_page=listed.next_page_token,
         default=workspace.default_allow_list,
+        titles=await page.titles([workspace.default_allow_list.allow_list]),
         q=page.query("q"),
-        **{"problems": {}, "values": {}, "bad_lines": []} | context,
+        **{"problems": {}, "values": {}, "bad_lines": []} | shown,
     )
 
 
 def _values(page: Page) -> dict[str, str]:
     """Return what was entered, except for a file."""
     return {name: page.field(name) for name in ("id", "name", "description", "ranges", "etag")}
+
+
+def _with_own(page: Page) -> dict[str, str]:
+    """Return what was entered, with the address of the person's browser in a line of its own."""
+    values = _values(page)
+    text = values["ranges"]
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return values | {"ranges": f"{text}{separator}{page.own_address}\n"}

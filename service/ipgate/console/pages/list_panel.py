@@ -1,0 +1,153 @@
+"""The panel of an Allow list: its ranges, the API keys that are linked to it, and what is done with them."""
+
+from typing import Any
+
+from ipgate_client import CallFailed
+from starlette.responses import PlainTextResponse, Response
+
+from ipgate.console import words
+from ipgate.console.changes import Change, make
+from ipgate.console.page import Page, errors_of
+from ipgate.console.pages.lists import PAGE_SIZE, get_list, get_ranges, show_listing
+from ipgate.console.ranges import format_ranges
+from ipgate.console.undo import CannotUndo, inverse_of, last_event
+from ipgate.domain.names import key_name
+from ipgate.v1 import admin_pb2 as admin
+
+RANGES_SHOWN = 200
+
+
+async def show(page: Page) -> Response:
+    """Show the panel."""
+    return await _show(page)
+
+
+async def delete(page: Page) -> Response:
+    """Delete an Allow list."""
+    allow_list = await get_list(page)
+    change = Change(
+        method="DeleteAllowList",
+        request=admin.DeleteAllowListRequest(name=allow_list.name, etag=page.field("etag")),
+        question=f"Delete the IP Allow list {words.title(allow_list)}?",
+        done=f"Deleted {words.title(allow_list)}.",
+        then=page.url("lists"),
+        asks=True,
+    )
+    return await _make(page, change)
+
+
+async def link(page: Page) -> Response:
+    """Link API keys to an Allow list."""
+    allow_list = await get_list(page)
+    request = admin.LinkApiKeysRequest(allow_list=allow_list.name, api_keys=_chosen(page))
+    return await _change_links(page, allow_list, "LinkApiKeys", request, "Linked.")
+
+
+async def unlink(page: Page) -> Response:
+    """Unlink API keys from an Allow list."""
+    allow_list = await get_list(page)
+    request = admin.UnlinkApiKeysRequest(allow_list=allow_list.name, api_keys=_chosen(page))
+    return await _change_links(page, allow_list, "UnlinkApiKeys", request, "Unlinked.")
+
+
+async def undo(page: Page) -> Response:
+    """Undo the last change of an Allow list, by the opposite change."""
+    allow_list = await get_list(page)
+    event = await last_event(page, allow_list.name)
+    try:
+        if event is None or event.revision != page.field("revision"):
+            raise CannotUndo(
+                "It was changed once more since you opened this page. See its last change below."
+            )
+        method, request = inverse_of(event, await get_ranges(page, allow_list), allow_list)
+    except CannotUndo as error:
+        return await _show(page, {"": str(error)}, 409)
+    change = Change(
+        method=method,
+        request=request,
+        question=f"Undo the last change of {words.title(allow_list)}, {words.summary(event)}?",
+        done="Undone.",
+        then=page.url("lists", page.path("list")),
+        asks=True,
+    )
+    return await _make(page, change)
+
+
+async def download(page: Page) -> Response:
+    """Return the ranges of an Allow list as a text file, with their notes."""
+    ranges = await get_ranges(page, await get_list(page))
+    name = page.path("list")
+    return PlainTextResponse(
+        format_ranges(ranges),
+        headers={"Content-Disposition": f'attachment; filename="{name}.txt"'},
+    )
+
+
+def _chosen(page: Page) -> list[str]:
+    """Return the API keys that were selected, and those whose ids were entered."""
+    entered = page.field("ids").replace(",", " ").split()
+    return page.fields("api_key") + [key_name(page.workspace, identifier) for identifier in entered]
+
+
+async def _change_links(
+    page: Page, allow_list: Any, method: str, request: Any, done: str
+) -> Response:
+    change = Change(
+        method=method,
+        request=request,
+        question=f"Change which API keys the IP Allow list {words.title(allow_list)} applies to?",
+        done=done,
+        then=page.url("lists", page.path("list")),
+    )
+    return await _make(page, change)
+
+
+async def _make(page: Page, change: Change) -> Response:
+    try:
+        return await make(page, change)
+    except CallFailed as error:
+        return await _show(page, errors_of(error, {"api_keys": "ids"}), 400)
+
+
+async def _show(page: Page, problems: dict[str, str] | None = None, status: int = 200) -> Response:
+    allow_list = await get_list(page)
+    ranges = await page.call(
+        "ListRanges",
+        admin.ListRangesRequest(
+            allow_list=allow_list.name,
+            page_size=RANGES_SHOWN,
+            page_token=page.query("ranges"),
+            query=page.query("find"),
+        ),
+    )
+    linked = await page.call(
+        "ListLinkedApiKeys",
+        admin.ListLinkedApiKeysRequest(
+            allow_list=allow_list.name, page_size=PAGE_SIZE, page_token=page.query("linked")
+        ),
+    )
+    choices = None
+    if page.query("link"):
+        found = await page.call(
+            "ListApiKeys",
+            admin.ListApiKeysRequest(
+                parent=page.parent, page_size=PAGE_SIZE, query=page.query("key")
+            ),
+        )
+        choices = [key for key in found.api_keys if allow_list.name not in key.allow_lists]
+    return await show_listing(
+        page,
+        panel="list",
+        status=status,
+        problems=problems or {},
+        values={"ids": page.field("ids")},
+        allow_list=allow_list,
+        ranges=ranges.ranges,
+        next_ranges=ranges.next_page_token,
+        find=page.query("find"),
+        linked=linked.api_keys,
+        next_linked=linked.next_page_token,
+        choices=choices,
+        key_query=page.query("key"),
+        last=await last_event(page, allow_list.name),
+    )
