@@ -87,6 +87,11 @@ fix: $(READY) ## Format the code, and repair what ruff can repair
 protos: $(READY) ## Generate ipgate.v1 in clients/python from protos/
 	@$(BIN)/python tools/protos.py
 
+.PHONY: assets
+assets: ## Copy the scripts of others that the console ships from their npm packages (versions in tools/assets)
+	@tools/need npm npm
+	tools/copy-assets
+
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-emit-package ipgate-client
 .PHONY: lock

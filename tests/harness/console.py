@@ -170,11 +170,11 @@ class Browser:
         return self.open(urljoin(self.page.url, self.page.links[link]))
 
     def press(self, button: str, **fields: str | list[str]) -> Page:
-        """Send the form that has the button with that text, with other values of its fields."""
+        """Send the form that has the button with that text, and those fields, with other values of these."""
         assert self.page is not None
         forms = [form for form in self.page.forms if button in form.buttons]
         assert forms, f"no button {button!r} in {self.page.text[:500]}"
-        form = forms[0]
+        form = max(forms, key=lambda form: len(fields.keys() & {name for name, _ in form.fields}))
         values = [(name, value) for name, value in form.fields if name not in fields]
         for name, value in fields.items():
             values += [(name, one) for one in ([value] if isinstance(value, str) else value)]

@@ -39,7 +39,7 @@ def test_the_whole_of_the_source_document(browser: Browser, client: Client, plac
         description="Head office",
         ranges="198.51.100.73\n203.0.113.0/24 # Oslo",
     )
-    assert "Created Office. In force on 1 of 1 worker" in page.text
+    assert "Created “Office”. In force on 1 of 1 worker" in page.text
     page = browser.click("Office")
     assert "No API key is linked" in page.text
     browser.click("+ Link API key")
@@ -77,7 +77,7 @@ def test_bad_lines_are_shown_and_nothing_is_lost(browser: Browser, place: str) -
     assert "2 lines cannot be used; nothing was saved" in page.text
     assert "nonsense # what" in page.html
     page = browser.press("Save", name="Office", description="d", ranges="198.51.100.73")
-    assert "Created Office." in page.text
+    assert "Created “Office”." in page.text
 
 
 def test_a_change_that_opens_a_key_is_asked_about(
@@ -91,17 +91,20 @@ def test_a_change_that_opens_a_key_is_asked_about(
     client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
     browser.open(f"{place}/lists/office")
     page = browser.press("Unlink the selected ones", api_key=key)
-    assert "Should these API keys be usable from every address?" in page.text
-    assert "1 API key would become usable from every address: ci" in page.text
+    assert "Change which API keys the IP Allow list “office” applies to?" in page.text
+    assert "1 API key can be used from every address then: ci" in page.text
     assert not client.ask("8.8.8.8", api_key=key).allowed
     browser.click("No, change nothing")
     assert not client.ask("8.8.8.8", api_key=key).allowed
     page = browser.press("Delete")
-    assert "Should the list be unlinked from them, and deleted?" in page.text
+    assert (
+        "Delete the IP Allow list “office”? The list is in use (1 linked API keys): ci."
+        in page.text
+    )
+    assert "1 API key can be used from every address then: ci." in page.text
+    assert not client.ask("8.8.8.8", api_key=key).allowed
     page = browser.press("Yes, do it")
-    assert "Should these API keys be usable from every address?" in page.text
-    page = browser.press("Yes, do it")
-    assert "Deleted office. In force" in page.text
+    assert "Deleted “office”. In force" in page.text
     assert client.ask("8.8.8.8", api_key=key).allowed
 
 
@@ -128,7 +131,9 @@ def test_a_key_has_an_expiry_a_rotation_and_an_end(
     browser.click("Edit")
     page = browser.press("Save", expires="soon")
     assert "soon is not a day; write it as in 2027-01-31" in page.text
-    browser.press("Save", name="CI", expires="2001-01-31", disabled="1")
+    page = browser.press("Save", name="CI", expires="2001-01-31", disabled="1")
+    assert "Disabled: no → yes. Expires on: “2999-01-31T00:00:00Z”" in page.text
+    browser.press("Yes, do it")
     page = browser.open(f"{place}/keys?state=disabled")
     assert "CI from everywhere: no list covers it Disabled 2001-01-31" in page.text
     browser.open(f"{place}/keys/ci")
@@ -149,6 +154,9 @@ def test_a_range_keeps_its_dates_when_the_text_is_edited(
     page = browser.open(f"{place}/lists/office/edit")
     assert "192.0.2.1 # Ada" in page.text
     page = browser.press("Save", ranges="192.0.2.1 # Ada and Bob\n192.0.2.3\n")
+    assert "1 address or range is added: 192.0.2.3." in page.text
+    assert "1 address or range is removed: 192.0.2.2." in page.text
+    browser.press("Yes, do it")
     page = browser.open(f"{place}/lists/office")
     assert "192.0.2.1 Ada and Bob Until 2999-01-31" in page.text
     assert "192.0.2.2" not in page.text
@@ -163,7 +171,7 @@ def test_a_file_is_uploaded_with_its_notes(browser: Browser, client: Client, pla
     page = browser.upload("Save", "sites.csv", data.replace(b"/24", b"/33"), fields)
     assert "sites.csv, line 2 192.0.2.0/33" in page.text
     page = browser.upload("Save", "sites.csv", data, fields)
-    assert "Should the list cover so many addresses?" in page.text
+    assert "Create the IP Allow list “Sites”? The ranges cover 33,554," in page.text
     page = browser.press("Back to the form")
     assert "192.0.2.0/24 # Oslo" in page.text
     browser.press("Save")
@@ -208,6 +216,7 @@ def test_an_edit_of_what_somebody_else_changed_is_shown_beside_theirs(
     assert "192.0.2.1 192.0.2.9 # new" in page.text
     browser.open(f"{place}/lists/office/edit")
     browser.press("Save", ranges="192.0.2.2\n192.0.2.9 # new")
+    browser.press("Yes, do it")
     stored = client.call("GetAllowList", admin.GetAllowListRequest(name=office))
     assert [range_.cidr for range_ in stored.ranges] == ["192.0.2.2", "192.0.2.9"]
 

@@ -35,6 +35,7 @@ def test_the_last_change_of_a_list_is_undone(
     assert ranges_of(client, name) == added
     browser.open(f"{path}/edit")
     browser.press("Save", name="Renamed", ranges="192.0.2.1 # two\n192.0.2.7")
+    browser.press("Yes, do it")
     assert ranges_of(client, name) == [("192.0.2.1", "two"), ("192.0.2.7", "")]
     undo(browser, path)
     assert ranges_of(client, name) == added
@@ -45,8 +46,8 @@ def test_the_last_change_of_a_list_is_undone(
     client.link(name, key)
     browser.open(path)
     page = browser.press("Undo the last change")
-    assert "Undo the last change of office, LinkApiKeys by root" in page.text
-    assert "Should these API keys be usable from every address?" in page.text
+    assert "Undo the last change of “office”, LinkApiKeys by root" in page.text
+    assert "1 API key can be used from every address then: ci." in page.text
     browser.press("Yes, do it")
     assert not client.call("GetApiKey", admin.GetApiKeyRequest(name=key)).allow_lists
     undo(browser, path)
@@ -93,8 +94,7 @@ def test_many_keys_are_linked_and_unlinked_by_their_ids(
     assert "Linked API keys 60" in page.text
     browser.click("More API keys")
     page = browser.press("Unlink them", ids=ids)
-    assert "Should these API keys be usable from every address?" in page.text
-    assert "60 API keys would become usable from every address: k00," in page.text
+    assert "60 API keys can be used from every address then: k00," in page.text
     page = browser.press("Yes, do it")
     assert "Linked API keys 0" in page.text
 
@@ -118,6 +118,8 @@ def test_a_list_of_many_ranges_with_notes(
     page = browser.upload("Save", "many.txt", data, fields | {"ranges": "", "name": "More"})
     assert "too many to change them together with the name" in page.text
     page = browser.upload("Save", "many.txt", data, fields | {"ranges": ""})
+    assert "100,000 addresses and ranges are added" in page.text
+    page = browser.press("Yes, do it")
     assert "Saved. In force on" in page.text
     assert "IP addresses or ranges 100,000" in page.text
     assert len(page.html) < 150_000
@@ -168,6 +170,32 @@ def test_a_list_is_made_the_default_from_its_panel(
     browser.open(f"{place}/lists/o")
     browser.click("Set as the default")
     page = browser.press("Save")
+    assert "Set “Head office” as the default Allow list?" in page.text
+    page = browser.press("Yes, do it")
     assert "The default Allow list is Head office : it applies" in page.text
     stored = client.call("GetWorkspace", admin.GetWorkspaceRequest(name=workspace))
     assert stored.default_allow_list.allow_list == office
+
+
+def test_what_was_selected_stays_while_more_is_searched_for(
+    browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    """API keys to link to a list, and the lists of a key; and an address that takes forms leads to its page."""
+    client.allow_list(workspace, "office", ["192.0.2.1"], display_name="Office")
+    client.allow_list(workspace, "plant", ["192.0.2.2"], display_name="Plant")
+    first, second = (client.key(workspace, key).api_key.name for key in ("ada", "bob"))
+    browser.open(f"{place}/lists/office")
+    browser.click("+ Link API key")
+    page = browser.press("Search", key="b", api_key=first)
+    assert ("api_key", first) in next(form for form in page.forms if "Link" in form.buttons).fields
+    assert "bob" in page.text
+    page = browser.press("Link", api_key=[first, second])
+    assert "Linked API keys 2" in page.text
+    assert browser.open(f"{place}/lists/office/link").url == f"{place}/lists/office"
+    browser.open(f"{place}/keys/ada/lists")
+    plant = f"{workspace}/allowLists/plant"
+    page = browser.press("Search", list="o", allow_list=[plant])
+    assert "Plant" in page.text
+    browser.press("Save")
+    key = client.call("GetApiKey", admin.GetApiKeyRequest(name=first))
+    assert list(key.allow_lists) == [plant]

@@ -202,20 +202,33 @@ def test_one_goes_on_within_the_console_only(console_address: str) -> None:
 
 
 def test_attempts_are_limited() -> None:
-    """By address, and all together; a minute later they are possible again."""
+    """By address, of IPv6 by its /64; those without a result count; a minute later they are possible again."""
     now = 0.0
     attempts = Attempts(lambda: now)
-    for _ in range(MAX_FAILURES):
-        assert not attempts.is_blocked("a")
-        attempts.fail("a")
-    assert attempts.is_blocked("a")
-    assert not attempts.is_blocked("b")
-    for index in range(200):
-        attempts.fail(f"c{index}")
-    assert attempts.is_blocked("b")
+    for index in range(MAX_FAILURES):
+        assert attempts.begin("192.0.2.1", "t")
+        assert attempts.begin(f"2001:db8::{index:x}", "t")
+    assert not attempts.begin("192.0.2.1", "t")
+    assert not attempts.begin("2001:db8::ffff", "t")
+    assert attempts.begin("192.0.2.2", "t")
+    assert attempts.begin("2001:db8:0:1::", "t")
     now = 61.0
-    assert not attempts.is_blocked("a")
-    assert not attempts.is_blocked("b")
+    assert attempts.begin("192.0.2.1", "t")
+
+
+def test_who_has_logged_in_before_is_not_kept_out_by_the_attempts_of_others() -> None:
+    """And attempts that did not fail do not count."""
+    attempts = Attempts(lambda: 0.0)
+    for _ in range(2 * MAX_FAILURES):
+        assert attempts.begin("192.0.2.1", "unavailable")
+        attempts.did_not_fail("192.0.2.1", "unavailable", logged_in=False)
+    assert attempts.begin("192.0.2.1", "known")
+    attempts.did_not_fail("192.0.2.1", "known", logged_in=True)
+    for _ in range(MAX_FAILURES):
+        assert attempts.begin("192.0.2.1", "wrong")
+    assert not attempts.begin("192.0.2.1", "wrong")
+    assert attempts.begin("192.0.2.1", "known")
+    assert not attempts.begin("192.0.2.1", "other")
 
 
 def test_too_many_attempts_are_told_to_wait(server: Server) -> None:
@@ -268,9 +281,10 @@ def test_a_console_that_is_not_safe_does_not_start(options: list[str], message: 
     assert message in done.stderr
 
 
-def test_a_console_for_the_network_starts_with_consent(server: Server) -> None:
+@pytest.mark.parametrize("consent", ["--plaintext", "--behind-tls"])
+def test_a_console_for_the_network_starts_with_consent(server: Server, consent: str) -> None:
     """And answers by the names that it was given only."""
-    options = ("--listen", "0.0.0.0:0", "--plaintext", "--name", "Console.Example")
+    options = ("--listen", "0.0.0.0:0", consent, "--name", "Console.Example")
     with console(server.address, *options) as url:
         browser = Browser(f"127.0.0.1:{url.rpartition(':')[2]}")
         browser.headers["Host"] = "console.example"

@@ -1,5 +1,6 @@
 """The two distributions of this tree fit together."""
 
+import hashlib
 import tomllib
 import zipfile
 from pathlib import Path
@@ -36,3 +37,15 @@ def test_no_file_is_in_both_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "ipgate/v1/authorize_pb2.py",
         "ipgate_client/py.typed",
     } <= client
+
+
+def test_scripts_of_others_are_those_of_their_packages() -> None:
+    """As `make assets` copied them from the pinned versions, with their licences."""
+    static = ROOT / "service" / "ipgate" / "console" / "static"
+    sums = (ROOT / "tools" / "assets" / "sha256sums").read_text().splitlines()
+    recorded = {name: digest for digest, _, name in (line.partition("  ") for line in sums)}
+    assert {name for name in recorded if name.endswith(".js")} == {
+        path.name for path in static.glob("*.min.js")
+    }
+    for name, digest in recorded.items():
+        assert hashlib.sha256((static / name).read_bytes()).hexdigest() == digest, name

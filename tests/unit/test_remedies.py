@@ -199,7 +199,7 @@ FOLLOWED = {
         "run 'ipgate console --tls-ca CA.pem' beside it instead"
     },
     "test_a_console_for_the_network_starts_with_consent": {
-        "give --console-cert and --console-key, or --plaintext to accept that"
+        "give --console-cert and --console-key, --behind-tls if a proxy in front has TLS, or --plaintext to accept that"
     },
     "test_a_key_has_an_expiry_a_rotation_and_an_end": {"write it as in 2027-01-31"},
     "test_an_edit_of_what_somebody_else_changed_is_shown_beside_theirs": {

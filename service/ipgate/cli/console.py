@@ -32,6 +32,13 @@ def console(
         bool,
         typer.Option("--plaintext", help="Listen without TLS on an address that is not loopback."),
     ] = False,
+    behind_tls: Annotated[
+        bool,
+        typer.Option(
+            "--behind-tls",
+            help="Browsers reach it through a proxy that has TLS; it listens without.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the settings pages, for administrators with a browser.
 
@@ -51,6 +58,7 @@ def console(
         tls_key=key,
         names=tuple(name or ()),
         plaintext=plaintext,
+        behind_tls=behind_tls,
     )
     try:
         serve(

@@ -15,7 +15,7 @@ from starlette.templating import Jinja2Templates
 from ipgate.console import words
 from ipgate.console.config import ConsoleConfig
 from ipgate.console.guard import Guard
-from ipgate.console.page import Handler, signed_in
+from ipgate.console.page import Handler, back, signed_in
 from ipgate.console.pages import (
     audit,
     check,
@@ -25,6 +25,7 @@ from ipgate.console.pages import (
     list_panel,
     lists,
     ranges,
+    revealed,
     settings,
     tokens,
     workspaces,
@@ -41,14 +42,15 @@ _BOTH, _GET, _POST = ("GET", "POST"), ("GET",), ("POST",)
 _PAGES: list[tuple[str, Handler, tuple[str, ...]]] = [
     ("/", workspaces.first, _GET),
     ("/workspaces", workspaces.show_all, _BOTH),
+    ("/revealed/{secret}", revealed.show, _GET),
     ("/tokens", tokens.show_all, _GET),
     ("/tokens/new", tokens.new, _BOTH),
-    ("/tokens/{token}/revoke", tokens.revoke, _POST),
+    ("/tokens/revoke", tokens.revoke, _POST),
     ("/w/{workspace}/settings", settings.edit, _BOTH),
     ("/w/{workspace}/settings/delete", settings.delete, _POST),
     ("/w/{workspace}/tokens", tokens.show_all, _GET),
     ("/w/{workspace}/tokens/new", tokens.new, _BOTH),
-    ("/w/{workspace}/tokens/{token}/revoke", tokens.revoke, _POST),
+    ("/w/{workspace}/tokens/revoke", tokens.revoke, _POST),
     ("/w/{workspace}/keys", keys.show_all, _GET),
     ("/w/{workspace}/keys/new", keys.new, _BOTH),
     ("/w/{workspace}/keys/{key}", keys.show, _GET),
@@ -79,7 +81,7 @@ def build(config: ConsoleConfig) -> Guard:
     Raises: BadConsoleOption.
     """
     config.check()
-    secure = bool(config.tls_cert)
+    secure = config.is_secure()
     sessions, attempts = Sessions(time.monotonic), Attempts(time.monotonic)
     templates = _templates()
     cookie = "__Host-ipgate" if secure else "ipgate"
@@ -104,11 +106,19 @@ def build(config: ConsoleConfig) -> Guard:
             Route(path, signed_in(handler, sessions, templates, cookie), methods=methods)
             for path, handler, methods in _PAGES
         ),
+        # What a browser shows after a form may be loaded again, or come back to.
+        *(
+            Route(path, signed_in(back, sessions, templates, cookie), methods=_GET)
+            for path, _, methods in _PAGES
+            if methods == _POST
+        ),
         Mount("/static", _Static(directory=_HERE / "static")),
     ]
     application = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={404: not_found, 500: broken}
     )
+    # It would send the browser on by the scheme of the connection, which a proxy's is not.
+    application.router.redirect_slashes = False
     return Guard(application, hosts=config.hosts(), secure=secure)
 
 
@@ -128,8 +138,7 @@ def _templates() -> Jinja2Templates:
     environment.globals["version"] = VERSION
     for function in (
         can_undo, words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
-        words.role, words.state, words.summary, words.title, words.visible,
+        words.role, words.state, words.summary, words.title, words.value, words.visible,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
-    environment.filters["value"] = audit.value
     return templates

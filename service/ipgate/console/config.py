@@ -5,8 +5,9 @@ from ipaddress import ip_address
 
 from ipgate_client import Tls
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""Names of this machine, by which a browser on it reaches the console."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "ipgate.localhost")
+"""Names of this machine, by which a browser on it reaches the console. Cookies are kept apart by names, and not by
+ports; no other program has the last one."""
 
 
 class BadConsoleOption(Exception):
@@ -18,6 +19,7 @@ class ConsoleConfig:
     """`server`: where ipgate serves, `server_tls`: None for plaintext.
 
     `names`: of the console besides that in `listen`, as browsers have them in their address line, without a port.
+    `behind_tls`: browsers reach it through a proxy that has TLS.
     """
 
     server: str
@@ -27,6 +29,7 @@ class ConsoleConfig:
     tls_key: str = ""
     names: tuple[str, ...] = ()
     plaintext: bool = False
+    behind_tls: bool = False
 
     def address(self) -> tuple[str, int]:
         """Return the host, without brackets, and the port.
@@ -39,6 +42,10 @@ class ConsoleConfig:
                 f"--listen {self.listen!r}: give HOST:PORT, such as 127.0.0.1:8080"
             )
         return host.strip("[]"), int(port)
+
+    def is_secure(self) -> bool:
+        """Return whether browsers reach the console with TLS."""
+        return bool(self.tls_cert) or self.behind_tls
 
     def is_local(self) -> bool:
         """Return whether only this machine reaches the console."""
@@ -58,10 +65,11 @@ class ConsoleConfig:
             raise BadConsoleOption(
                 "--console-cert and --console-key belong together; give both or neither"
             )
-        if not self.is_local() and not self.tls_cert and not self.plaintext:
+        if not self.is_local() and not self.is_secure() and not self.plaintext:
             raise BadConsoleOption(
                 f"--listen {self.listen} opens the console to the network without TLS, and access tokens "
-                "are sent to it; give --console-cert and --console-key, or --plaintext to accept that"
+                "are sent to it; give --console-cert and --console-key, --behind-tls if a proxy in front has TLS, "
+                "or --plaintext to accept that"
             )
 
     def hosts(self) -> frozenset[str]:

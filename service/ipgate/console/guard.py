@@ -11,6 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY = 8 << 20
 """Bytes of a request: 100,000 ranges with notes, pasted or uploaded."""
 
+MAX_SMALL_BODY = 16 << 10
+"""Bytes of a request to log in or out, which anybody may send."""
+
+_SMALL = frozenset({"/login", "/logout"})
+
+_FORM = re.compile(r"application/x-www-form-urlencoded(; ?charset=utf-8)?", re.IGNORECASE)
+
+# With a charset, its decoder would be whatever the request names, however slow.
+_FILES = re.compile(r"multipart/form-data; ?boundary=[0-9A-Za-z'()+_,./:=? -]{1,70}", re.IGNORECASE)
+
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -57,13 +67,14 @@ class Guard:
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
-        problem = self._problem(scope["method"], Headers(scope=scope))
+        most = MAX_SMALL_BODY if scope["path"] in _SMALL else MAX_BODY
+        problem = self._problem(scope["method"], Headers(scope=scope), most)
         if problem is not None:
             await problem(scope, receive, send_guarded)
             return
-        await self._app(scope, _bounded(receive), send_guarded)
+        await self._app(scope, _bounded(receive, most), send_guarded)
 
-    def _problem(self, method: str, headers: Headers) -> PlainTextResponse | None:
+    def _problem(self, method: str, headers: Headers, most: int) -> PlainTextResponse | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             text = "This address is not one of the console. Open it by the address that it printed at its start, or add this one with --name."
@@ -73,8 +84,14 @@ class Guard:
         if method == "POST" and not self._is_ours(hosts[0], headers):
             return PlainTextResponse("This form does not come from a page of the console.", 403)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY:
-            return PlainTextResponse(f"The request has more than {MAX_BODY >> 20} MB.", 413)
+        if not length.isdecimal() or int(length) > most:
+            return PlainTextResponse(f"The request has more than {most:,} bytes.", 413)
+        kind = headers.get("content-type", "")
+        takes_files = most == MAX_BODY
+        if method == "POST" and not (
+            _FORM.fullmatch(kind) or (takes_files and _FILES.fullmatch(kind))
+        ):
+            return PlainTextResponse("This is not a form of the console.", 415)
         return None
 
     def _is_ours(self, host: str, headers: Headers) -> bool:
@@ -86,7 +103,7 @@ class Guard:
         return headers.get("origin", origins[0]) in origins
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Return what receives a request, and rejects one without a length that has more bytes than any may have."""
     read = 0
 
@@ -94,7 +111,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > MAX_BODY:
+        if read > most:
             raise HTTPException(413)
         return message
 

@@ -116,7 +116,7 @@ class Page:
 
     def render(self, template: str, *, status: int = 200, **context: Any) -> Response:
         session = self.session
-        notice, session.notice = session.notice, ""
+        notice = session.notices.pop(self.request.url.path, "")
         shown: dict[str, Any] = {
             "person": session.person,
             "may_change": session.person.may_change(),
@@ -134,7 +134,13 @@ class Page:
     def go(self, path: str, notice: str = "") -> Response:
         """Send the browser to another page, which shows the notice."""
         if notice:
-            self.session.notice = notice
+            self.session.notices[path] = notice
+        return RedirectResponse(path, 303)
+
+    def reveal(self, **shown: Any) -> Response:
+        """Send the browser to the page that shows a secret, this once."""
+        path = f"/revealed/{secrets.token_urlsafe(12)}"
+        self.session.secrets[path] = shown | {"workspace": self.workspace}
         return RedirectResponse(path, 303)
 
     def url(self, *parts: str) -> str:
@@ -179,8 +185,19 @@ def signed_in(
                 await sessions.end(identifier)
                 return RedirectResponse("/login?ended=1", 303)
             return failed(page, error)
+        except (asyncio.CancelledError, Exception):
+            task = asyncio.current_task()
+            if sessions.get(identifier) or (task and task.cancelling()):
+                raise
+            # The session has ended in the meantime, and its client with it.
+            return RedirectResponse("/login", 303)
 
     return endpoint
+
+
+async def back(page: Page) -> Response:
+    """Go to the page whose form was sent to this address."""
+    return page.go(page.request.url.path.rpartition("/")[0])
 
 
 def failed(page: Page, error: CallFailed) -> Response:

@@ -9,6 +9,8 @@ from ipgate.domain.range_files import read_ranges
 from ipgate.domain.text_validation import check_note
 from ipgate.v1 import resources_pb2 as resources
 
+MAX_LINES = 200_000
+
 _MAX_SHOWN = 100
 
 
@@ -49,26 +51,30 @@ def parse_file(
 
     Raises: BadText, for a file with its `name` before the numbers of its lines.
     """
+    if data.count(b"\n") > MAX_LINES:
+        raise BadText([BadLine(name or "The text", "", f"has more than {MAX_LINES:,} lines")], 1)
     try:
         entries = read_ranges(data, form=form, column=column, note_column=note_column).entries
     except BadFile as error:
         raise BadText([BadLine(name or "The text", "", str(error))], 1) from error
     at = f"{name}, " if name else ""
     bad: list[BadLine] = []
+    count = 0
     ranges = []
     for entry in entries:
         try:
             parse_range(entry.text)
         except BadRange as error:
-            bad.append(BadLine(f"{at}{entry.where}", entry.text, str(error)))
-            continue
-        bad += [
-            BadLine(f"{at}{entry.where}", entry.text, f"the note {wrong.description}")
-            for wrong in check_note("", entry.note)
-        ]
+            problems: list[object] = [error]
+        else:
+            problems = [f"the note {wrong.description}" for wrong in check_note("", entry.note)]
+        count += len(problems)
+        if len(bad) < _MAX_SHOWN:
+            # The text of a problem is made when it is looked at, and is not cheap.
+            bad += [BadLine(f"{at}{entry.where}", entry.text, str(wrong)) for wrong in problems]
         ranges.append(resources.Range(cidr=entry.text, note=entry.note))
-    if bad:
-        raise BadText(bad[:_MAX_SHOWN], len(bad))
+    if count:
+        raise BadText(bad, count)
     return ranges
 
 

@@ -9,6 +9,7 @@ import uvicorn
 
 from ipgate.console.app import build
 from ipgate.console.config import BadConsoleOption, ConsoleConfig
+from ipgate.console.deadlines import MAX_WAITING, BoundedProtocol
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def serve(config: ConsoleConfig, announce: Callable[[str], None]) -> None:
             build(config),
             host=host,
             port=port,
-            http="h11",
+            http=BoundedProtocol,
             ws="none",
             loop="asyncio",
             lifespan="on",
@@ -32,7 +33,7 @@ def serve(config: ConsoleConfig, announce: Callable[[str], None]) -> None:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=200,
+            limit_concurrency=2 * MAX_WAITING,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
             ssl_certfile=config.tls_cert or None,

@@ -1,9 +1,12 @@
 """Who is logged in: sessions in memory, each with the access token of a person, and limits of attempts."""
 
+import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
 from ipgate_client import AsyncClient
 
@@ -16,13 +19,19 @@ ABSOLUTE = 8 * 3600.0
 MAX_SESSIONS = 1000
 """Sessions at a time; the one that was not used for the longest ends for a new one."""
 
-MAX_FAILURES = 10
-"""Failed attempts to log in, of one address in `FAILURES_WITHIN` seconds."""
+MAX_OF_A_TOKEN = 10
+"""Sessions of one access token: nobody ends those of others by logging in often."""
 
-MAX_ALL_FAILURES = 200
-"""Failed attempts of all addresses together in that time."""
+MAX_FAILURES = 10
+"""Attempts to log in that failed or have no result yet, of one address in `FAILURES_WITHIN` seconds."""
 
 FAILURES_WITHIN = 60.0
+
+MAX_REMEMBERED = 10_000
+"""Addresses with failed attempts, and tokens that have logged in."""
+
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that one machine cannot choose for itself."""
 
 ID_BYTES = 32
 
@@ -45,14 +54,19 @@ class Person:
 
 @dataclass(slots=True)
 class Session:
-    """`form_token`: what the forms of this session carry. `notice`: what to show once, on the next page."""
+    """`form_token`: what the forms of this session carry.
+
+    `notices`: what to show once, by the address of the page. `secrets`: what is shown once and forgotten, such as a new
+    credential, by the address of its page.
+    """
 
     client: AsyncClient
     person: Person
     began: float
     used: float
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(ID_BYTES))
-    notice: str = ""
+    notices: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Sessions:
@@ -71,6 +85,13 @@ class Sessions:
             if self._has_ended(session, now)
         ]:
             await self.end(identifier)
+        of_token = [
+            identifier
+            for identifier, session in self._sessions.items()
+            if session.person.token == person.token
+        ]
+        if len(of_token) >= MAX_OF_A_TOKEN:
+            await self.end(of_token[0])
         while len(self._sessions) >= MAX_SESSIONS:
             await self.end(next(iter(self._sessions)))
         identifier = secrets.token_urlsafe(ID_BYTES)
@@ -101,31 +122,47 @@ class Sessions:
 
 
 class Attempts:
-    """Failed attempts to log in, by address."""
+    """Limits how often an address may try to log in. Tokens that have logged in before are not kept out."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
-        self._total = 0
+        self._times: OrderedDict[str, list[float]] = OrderedDict()
+        self._known: OrderedDict[bytes, None] = OrderedDict()
 
-    def is_blocked(self, address: str) -> bool:
-        """Return whether an address, or all together, failed too often."""
-        self._forget()
-        return (
-            len(self._failures.get(address, ())) >= MAX_FAILURES or self._total >= MAX_ALL_FAILURES
-        )
+    def begin(self, address: str, token: str) -> bool:
+        """Count an attempt, as one that fails; return whether it may be made."""
+        if _digest(token) in self._known:
+            return True
+        network, since = _network(address), self._now() - FAILURES_WITHIN
+        times = [time for time in self._times.pop(network, ()) if time > since]
+        self._times[network] = times
+        if len(self._times) > MAX_REMEMBERED:
+            self._times.popitem(last=False)
+        if len(times) >= MAX_FAILURES:
+            return False
+        times.append(self._now())
+        return True
 
-    def fail(self, address: str) -> None:
-        """Count a failure."""
-        self._failures.setdefault(address, []).append(self._now())
-        self._total += 1
+    def did_not_fail(self, address: str, token: str, *, logged_in: bool) -> None:
+        """Take back that an attempt counts."""
+        times = self._times.get(_network(address))
+        if times and _digest(token) not in self._known:
+            times.pop()
+        if logged_in:
+            self._known[_digest(token)] = None
+            if len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
 
-    def _forget(self) -> None:
-        since = self._now() - FAILURES_WITHIN
-        for address, times in list(self._failures.items()):
-            recent = [time for time in times if time > since]
-            self._total -= len(times) - len(recent)
-            if recent:
-                self._failures[address] = recent
-            else:
-                del self._failures[address]
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))

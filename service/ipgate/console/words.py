@@ -1,8 +1,11 @@
 """Words for what resources are and what changes do: those who read them need not be programmers."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from ipgate.domain.characters import readable
 from ipgate.v1 import authorize_pb2 as authorize
@@ -30,6 +33,22 @@ ROLES = {
 }
 """What an access token may do, by its role."""
 
+_LABELS = {
+    "display_name": "Name",
+    "description": "Description",
+    "disabled": "Disabled",
+    "report_only": "Only report",
+    "expire_time": "Expires on",
+    "require_allow_list": "Require an IP Allow list",
+    "ipv6_enabled": "IPv6",
+    "default_enabled": "Set a default Allow list",
+    "default_list": "Default Allow list",
+    "default_report_only": "The default only reports",
+}
+
+_TEXTS = frozenset({"display_name", "description"})
+"""Attributes that nothing is decided by."""
+
 _REASONS = {
     "REASON_KEY_UNKNOWN": "the API key is not known",
     "REASON_KEY_DISABLED": "the API key is disabled",
@@ -51,6 +70,17 @@ def identifier(name: str) -> str:
 def title(resource: Any) -> str:
     """Return the display name of a resource, or its id."""
     return str(resource.display_name) or identifier(resource.name)
+
+
+def quoted(text: str) -> str:
+    """Return a text that people chose, apart from the words around it."""
+    return f"“{visible(text)}”"
+
+
+def named(resource: Any) -> str:
+    """Return the display name of a resource, with its id if that is another one."""
+    name, text = identifier(resource.name), title(resource)
+    return quoted(text) if text == name else f"{quoted(text)} ({name})"
 
 
 def visible(text: str) -> str:
@@ -75,9 +105,11 @@ def role(token: Any) -> str:
     return ROLES.get(name, name).partition(":")[0]
 
 
-def access(key: Any) -> str:
-    """Return from where an API key may be used."""
+def access(key: Any, default_reports: bool = False) -> str:  # noqa: FBT002  a filter of templates
+    """Return from where an API key may be used. `default_reports`: the default Allow list only reports."""
     text = _ACCESS.get(key.access, "")
+    if default_reports and key.access == resources.ApiKey.ACCESS_DEFAULT:
+        return "from everywhere: the default Allow list only reports"
     if key.report_only and key.access == resources.ApiKey.ACCESS_LISTS:
         return "from everywhere: its Allow lists only report"
     return text
@@ -118,9 +150,12 @@ def decision(answer: Any) -> str:
     return f"{'Allowed' if answer.allowed else 'Denied'}: {reason}"
 
 
-def effect(effect_: Any) -> list[str]:
-    """Return what a change does to API keys and ranges, a sentence each."""
-    sentences = []
+def effect(effect_: Any, *, reports: bool = False) -> list[str]:
+    """Return what a change does, a sentence each. `reports`: the default Allow list only reports."""
+    sentences = [
+        f"{_LABELS.get(change.attribute, change.attribute)}: {value(change, 'before')} → {value(change, 'after')}"
+        for change in effect_.attributes
+    ]
     for affected, one, many in (
         (effect_.ranges_added, "is added", "are added"),
         (effect_.ranges_removed, "is removed", "are removed"),
@@ -135,11 +170,30 @@ def effect(effect_: Any) -> list[str]:
     if effect_.ranges_loosened.count:
         names = listed(effect_.ranges_loosened.ranges, effect_.ranges_loosened.count)
         sentences.append(f"These had an end or were off, and count without an end now: {names}")
-    return sentences + consequences(effect_)
+    return sentences + _consequences(effect_, reports=reports)
 
 
-def consequences(effect_: Any) -> list[str]:
-    """Return what a change does to API keys, a sentence each."""
+def matters(effect_: Any) -> bool:
+    """Return whether a change decides differently for some address or API key."""
+    return bool(
+        effect_.ranges_added.count
+        or effect_.ranges_removed.count
+        or effect_.ranges_loosened.count
+        or any(change.attribute not in _TEXTS for change in effect_.attributes)
+        or _consequences(effect_, reports=False)
+    )
+
+
+def opens(effect_: Any) -> bool:
+    """Return whether a change lets API keys be used from every address."""
+    return bool(
+        effect_.unrestricted_api_keys.count
+        or effect_.unlinked_access == resources.ApiKey.ACCESS_UNRESTRICTED
+    )
+
+
+def _consequences(effect_: Any, *, reports: bool) -> list[str]:
+    """Return what a change does to API keys."""
     sentences = []
     for affected, text in (
         (effect_.unlinked_api_keys, "will not be linked to any Allow list any more"),
@@ -152,8 +206,23 @@ def consequences(effect_: Any) -> list[str]:
             sentences.append(f"{keys} {text}: {names}")
     where = _UNLINKED.get(effect_.unlinked_access)
     if where:
+        if reports and effect_.unlinked_access == resources.ApiKey.ACCESS_DEFAULT:
+            where = "from every address: the default Allow list only reports"
         sentences.append(f"API keys without an Allow list can be used {where} then")
     return sentences
+
+
+def value(change: Any, side: str) -> str:
+    """Return a value of an attribute before or after a change."""
+    if not change.HasField(side):
+        return "none"
+    held = getattr(change, side)
+    match held.WhichOneof("kind"):
+        case "bool_value":
+            return "yes" if held.bool_value else "no"
+        case "string_value":
+            return quoted(held.string_value)
+    return str(json.dumps(MessageToDict(held), ensure_ascii=False))
 
 
 def listed(names: Sequence[str], count: int) -> str:

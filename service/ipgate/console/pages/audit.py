@@ -1,10 +1,7 @@
 """The audit log of a workspace."""
 
-import json
-from typing import Any
 from urllib.parse import urlencode
 
-from google.protobuf.json_format import MessageToDict
 from ipgate_client import CallFailed
 from starlette.responses import Response
 
@@ -58,10 +55,3 @@ async def show(page: Page) -> Response:
         problems=problems,
         addresses=urlencode({name: value for name, value in filters.items() if value}),
     )
-
-
-def value(change: Any, side: str) -> str:
-    """Return a value of an attribute before or after a change."""
-    if not change.HasField(side):
-        return "none"
-    return json.dumps(MessageToDict(getattr(change, side)), ensure_ascii=False)

@@ -1,5 +1,6 @@
 """Checks an address: which Allow lists have it, and what is decided for it."""
 
+import asyncio
 from typing import Any
 
 from ipgate_client import CallFailed
@@ -43,7 +44,7 @@ async def check(page: Page) -> Response:
         question.api_key = key_name(page.workspace, values["api_key"])
     try:
         if values["ranges"].strip():
-            question.draft.ranges.extend(parse_text(values["ranges"]))
+            question.draft.ranges.extend(await asyncio.to_thread(parse_text, values["ranges"]))
             if values["list"]:
                 question.draft.allow_list = list_name(page.workspace, values["list"])
         answer = await page.call("CheckAccess", question)

@@ -5,6 +5,7 @@ from typing import Any
 from ipgate_client import CallFailed
 from starlette.responses import Response
 
+from ipgate.console import words
 from ipgate.console.changes import Change, make
 from ipgate.console.page import CONFLICT, Page, errors_of
 from ipgate.console.pages.lists import show_listing
@@ -47,7 +48,7 @@ async def manage(page: Page) -> Response:
     change = Change(
         method="UpdateDefaultAllowList",
         request=request,
-        question="Change the default Allow list?",
+        question=await _question(page, entered),
         entered={},
         done="Saved.",
         then=page.url("lists"),
@@ -63,6 +64,14 @@ async def manage(page: Page) -> Response:
         theirs = workspace.default_allow_list
         return await _panel(page, entered, problems, status=409, theirs=theirs)
     return await _panel(page, entered, problems, status=400)
+
+
+async def _question(page: Page, entered: dict[str, str]) -> str:
+    if not entered["enabled"]:
+        return "Do without a default Allow list?"
+    name = entered["allow_list"]
+    title = (await page.titles([name])).get(name, words.identifier(name))
+    return f"Set {words.quoted(title)} as the default Allow list?"
 
 
 async def _panel(

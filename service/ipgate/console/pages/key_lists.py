@@ -25,7 +25,7 @@ async def edit(page: Page) -> Response:
                 request=admin.SetApiKeyAllowListsRequest(
                     api_key=key.name, allow_lists=chosen, etag=page.field("etag")
                 ),
-                question=f"Change the IP Allow lists of {words.title(key)}?",
+                question=f"Change the IP Allow lists of {words.named(key)}?",
                 entered={},
                 done="Saved.",
                 then=page.url("keys", page.path("key")),
@@ -35,7 +35,7 @@ async def edit(page: Page) -> Response:
             except CallFailed as error:
                 problems = errors_of(error, {"allow_lists": "allow_list"})
     request = admin.ListAllowListsRequest(
-        parent=page.parent, page_size=CHOICES, query=page.query("list")
+        parent=page.parent, page_size=CHOICES, query=page.field("list")
     )
     found = await page.call("ListAllowLists", request)
     return await show_listing(
@@ -48,5 +48,5 @@ async def edit(page: Page) -> Response:
         titles=await page.titles(chosen),
         choices=[allow_list for allow_list in found.allow_lists if allow_list.name not in chosen],
         has_more=bool(found.next_page_token),
-        list_query=page.query("list"),
+        list_query=page.field("list"),
     )

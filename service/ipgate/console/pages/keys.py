@@ -6,7 +6,7 @@ from ipgate_client import CallFailed
 from starlette.responses import Response
 
 from ipgate.console import words
-from ipgate.console.changes import Change, in_force, make
+from ipgate.console.changes import Asks, Change, ask, in_force, make
 from ipgate.console.dates import parse_day
 from ipgate.console.page import CONFLICT, Page, errors_of
 from ipgate.domain.names import key_name
@@ -62,7 +62,7 @@ async def new(page: Page) -> Response:
         created = await page.call("CreateApiKey", request)
     except CallFailed as error:
         return await _with_errors(page, "key_new", errors_of(error, _FIELDS))
-    return await _credential(page, created, f"Created {words.title(created.api_key)}.")
+    return await _credential(page, created, f"Created {words.named(created.api_key)}.")
 
 
 async def show(page: Page) -> Response:
@@ -94,7 +94,7 @@ async def edit(page: Page) -> Response:
     change = Change(
         method="UpdateApiKey",
         request=request,
-        question=f"Change the API key {words.title(key)}?",
+        question=f"Change the API key {words.named(key)}?",
         entered={},
         done="Saved.",
         then=page.url("keys", page.path("key")),
@@ -124,7 +124,17 @@ async def rotate(page: Page) -> Response:
     if page.request.method == "GET":
         return await show_listing(page, panel="key_rotate", key=key, overlaps=OVERLAPS)
     seconds = page.field("overlap")
-    request = admin.RotateApiKeyCredentialRequest(api_key=key.name)
+    if seconds == "0" and not page.is_set("confirmed"):
+        question = f"Give {words.named(key)} a new credential, and end the present one immediately?"
+        change = Change(
+            method="",
+            request=None,
+            question=question,
+            done="",
+            then=page.url("keys", page.path("key")),
+        )
+        return ask(page, change, ["Calls with the present one are denied from then on"])
+    request = admin.RotateApiKeyCredentialRequest(api_key=key.name, etag=page.field("etag"))
     if seconds in OVERLAPS:
         request.overlap.FromSeconds(int(seconds))
     try:
@@ -134,7 +144,7 @@ async def rotate(page: Page) -> Response:
         return await show_listing(
             page, panel="key_rotate", status=400, key=key, overlaps=OVERLAPS, problems=problems
         )
-    return await _credential(page, rotated, f"{words.title(key)} has a new credential.")
+    return await _credential(page, rotated, f"{words.named(key)} has a new credential.")
 
 
 async def revoke(page: Page) -> Response:
@@ -148,10 +158,10 @@ async def revoke(page: Page) -> Response:
     change = Change(
         method="RevokeApiKeyCredential",
         request=request,
-        question=f"End the {what} credential of {words.title(key)} immediately?",
+        question=f"End the {what} credential of {words.named(key)} immediately?",
         done=f"The {what} credential has ended.",
         then=page.url("keys", page.path("key")),
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     return await make(page, change)
 
@@ -163,22 +173,27 @@ async def delete(page: Page) -> Response:
     change = Change(
         method="DeleteApiKey",
         request=request,
-        question=f"Delete the API key {words.title(key)}? Its credential is not known any more then.",
-        done=f"Deleted {words.title(key)}.",
+        question=f"Delete the API key {words.named(key)}? Its credential is not known any more then.",
+        done=f"Deleted {words.named(key)}.",
         then=page.url("keys"),
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     return await make(page, change)
 
 
 async def _credential(page: Page, answer: Any, done: str) -> Response:
     """Show a new credential, this once."""
-    notice = f"{done} {await in_force(page, answer.revision)}".strip()
-    return page.render(
-        "credential.html",
-        key=answer.api_key,
-        credential=answer.credential,
-        done=notice,
+    key = answer.api_key
+    until = ""
+    if key.HasField("previous_credential_expire_time"):
+        until = words.moment(key.previous_credential_expire_time)
+    return page.reveal(
+        heading=f"The credential of {words.title(key)}",
+        secret=answer.credential,
+        done=f"{done} {await in_force(page, answer.revision)}".strip(),
+        until=until,
+        whose="whoever calls your API",
+        back=page.url("keys"),
         section="keys",
     )
 
@@ -202,6 +217,7 @@ async def show_listing(page: Page, *, panel: str = "", status: int = 200, **show
     )
     if page.query("state") in _STATES:
         request.state = _STATES[page.query("state")]
+    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
     try:
         listed = await page.call("ListApiKeys", request)
     except CallFailed as error:
@@ -215,6 +231,7 @@ async def show_listing(page: Page, *, panel: str = "", status: int = 200, **show
         section="keys",
         panel=panel,
         keys=listed.api_keys,
+        default_reports=workspace.default_allow_list.report_only,
         total=listed.total_size,
         next_page=listed.next_page_token,
         q=page.query("q"),

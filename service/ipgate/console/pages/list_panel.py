@@ -6,7 +6,7 @@ from ipgate_client import CallFailed
 from starlette.responses import PlainTextResponse, Response
 
 from ipgate.console import words
-from ipgate.console.changes import Change, make
+from ipgate.console.changes import Asks, Change, make
 from ipgate.console.page import Page, errors_of
 from ipgate.console.pages.lists import PAGE_SIZE, get_list, get_ranges, show_listing
 from ipgate.console.ranges import format_ranges
@@ -28,16 +28,18 @@ async def delete(page: Page) -> Response:
     change = Change(
         method="DeleteAllowList",
         request=admin.DeleteAllowListRequest(name=allow_list.name, etag=page.field("etag")),
-        question=f"Delete the IP Allow list {words.title(allow_list)}?",
-        done=f"Deleted {words.title(allow_list)}.",
+        question=f"Delete the IP Allow list {words.named(allow_list)}?",
+        done=f"Deleted {words.named(allow_list)}.",
         then=page.url("lists"),
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     return await _make(page, change)
 
 
 async def link(page: Page) -> Response:
-    """Link API keys to an Allow list."""
+    """Link API keys to an Allow list, or search for them."""
+    if page.is_set("search"):
+        return await _show(page)
     allow_list = await get_list(page)
     request = admin.LinkApiKeysRequest(allow_list=allow_list.name, api_keys=_chosen(page))
     return await _change_links(page, allow_list, "LinkApiKeys", request, "Linked.")
@@ -65,10 +67,10 @@ async def undo(page: Page) -> Response:
     change = Change(
         method=method,
         request=request,
-        question=f"Undo the last change of {words.title(allow_list)}, {words.summary(event)}?",
+        question=f"Undo the last change of {words.named(allow_list)}, {words.summary(event)}?",
         done="Undone.",
         then=page.url("lists", page.path("list")),
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     return await _make(page, change)
 
@@ -95,7 +97,7 @@ async def _change_links(
     change = Change(
         method=method,
         request=request,
-        question=f"Change which API keys the IP Allow list {words.title(allow_list)} applies to?",
+        question=f"Change which API keys the IP Allow list {words.named(allow_list)} applies to?",
         done=done,
         then=page.url("lists", page.path("list")),
     )
@@ -126,15 +128,19 @@ async def _show(page: Page, problems: dict[str, str] | None = None, status: int 
             allow_list=allow_list.name, page_size=PAGE_SIZE, page_token=page.query("linked")
         ),
     )
-    choices = None
-    if page.query("link"):
+    choices, chosen = None, page.fields("api_key") if page.is_set("search") else []
+    if page.query("link") or page.is_set("search"):
         found = await page.call(
             "ListApiKeys",
             admin.ListApiKeysRequest(
-                parent=page.parent, page_size=PAGE_SIZE, query=page.query("key")
+                parent=page.parent, page_size=PAGE_SIZE, query=page.field("key")
             ),
         )
-        choices = [key for key in found.api_keys if allow_list.name not in key.allow_lists]
+        choices = [
+            key
+            for key in found.api_keys
+            if allow_list.name not in key.allow_lists and key.name not in chosen
+        ]
     return await show_listing(
         page,
         panel="list",
@@ -148,6 +154,8 @@ async def _show(page: Page, problems: dict[str, str] | None = None, status: int 
         linked=linked.api_keys,
         next_linked=linked.next_page_token,
         choices=choices,
-        key_query=page.query("key"),
+        chosen=chosen,
+        titles=await page.titles(chosen),
+        key_query=page.field("key"),
         last=await last_event(page, allow_list.name),
     )

@@ -1,5 +1,6 @@
 """API Keys: the tab *IP Allow lists*, and the panels to create and edit a list."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from ipgate.console import words
-from ipgate.console.changes import Change, make
+from ipgate.console.changes import Asks, Change, make
 from ipgate.console.page import CONFLICT, Page, errors_of
 from ipgate.console.ranges import BadText, format_ranges, keep_dates, parse_file, parse_text
 from ipgate.domain.names import list_name
@@ -67,10 +68,11 @@ async def new(page: Page) -> Response:
     change = Change(
         method="CreateAllowList",
         request=request,
-        question=f"Create the IP Allow list {words.visible(page.field('name'))}?",
+        question=f"Create the IP Allow list {words.quoted(page.field('name'))}?",
         entered={"ranges": format_ranges(ranges)},
-        done=f"Created {words.visible(page.field('name'))}.",
+        done=f"Created {words.quoted(page.field('name'))}.",
         then=page.url("lists"),
+        asks=Asks.CONSENT,
     )
     return await _make(page, change, "list_new")
 
@@ -99,7 +101,7 @@ async def edit(page: Page) -> Response:
     change = Change(
         method="UpdateAllowList",
         request=_update(page, allow_list.name, attributes, None if keeps_ranges else ranges),
-        question=f"Change the IP Allow list {words.title(allow_list)}?",
+        question=f"Change the IP Allow list {words.named(allow_list)}?",
         entered={"ranges": format_ranges(ranges)},
         done="Saved.",
         then=page.url("lists", page.path("list")),
@@ -216,10 +218,11 @@ async def _entered(page: Page) -> list[resources.Range]:
     Raises: BadText.
     """
     text, file = page.field("ranges"), page.form.get("file")
-    ranges = parse_text(text) if text.strip() else []
+    ranges = await asyncio.to_thread(parse_text, text) if text.strip() else []
     if isinstance(file, UploadFile) and file.filename:
         form = page.field("format")
-        ranges += parse_file(
+        ranges += await asyncio.to_thread(
+            parse_file,
             await file.read(),
             form=form if form in FORMATS else "auto",
             column=page.field("column").strip(),
@@ -239,6 +242,7 @@ async def show_listing(page: Page, *, panel: str = "", status: int = 200, **show
     )
     workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
     listed = await page.call("ListAllowLists", request)
+    titles = shown.pop("titles", {})
     return page.render(
         "lists.html",
         status=status,
@@ -248,7 +252,7 @@ async def show_listing(page: Page, *, panel: str = "", status: int = 200, **show
         total=listed.total_size,
         next_page=listed.next_page_token,
         default=workspace.default_allow_list,
-        titles=await page.titles([workspace.default_allow_list.allow_list]),
+        titles=titles | await page.titles([workspace.default_allow_list.allow_list]),
         q=page.query("q"),
         **{"problems": {}, "values": {}, "bad_lines": []} | shown,
     )

@@ -18,6 +18,16 @@ TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Whose token it is, and a client with it; or why it cannot log in. `is_guess`: nobody has such a token."""
+
+    problem: str = ""
+    is_guess: bool = False
+    person: Person | None = None
+    client: AsyncClient | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """`cookie`: the name of the one with the session's id."""
 
@@ -43,18 +53,19 @@ class Login:
         if not expected or not secrets.compare_digest(entered.encode(), expected.encode()):
             return self._form(request, "This page was open for too long. Please try again.", 403)
         address = request.client.host if request.client else ""
-        if self.attempts.is_blocked(address):
-            text = "There were too many attempts. Wait a minute, and try again."
-            return self._form(request, text, 429)
         token = str(form.get("token", "")).strip()
         if not token:
             return self._form(request, "Enter an access token.", 400)
-        problem, person, client = await self._person(token)
-        if person is None or client is None:
-            self.attempts.fail(address)
-            return self._form(request, problem, 400)
+        if not self.attempts.begin(address, token):
+            text = "There were too many attempts. Wait a minute, and try again."
+            return self._form(request, text, 429)
+        outcome = await self._person(token)
+        if not outcome.is_guess:
+            self.attempts.did_not_fail(address, token, logged_in=outcome.person is not None)
+        if outcome.person is None or outcome.client is None:
+            return self._form(request, outcome.problem, 400)
         await self.sessions.end(request.cookies.get(self.cookie, ""))
-        identifier = await self.sessions.begin(client, person)
+        identifier = await self.sessions.begin(outcome.client, outcome.person)
         response = RedirectResponse(_next(str(form.get("next", ""))), 303)
         self._set(response, self.cookie, identifier)
         self._set(response, self._form_cookie(), "")
@@ -74,38 +85,31 @@ class Login:
         self._set(response, self.cookie, "")
         return response
 
-    async def _person(self, token: str) -> tuple[str, Person | None, AsyncClient | None]:
-        """Return why the token cannot log in, or else whose it is, and a client with it."""
+    async def _person(self, token: str) -> _Outcome:
         try:
             client = AsyncClient(
                 self.config.server, token, tls=self.config.server_tls, timeout=TIMEOUT
             )
         except ConfigError:
-            return "This is not an access token of ipgate.", None, None
+            return _Outcome("This is not an access token of ipgate.", is_guess=True)
         try:
             caller = await client.admin("GetCaller", admin.GetCallerRequest())
         except CallFailed as error:
             await client.close()
             if error.code.name == "UNAUTHENTICATED":
-                return "This access token is not known, has expired or was revoked.", None, None
-            return "ipgate does not answer. Try again in a moment.", None, None
+                text = "This access token is not known, has expired or was revoked."
+                return _Outcome(text, is_guess=True)
+            return _Outcome("ipgate does not answer. Try again in a moment.")
         role = resources.AccessToken.Role.Name(caller.role).removeprefix("ROLE_")
         if role == "AUTHORIZER":
             await client.close()
-            return (
-                (
-                    "This is the token of a backend: it may ask for decisions, and nothing else. Log in with the "
-                    "token of an administrator or a viewer."
-                ),
-                None,
-                None,
+            return _Outcome(
+                "This is the token of a backend: it may ask for decisions, and nothing else. Log in with the "
+                "token of an administrator or a viewer."
             )
+        identifier = caller.access_token.removeprefix("accessTokens/") or "root"
         workspace = caller.workspace.removeprefix("workspaces/")
-        return (
-            "",
-            Person(caller.access_token.removeprefix("accessTokens/") or "root", role, workspace),
-            client,
-        )
+        return _Outcome(person=Person(identifier, role, workspace), client=client)
 
     def _form(self, request: Request, problem: str = "", status: int = 200) -> Response:
         form_token = secrets.token_urlsafe(32)
@@ -135,7 +139,7 @@ class Login:
             max_age=None if value else 0,
             httponly=True,
             samesite="strict",
-            secure=bool(self.config.tls_cert),
+            secure=self.config.is_secure(),
         )
 
 

@@ -6,7 +6,7 @@ from ipgate_client import CallFailed
 from starlette.responses import Response
 
 from ipgate.console import words
-from ipgate.console.changes import Change, make
+from ipgate.console.changes import Asks, Change, make
 from ipgate.console.page import CONFLICT, Page, errors_of
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -58,10 +58,10 @@ async def delete(page: Page) -> Response:
     change = Change(
         method="DeleteWorkspace",
         request=admin.DeleteWorkspaceRequest(name=page.parent, etag=page.field("etag")),
-        question=f"Delete the workspace {words.title(workspace)}?",
-        done=f"Deleted {words.title(workspace)}.",
+        question=f"Delete the workspace {words.named(workspace)}?",
+        done=f"Deleted {words.named(workspace)}.",
         then="/workspaces",
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     try:
         return await make(page, change)

@@ -6,7 +6,7 @@ from ipgate_client import CallFailed
 from starlette.responses import Response
 
 from ipgate.console import words
-from ipgate.console.changes import Change, in_force, make
+from ipgate.console.changes import Asks, Change, in_force, make
 from ipgate.console.dates import parse_day
 from ipgate.console.page import Page, errors_of
 from ipgate.domain.names import token_name, workspace_name
@@ -53,20 +53,20 @@ async def new(page: Page) -> Response:
     except CallFailed as error:
         problems = errors_of(error, _FIELDS)
         return await _listing(page, panel="token_new", values=values, problems=problems)
-    done = f"Created {words.title(created.access_token)}."
-    return page.render(
-        "token.html",
-        section="tokens",
-        access_token=created.access_token,
+    done = f"Created {words.named(created.access_token)}."
+    return page.reveal(
+        heading=f"The access token {words.title(created.access_token)}",
         secret=created.token,
-        done=f"{done} {await in_force(page, created.revision)}",
+        done=f"{done} {await in_force(page, created.revision)}".strip(),
+        whose="whoever will use it",
         back=_path(page),
+        section="tokens",
     )
 
 
 async def revoke(page: Page) -> Response:
     """Revoke an access token."""
-    identifier = page.path("token")
+    identifier = page.field("token")
     own = " It is the one that you are logged in with." if _is_own(page, identifier) else ""
     change = Change(
         method="RevokeAccessToken",
@@ -74,7 +74,7 @@ async def revoke(page: Page) -> Response:
         question=f"Revoke the access token {identifier}? Calls with it fail from then on.{own}",
         done=f"Revoked {identifier}.",
         then=_path(page),
-        asks=True,
+        asks=Asks.ALWAYS,
     )
     return await make(page, change)
 
