@@ -41,6 +41,9 @@ demo: $(SERVING) ## Walk through the whole job with the real commands, against a
 .PHONY: test
 test: $(READY) ## Run all tests, and those of an engine or a store on the other one, too (pytest flags in ARGS)
 	@tools/need redis-server redis-server
+	@tools/need chromium chromium
+	@tools/need chromedriver chromium-driver
+	@tools/need npm npm
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
@@ -86,6 +89,11 @@ fix: $(READY) ## Format the code, and repair what ruff can repair
 .PHONY: protos
 protos: $(READY) ## Generate ipgate.v1 in clients/python from protos/
 	@$(BIN)/python tools/protos.py
+
+.PHONY: screenshots
+screenshots: $(READY) ## Take those of docs/images (of every page, in all themes and widths: a directory in ARGS)
+	@tools/need chromedriver "chromium chromium-driver"
+	@$(BIN)/python -m tools.screenshots $(ARGS)
 
 .PHONY: assets
 assets: ## Copy the scripts of others that the console ships from their npm packages (versions in tools/assets)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.npm import INSTALLED
+from tests.harness.npm import install as install_npm
 from tests.harness.servers import Server, serving
-
-ROOT = Path(__file__).parents[2]
-INSTALLED = ROOT / ".external"
 
 
 @pytest.fixture(scope="session", params=["http2", "grpcio"])
@@ -43,11 +42,4 @@ def go() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """The folder of the packages that tests/external/npm locks."""
-    assert shutil.which("npm"), "npm is not installed; on Debian: apt-get install npm"
-    target = INSTALLED / "npm"
-    target.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(Path(__file__).parent / "npm" / name, target)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(command, check=True, timeout=290, cwd=target, capture_output=True)
-    return target / "node_modules"
+    return install_npm(Path(__file__).parent / "npm")

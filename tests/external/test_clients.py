@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.external.conftest import ROOT
 from tests.harness.servers import ROOT_TOKEN, Server
+from tests.harness.sources import ROOT
 
 GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4"
 GHZ = "github.com/bojand/ghz/cmd/ghz@v0.93.0"

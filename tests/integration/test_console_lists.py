@@ -46,7 +46,7 @@ def test_the_last_change_of_a_list_is_undone(
     client.link(name, key)
     browser.open(path)
     page = browser.press("Undo the last change")
-    assert "Undo the last change of “office”, LinkApiKeys by root" in page.text
+    assert "Undo the last change of “office”, Link API keys by root" in page.text
     assert "1 API key can be used from every address then: ci." in page.text
     browser.press("Yes, do it")
     assert not client.call("GetApiKey", admin.GetApiKeyRequest(name=key)).allow_lists
@@ -72,7 +72,7 @@ def test_only_the_change_that_was_seen_is_undone(
     many = [{"cidr": f"10.0.{number >> 8}.{number & 255}"} for number in range(300)]
     client.call("AddRanges", admin.AddRangesRequest(allow_list=name, ranges=many))
     page = browser.open(f"{place}/lists/office")
-    assert "Last change AddRanges by root" in page.text
+    assert "Last change Add ranges by root" in page.text
     assert "Undo the last change" not in page.text
 
 

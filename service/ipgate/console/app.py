@@ -137,8 +137,8 @@ def _templates() -> Jinja2Templates:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["version"] = VERSION
     for function in (
-        can_undo, words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
-        words.role, words.state, words.summary, words.title, words.value, words.visible,
+        words.action, can_undo, words.changed, words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
+        words.role, words.state, words.summary, words.title, words.visible,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     return templates

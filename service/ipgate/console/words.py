@@ -1,6 +1,7 @@
 """Words for what resources are and what changes do: those who read them need not be programmers."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -137,9 +138,15 @@ def counts(range_: Any) -> str:
     return ""
 
 
+def action(method: str) -> str:
+    """Return a method of AdminService in plain words."""
+    spaced = re.sub("(?<!^)([A-Z])", r" \1", method).lower().replace("api key", "API key")
+    return spaced[:1].upper() + spaced[1:]
+
+
 def summary(event: Any) -> str:
     """Return who made a change, and when."""
-    return f"{event.method} by {event.actor}, {moment(event.time)}"
+    return f"{action(event.method)} by {event.actor}, {moment(event.time)}"
 
 
 def decision(answer: Any) -> str:
@@ -152,10 +159,7 @@ def decision(answer: Any) -> str:
 
 def effect(effect_: Any, *, reports: bool = False) -> list[str]:
     """Return what a change does, a sentence each. `reports`: the default Allow list only reports."""
-    sentences = [
-        f"{_LABELS.get(change.attribute, change.attribute)}: {value(change, 'before')} → {value(change, 'after')}"
-        for change in effect_.attributes
-    ]
+    sentences = [changed(change) for change in effect_.attributes]
     for affected, one, many in (
         (effect_.ranges_added, "is added", "are added"),
         (effect_.ranges_removed, "is removed", "are removed"),
@@ -212,11 +216,15 @@ def _consequences(effect_: Any, *, reports: bool) -> list[str]:
     return sentences
 
 
-def value(change: Any, side: str) -> str:
-    """Return a value of an attribute before or after a change."""
-    if not change.HasField(side):
-        return "none"
-    held = getattr(change, side)
+def changed(change: Any) -> str:
+    """Return what an attribute was before a change, if there was something, and what it is after it."""
+    label = _LABELS.get(change.attribute, change.attribute.replace("_", " ").capitalize())
+    after = _value(change.after) if change.HasField("after") else "none"
+    before = f"{_value(change.before)} → " if change.HasField("before") else ""
+    return f"{label}: {before}{after}"
+
+
+def _value(held: Any) -> str:
     match held.WhichOneof("kind"):
         case "bool_value":
             return "yes" if held.bool_value else "no"

@@ -11,6 +11,17 @@ from ipgate.v1 import admin_pb2 as admin
 
 PAGE_SIZE = 50
 
+_CHANGING = (
+    "Add", "Create", "Delete", "Link", "Remove", "Replace", "Revoke", "Rotate", "Set", "Unlink", "Update",
+)  # fmt: skip
+
+_METHODS = sorted(
+    method.name
+    for method in admin.DESCRIPTOR.services_by_name["AdminService"].methods
+    if method.name.startswith(_CHANGING)
+)
+"""The methods that make changes."""
+
 _FIELDS = {
     "resource": "resource",
     "actor": "actor",
@@ -52,6 +63,7 @@ async def show(page: Page) -> Response:
         next_page=listed.next_page_token,
         titles=await page.titles(event.resource for event in listed.events),
         filters=filters,
+        methods=_METHODS,
         problems=problems,
         addresses=urlencode({name: value for name, value in filters.items() if value}),
     )

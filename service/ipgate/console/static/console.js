@@ -24,8 +24,11 @@ function tickAll(button) {
 
 // Where a page took the place of another, people who listen to it begin where something happened.
 function goTo() {
-  const first = document.querySelector("[aria-invalid=true], .problem, .notice, .panel h2, h1");
-  if (!first || document.activeElement?.matches("input[type=search], [autofocus]")) return;
+  if (document.activeElement?.matches("input[type=search], [autofocus]")) return;
+  const first = ["[aria-invalid=true]", ".problem", ".notice", ".panel h2", "h1"]
+    .map((selector) => document.querySelector(selector))
+    .find((element) => element);
+  if (!first) return;
   if (!first.matches("input, select, textarea")) first.tabIndex = -1;
   first.focus({ preventScroll: true });
 }
