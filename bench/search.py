@@ -20,6 +20,7 @@ from ipgate.domain.shards import SHARDS
 from ipgate.v1 import admin_pb2 as admin
 from rich.console import Console
 
+from bench import console_pages
 from bench.figures import Figure
 from bench.scale_data import credential
 from tests.harness.servers import IPGATE, Client, serving
@@ -58,6 +59,7 @@ def measure(keys: int) -> list[Figure]:
                 )
             return [
                 *figures,
+                *console_pages.measure(client),
                 Figure("beside no search: another call, longest", max(at_rest), "ms"),
                 Figure("beside searches: another call, median", statistics.median(beside), "ms"),
                 Figure("beside searches: another call, longest", max(beside), "ms"),

@@ -18,6 +18,13 @@ TIMEOUT = 30.0
 @contextmanager
 def console(server: str, *options: str) -> Iterator[str]:
     """A console of its own; its address, without `http://`."""
+    with console_process(server, *options) as (address, _):
+        yield address
+
+
+@contextmanager
+def console_process(server: str, *options: str) -> Iterator[tuple[str, int]]:
+    """As `console`, with the id of its process."""
     command: list[str] = [
         str(IPGATE),
         "console",
@@ -32,7 +39,7 @@ def console(server: str, *options: str) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert "://" in line, "it does not start"
-        yield address_in(line)
+        yield address_in(line), process.pid
     finally:
         process.terminate()
         process.wait(timeout=TIMEOUT)

@@ -199,3 +199,40 @@ def test_what_was_selected_stays_while_more_is_searched_for(
     browser.press("Save")
     key = client.call("GetApiKey", admin.GetApiKeyRequest(name=first))
     assert list(key.allow_lists) == [plant]
+
+
+def test_an_address_is_checked_on_what_is_not_saved(
+    browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    """From the form of a list: what was entered there is the draft."""
+    name = client.allow_list(workspace, "office", ["192.0.2.1"]).name
+    revision = client.link(name, client.key(workspace, "ci").api_key.name)
+    client.call("WaitForRevision", admin.WaitForRevisionRequest(revision=revision))
+    browser.open(f"{place}/lists/office/edit")
+    page = browser.press("Check an address on it", ranges="192.0.2.9")
+    assert "What if a list had other ranges?" in page.text
+    page = browser.press("Check", address="192.0.2.9")
+    assert "Allowed: one of its Allow lists has the address office 192.0.2.9" in page.text
+    assert "Denied: none of its Allow lists has the address" in page.text
+    assert ranges_of(client, name) == [("192.0.2.1", "")]
+
+
+def test_long_texts_are_rejected_beside_their_fields(browser: Browser, place: str) -> None:
+    """And nothing that was entered is lost."""
+    text = "<b>" + "x" * 2000
+    browser.open(f"{place}/lists/new")
+    fields = {"name": text, "description": text, "ranges": f"192.0.2.1 # {text}"}
+    page = browser.press("Save", **fields)
+    assert page.status == 400
+    assert "… has 2003 characters; use at most 200" in page.text
+    page = browser.press("Save", **fields | {"ranges": "192.0.2.1"})
+    assert page.status == 400
+    for field in ("name", "description"):
+        assert f'id="problem-{field}"' in page.html
+    assert page.html.count("&lt;b&gt;" + "x" * 2000) == 2
+    browser.open(f"{place}/keys/new")
+    page = browser.press("Save", name=text, id=text, expires=text)
+    assert page.status == 400
+    assert "<b>x" not in page.html
+    page = browser.open(f"{place}/keys?q={'x' * 2000}")
+    assert page.status == 200

@@ -21,7 +21,7 @@ async def check(page: Page) -> Response:
     request = page.request
     entered = page.form if request.method == "POST" else request.query_params
     values = {
-        name: str(entered.get(name, ""))
+        name: str(entered.get(name, "") or page.query(name))
         for name in ("address", "api_key", "list", "ranges", "after")
     }
     shown: dict[str, Any] = {
