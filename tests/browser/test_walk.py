@@ -61,6 +61,8 @@ def link(person: Person, allow_list: str, *keys: str) -> None:
     for key in keys:
         person.tick(key)
     person.click("Link")
+    person.see("Usable only from the addresses of this list then")
+    person.click("Yes, do it")
     person.see("Linked. In force on 1 of 1 worker")
 
 

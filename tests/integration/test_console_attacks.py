@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
-from ipgate.console.deadlines import Waiting
+from ipgate.console.deadlines import MIN_BYTES, Waiting
 from ipgate.console.sessions import MAX_FAILURES, MAX_OF_A_TOKEN, Person, Sessions
 from ipgate.v1 import admin_pb2 as admin
 from ipgate_client import AsyncClient
@@ -62,7 +63,7 @@ def test_silent_connections_do_not_keep_others_out(console_address: str, data: b
 
 
 async def test_a_request_has_to_be_complete_in_time() -> None:
-    """Else its connection is closed."""
+    """Or to come on: a connection that does not is closed, and those that have sent nothing go first."""
     closed: list[str] = []
 
     class Transport(asyncio.Transport):
@@ -73,15 +74,29 @@ async def test_a_request_has_to_be_complete_in_time() -> None:
         def abort(self) -> None:
             closed.append(self.name)
 
-    waiting = Waiting(most=2, within=0.05)
-    first, second, third = map(Transport, "abc")
-    for transport in (first, second, third):
-        waiting.add(transport)
-    assert closed == ["a"]
-    waiting.remove(second)
-    async with asyncio.timeout(10):
-        while closed != ["a", "c"]:
-            await asyncio.sleep(0.01)
+    waiting = Waiting(most=3, check_every=0.05)
+    moved = dict.fromkeys("abcd", 0)
+
+    def add(name: str) -> Transport:
+        transport = Transport(name)
+        waiting.add(transport, lambda: moved[name])
+        return transport
+
+    add("a")
+    moved["a"] += 1  # it has begun, so a silent one goes before it
+    add("b")
+    third = add("c")
+    add("d")
+    assert closed == ["b"]
+    waiting.remove(third)
+    deadline = time.monotonic() + 30
+    for _ in range(10):
+        moved["d"] += MIN_BYTES
+        await asyncio.sleep(0.03)
+    while closed != ["b", "a", "d"]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    assert moved["d"] > MIN_BYTES
 
 
 def test_consent_does_not_hide_the_other_effects(
@@ -96,7 +111,7 @@ def test_consent_does_not_hide_the_other_effects(
     client.link(name, client.key(workspace, "ci").api_key.name)
     browser.open(f"{place}/lists/office")
     page = browser.press("Delete")
-    assert "The list is in use (1 linked API keys): ci." in page.text
+    assert "The list is in use (1 linked API key): ci." in page.text
     assert "1 API key cannot be used from any address then: ci." in page.text
     browser.open(f"{place}/lists/office/edit")
     page = browser.press("Save", ranges="8.0.0.0/6")
@@ -238,13 +253,13 @@ def test_a_notice_is_shown_on_the_page_that_it_is_about(
     browser: Browser, client: Client, place: str, workspace: str
 ) -> None:
     client.allow_list(workspace, "office", ["192.0.2.1"])
-    key = client.key(workspace, "ci").api_key.name
-    page = browser.open(f"{place}/lists/office?link=1")
-    token = page.forms[0].fields[0][1]
-    body = f"form_token={token}&api_key={key}"
-    browser.send("POST", f"{place}/lists/office/link", body, follow=False)
-    assert "Linked." not in browser.open(f"{place}/keys").text
-    assert "Linked." in browser.open(f"{place}/lists/office").text
+    browser.open(f"{place}/lists/office/edit")
+    assert browser.page
+    (form,) = (form for form in browser.page.forms if "Save" in form.buttons)
+    body = urlencode([*form.fields, ("description", "changed")])
+    browser.send("POST", f"{place}/lists/office/edit", body, follow=False)
+    assert "Saved." not in browser.open(f"{place}/keys").text
+    assert "Saved." in browser.open(f"{place}/lists/office").text
 
 
 def test_logging_out_during_other_requests_breaks_none(console_address: str, place: str) -> None:
@@ -265,3 +280,112 @@ def test_logging_out_during_other_requests_breaks_none(console_address: str, pla
 
         with ThreadPoolExecutor(20) as pool:
             assert set(pool.map(load, range(30))) <= {200, 303}
+
+
+def test_a_form_that_is_sent_twice_is_answered_once(
+    console_address: str, browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    """Both lead to the same new credential, which is seen, and there is one API key."""
+    browser.open(f"{place}/keys/new")
+    assert browser.page
+    (form,) = (form for form in browser.page.forms if "Save" in form.buttons)
+    body = urlencode(form.fields)
+
+    def send(_: int) -> str:
+        other = Browser(console_address)
+        other.cookies = dict(browser.cookies)
+        page = other.send("POST", f"{place}/keys/new", body, follow=False)
+        return str(page.headers["location"])
+
+    with ThreadPoolExecutor(4) as pool:
+        (path,) = set(pool.map(send, range(4)))
+    assert "ipg_" in browser.open(path).text
+    keys = client.call("ListApiKeys", admin.ListApiKeysRequest(parent=workspace)).api_keys
+    assert len(keys) == 1
+
+
+def test_answers_that_nobody_reads_do_not_keep_others_out(console_address: str) -> None:
+    """Connections that ask and take nothing count as waiting."""
+    request = b"GET /static/htmx.min.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100
+    with connections(console_address, 320, request):
+        deadline = time.monotonic() + 60
+        while Browser(console_address).open("/login").status != 200:
+            assert time.monotonic() < deadline
+
+
+def test_looking_at_the_head_of_a_secret_does_not_use_it_up(browser: Browser, place: str) -> None:
+    browser.open(f"{place}/keys/new")
+    assert browser.page
+    (form,) = (form for form in browser.page.forms if "Save" in form.buttons)
+    page = browser.send("POST", f"{place}/keys/new", urlencode(form.fields), follow=False)
+    path = page.headers["location"]
+    browser.send("HEAD", path)
+    assert "ipg_" in browser.open(path).text
+
+
+def test_an_undo_does_not_undo_later_links(
+    browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    """Of API keys that were changed, or replaced by others of the same name, since."""
+    office = client.allow_list(workspace, "office", ["192.0.2.1"]).name
+    key = client.key(workspace, "ci").api_key.name
+    client.link(office, key)
+    for lists in ((), (office,)):
+        client.call(
+            "SetApiKeyAllowLists",
+            admin.SetApiKeyAllowListsRequest(
+                api_key=key, allow_lists=lists, allow_unrestricted=True
+            ),
+        )
+    browser.open(f"{place}/lists/office")
+    page = browser.press("Undo the last change")
+    assert page.status == 409
+    assert "The API key “ci” was changed since." in page.text
+    unlink = admin.UnlinkApiKeysRequest(allow_list=office, api_keys=[key], allow_unrestricted=True)
+    client.call("UnlinkApiKeys", unlink)
+    client.call("DeleteApiKey", admin.DeleteApiKeyRequest(name=key))
+    browser.open(f"{place}/lists/office")
+    page = browser.press("Undo the last change")
+    assert "The API key ci was deleted since." in page.text
+    client.key(workspace, "ci")
+    browser.open(f"{place}/lists/office")
+    page = browser.press("Undo the last change")
+    assert "The API key “ci” was changed since." in page.text
+
+
+def test_the_lists_of_a_key_are_not_set_over_those_of_somebody_else(
+    browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    """Also after a search in between."""
+    lists = [client.allow_list(workspace, name, ["192.0.2.1"]).name for name in ("one", "two")]
+    key = client.key(workspace, "ci").api_key.name
+    client.link(lists[0], key)
+    browser.open(f"{place}/keys/ci/lists")
+    client.link(lists[1], key)
+    browser.press("Search", list="one")
+    page = browser.press("Save")
+    assert "Somebody else has changed it since you opened it" in page.text
+    stored = client.call("GetApiKey", admin.GetApiKeyRequest(name=key))
+    assert set(stored.allow_lists) == set(lists)
+
+
+def test_a_list_that_is_chosen_while_the_switch_is_off_is_asked_about(
+    browser: Browser, client: Client, place: str, workspace: str
+) -> None:
+    office = client.allow_list(workspace, "office", ["192.0.2.1"]).name
+    browser.open(f"{place}/default")
+    page = browser.press("Save", allow_list=office)
+    assert page.status == 400
+    assert "It is off: switch it on to set the default." in page.text
+
+
+def test_a_file_is_not_lost_when_the_own_address_is_added(browser: Browser, place: str) -> None:
+    """Its ranges come into the text, and its faults are shown with the choices kept."""
+    browser.open(f"{place}/lists/new")
+    fields = {"name": "n", "description": "d", "ranges": "", "add_own": "1"}
+    page = browser.upload("Save", "a.txt", b"192.0.2.7 # Oslo\n", fields)
+    assert "192.0.2.7  # Oslo\n127.0.0.1\n" in page.html
+    fields = {"name": "n", "description": "d", "ranges": "", "column": "nowhere"}
+    page = browser.upload("Save", "a.csv", b"a,b\n192.0.2.1,x\n", fields)
+    assert 'value="nowhere"' in page.html
+    assert "It cannot be used; nothing was saved" in page.text

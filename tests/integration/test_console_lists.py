@@ -89,7 +89,8 @@ def test_many_keys_are_linked_and_unlinked_by_their_ids(
     assert "nobody" in page.text
     assert "Linked API keys 0" in page.text
     assert "k59" in page.html
-    page = browser.press("Link them", ids=ids)
+    browser.press("Link them", ids=ids)
+    page = browser.press("Yes, do it")
     assert "Linked. In force on" in page.text
     assert "Linked API keys 60" in page.text
     browser.click("More API keys")
@@ -189,7 +190,10 @@ def test_what_was_selected_stays_while_more_is_searched_for(
     page = browser.press("Search", key="b", api_key=first)
     assert ("api_key", first) in next(form for form in page.forms if "Link" in form.buttons).fields
     assert "bob" in page.text
-    page = browser.press("Link", api_key=[first, second])
+    page = browser.press("Link", api_key=[])
+    assert "Select an API key first." in page.text
+    browser.press("Link", api_key=[first, second])
+    page = browser.press("Yes, do it")
     assert "Linked API keys 2" in page.text
     assert browser.open(f"{place}/lists/office/link").url == f"{place}/lists/office"
     browser.open(f"{place}/keys/ada/lists")
@@ -197,6 +201,7 @@ def test_what_was_selected_stays_while_more_is_searched_for(
     page = browser.press("Search", list="o", allow_list=[plant])
     assert "Plant" in page.text
     browser.press("Save")
+    browser.press("Yes, do it")
     key = client.call("GetApiKey", admin.GetApiKeyRequest(name=first))
     assert list(key.allow_lists) == [plant]
 

@@ -18,6 +18,8 @@ def test_the_lists_of_a_key_are_set_in_its_panel(
     browser.open(f"{place}/keys/ci")
     browser.click("Change its lists")
     page = browser.press("Save", allow_list=[office, plant])
+    assert "It can be used only from the addresses of Head office, Plant then." in page.text
+    page = browser.press("Yes, do it")
     assert "IP Allow lists Head office , Plant" in page.text
     assert client.ask("192.0.2.2", api_key=key).allowed
     browser.click("Change its lists")

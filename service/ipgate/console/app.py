@@ -1,8 +1,10 @@
 """The console as an ASGI application: which page is at which address."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -102,6 +104,7 @@ def build(config: ConsoleConfig) -> Guard:
         Route("/login", login.show, methods=_GET),
         Route("/login", login.log_in, methods=_POST),
         Route("/logout", login.log_out, methods=_POST),
+        Route("/logout", login.show, methods=_GET),
         *(
             Route(path, signed_in(handler, sessions, templates, cookie), methods=methods)
             for path, handler, methods in _PAGES
@@ -136,6 +139,7 @@ def _templates() -> Jinja2Templates:
     environment = templates.env
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["version"] = VERSION
+    environment.globals["once"] = partial(secrets.token_urlsafe, 12)
     for function in (
         words.action, can_undo, words.changed, words.access, words.counts, words.day, words.decision, words.identifier, words.moment,
         words.role, words.state, words.summary, words.title, words.visible,

@@ -23,7 +23,7 @@ _CONSENTS = {
 
 _OPENS = "API_KEYS_UNRESTRICTED"
 
-_FORM_ONLY = frozenset({"form_token", "confirmed", "edit"})
+_FORM_ONLY = frozenset({"form_token", "confirmed", "edit", "once"})
 
 
 class Asks(Enum):
@@ -39,7 +39,7 @@ class Change:
     """`question`: asked before the change. `done`: what was done. `then`: the page to go to.
 
     `entered`: of a form that can be gone back to, the fields that stand for what the browser does not send again,
-    such as a file. `rest`: the messages after `request`, of a method with many.
+    such as a file. `rest`: the messages after `request`, of a method with many. `about`: what the effect does not say.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Change:
     asks: Asks = Asks.EFFECTS
     entered: Mapping[str, str] | None = None
     rest: Sequence[Any] = ()
+    about: Sequence[str] = ()
 
 
 async def make(page: Page, change: Change) -> Response:
@@ -65,7 +66,7 @@ async def make(page: Page, change: Change) -> Response:
     sentences = [
         text for reason, text in reasons.items() if reason != _OPENS or not words.opens(effect)
     ]
-    sentences += words.effect(effect, reports=_reports(foreseen))
+    sentences += [*change.about, *words.effect(effect, reports=_reports(foreseen))]
     asks = (
         bool(reasons)
         or change.asks is Asks.ALWAYS

@@ -85,7 +85,8 @@ class Guard:
             return PlainTextResponse("This form does not come from a page of the console.", 403)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
-            return PlainTextResponse(f"The request has more than {most:,} bytes.", 413)
+            text = f"This has more than {most:,} bytes, and was not read. Go back, and send less: a smaller file, or fewer lines."
+            return PlainTextResponse(text, 413)
         kind = headers.get("content-type", "")
         takes_files = most == MAX_BODY
         if method == "POST" and not (

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -23,6 +23,13 @@ MAX_FIELDS = 2000
 """Fields of a form: many API keys can be chosen at a time."""
 
 MAX_FIELD_BYTES = 8 << 20
+
+MAX_TEXT = 4000
+
+_LINES = frozenset({"ranges", "ids"})
+
+_MAX_HELD = 20
+"""Forms, notices and secrets of a session that are remembered."""
 
 MAX_TITLES = 50
 """Resources of a page whose display names are asked for."""
@@ -78,9 +85,11 @@ class Page:
         return self.request.query_params.get(name, "")
 
     def field(self, name: str) -> str:
-        """Return a text field of the form."""
+        """Return a text field of the form; nothing valid is longer than `MAX_TEXT`, but for lists of lines."""
         value = self.form.get(name, "")
-        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        return (value if name in _LINES else value[:MAX_TEXT]).replace("\r\n", "\n")
 
     def fields(self, name: str) -> list[str]:
         return [value for value in self.form.getlist(name) if isinstance(value, str)]
@@ -134,18 +143,24 @@ class Page:
     def go(self, path: str, notice: str = "") -> Response:
         """Send the browser to another page, which shows the notice."""
         if notice:
-            self.session.notices[path] = notice
+            _remember(self.session.notices, path, notice)
         return RedirectResponse(path, 303)
 
     def reveal(self, **shown: Any) -> Response:
         """Send the browser to the page that shows a secret, this once."""
         path = f"/revealed/{secrets.token_urlsafe(12)}"
-        self.session.secrets[path] = shown | {"workspace": self.workspace}
+        _remember(self.session.secrets, path, shown | {"workspace": self.workspace})
         return RedirectResponse(path, 303)
 
     def url(self, *parts: str) -> str:
         """Return the address of a page of the workspace."""
         return "/".join(["", "w", self.workspace, *(quote(part, safe="") for part in parts)])
+
+
+def _remember(held: MutableMapping[str, Any], key: str, value: Any) -> None:
+    held[key] = value
+    while len(held) > _MAX_HELD:
+        del held[next(iter(held))]
 
 
 Handler = Callable[[Page], Awaitable[Response]]
@@ -179,7 +194,7 @@ def signed_in(
         if page.workspace and person.workspace not in ("", page.workspace):
             return page.render("missing.html", status=404)
         try:
-            return await handler(page)
+            return await _once(page, handler)
         except CallFailed as error:
             if error.reason in ("TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_MISSING"):
                 await sessions.end(identifier)
@@ -195,6 +210,28 @@ def signed_in(
     return endpoint
 
 
+async def _once(page: Page, handler: Handler) -> Response:
+    """Answer a form that is sent twice, as by a double click, with what the first time led to."""
+    sent, form = page.session.sent, page.field("once")
+    if not form:
+        return await handler(page)
+    first = sent.get(form)
+    if first is not None:
+        path = await asyncio.shield(first)
+        return RedirectResponse(path, 303) if path else await handler(page)
+    led_to: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    _remember(sent, form, led_to)
+    try:
+        response = await handler(page)
+        led_to.set_result(response.headers.get("location", ""))
+    finally:
+        if not led_to.done():
+            led_to.set_result("")
+        if not led_to.result():
+            sent.pop(form, None)  # a question or a fault: it is sent again
+    return response
+
+
 async def back(page: Page) -> Response:
     """Go to the page whose form was sent to this address."""
     return page.go(page.request.url.path.rpartition("/")[0])
@@ -202,6 +239,8 @@ async def back(page: Page) -> Response:
 
 def failed(page: Page, error: CallFailed) -> Response:
     """Return the page for a call that failed, where no form shows it."""
+    if any(violation.field == "page_token" for violation in error.violations):
+        return page.go(page.request.url.path)  # a page of what has changed since: begin again
     if error.reason == "RESOURCE_NOT_FOUND":
         return page.render("missing.html", status=404)
     status = {"PERMISSION_DENIED": 403, "UNAVAILABLE": 503}.get(error.code.name, 400)
@@ -209,9 +248,7 @@ def failed(page: Page, error: CallFailed) -> Response:
 
 
 def _local(request: Request) -> str:
-    """Return the address of a page that can be come back to."""
-    if request.method != "GET":
-        return "/"
+    """Return the address of a page that can be come back to; that of a form leads to the form."""
     query = f"?{request.url.query}" if request.url.query else ""
     return request.url.path + query
 
@@ -219,9 +256,21 @@ def _local(request: Request) -> str:
 _NOT_OF_THE_FORM = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"})
 
 CONFLICT = (
+    "Somebody else has changed it since you opened it. Open it again, and repeat your change."
+)
+
+THEIRS = (
     "Somebody else has changed it since you opened it. Theirs is shown below what you entered; save to replace "
     "theirs, or open it again to keep theirs."
 )
+"""Where the page shows both."""
+
+_PLAIN = (
+    ("set ipv6_enabled of the workspace", "switch IPv6 on in the general settings"),
+    ("send a dotted quad or an IPv6 address", "enter it as in 198.51.100.73"),
+    ("set allow_broad if that is what you want", "or confirm them"),
+)
+"""Remedies of the API, and what they are on the pages."""
 
 
 def errors_of(error: CallFailed, names: Mapping[str, str]) -> dict[str, str]:
@@ -238,7 +287,13 @@ def errors_of(error: CallFailed, names: Mapping[str, str]) -> dict[str, str]:
     problems: dict[str, list[str]] = {}
     for violation in error.violations:
         field = violation.field.partition("[")[0]
-        problems.setdefault(names.get(field, ""), []).append(violation.description)
+        problems.setdefault(names.get(field, ""), []).append(_plain(violation.description))
     if not problems:
-        problems[""] = [error.message]
+        problems[""] = [_plain(error.message)]
     return {name: "\n".join(texts) for name, texts in problems.items()}
+
+
+def _plain(text: str) -> str:
+    for remedy, plain in _PLAIN:
+        text = text.replace(remedy, plain)
+    return text

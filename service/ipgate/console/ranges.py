@@ -11,7 +11,7 @@ from ipgate.v1 import resources_pb2 as resources
 
 MAX_LINES = 200_000
 
-_MAX_SHOWN = 100
+_MAX_SHOWN, _MAX_TEXT = 100, 200
 
 
 class BadLine(NamedTuple):
@@ -32,6 +32,8 @@ class BadText(Exception):
 
     def summary(self) -> str:
         """Return what is wrong in a sentence."""
+        if self.count == 1 and not self.lines[0].text:
+            return "It cannot be used; nothing was saved"
         lines = "1 line" if self.count == 1 else f"{self.count:,} lines"
         return f"{lines} cannot be used; nothing was saved"
 
@@ -71,7 +73,10 @@ def parse_file(
         count += len(problems)
         if len(bad) < _MAX_SHOWN:
             # The text of a problem is made when it is looked at, and is not cheap.
-            bad += [BadLine(f"{at}{entry.where}", entry.text, str(wrong)) for wrong in problems]
+            bad += [
+                BadLine(f"{at}{entry.where}", entry.text[:_MAX_TEXT], str(wrong))
+                for wrong in problems
+            ]
         ranges.append(resources.Range(cidr=entry.text, note=entry.note))
     if count:
         raise BadText(bad, count)

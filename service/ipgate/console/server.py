@@ -1,15 +1,22 @@
 """Serves the console over HTTP/1.1."""
 
+import asyncio
 import logging
+import resource
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import uvicorn
 
 from ipgate.console.app import build
 from ipgate.console.config import BadConsoleOption, ConsoleConfig
 from ipgate.console.deadlines import MAX_WAITING, BoundedProtocol
+
+_HANDSHAKE = 5.0
+"""Seconds for the handshake of TLS."""
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +27,8 @@ def serve(config: ConsoleConfig, announce: Callable[[str], None]) -> None:
     Raises: BadConsoleOption.
     """
     host, port = config.address()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = _Server(
         uvicorn.Config(
             build(config),
@@ -62,6 +71,10 @@ class _Server(uvicorn.Server):
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop: Any = asyncio.get_running_loop()
+        if self.config.ssl is not None:
+            # uvicorn has no option for it, and a connection counts only after its handshake.
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=_HANDSHAKE)
         await super().startup(sockets)
         if self.started:
             self._announce(self.servers[0].sockets[0].getsockname()[1])

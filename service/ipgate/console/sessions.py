@@ -1,5 +1,6 @@
 """Who is logged in: sessions in memory, each with the access token of a person, and limits of attempts."""
 
+import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
@@ -54,7 +55,7 @@ class Person:
 
 @dataclass(slots=True)
 class Session:
-    """`form_token`: what the forms of this session carry.
+    """`form_token`: what the forms of this session carry. `sent`: where forms that were sent led to.
 
     `notices`: what to show once, by the address of the page. `secrets`: what is shown once and forgotten, such as a new
     credential, by the address of its page.
@@ -65,6 +66,7 @@ class Session:
     began: float
     used: float
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(ID_BYTES))
+    sent: "OrderedDict[str, asyncio.Future[str]]" = field(default_factory=OrderedDict)
     notices: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 

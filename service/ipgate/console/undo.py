@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ipgate_client import CallFailed
+
+from ipgate.console import words
 from ipgate.console.page import Page
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -25,6 +28,23 @@ async def last_event(page: Page, name: str) -> Any:
     request = admin.ListAuditEventsRequest(parent=page.parent, resource=name, page_size=_LOOKED_AT)
     listed = await page.call("ListAuditEvents", request)
     return next((event for event in listed.events if event.revision), None)
+
+
+async def check_keys(page: Page, event: Any) -> None:
+    """Check that the API keys of a change of links have not been changed since.
+
+    Raises: CannotUndo, CallFailed.
+    """
+    names = [*event.linked_api_keys.api_keys, *event.unlinked_api_keys.api_keys]
+    for name in names:
+        try:
+            key = await page.call("GetApiKey", admin.GetApiKeyRequest(name=name))
+        except CallFailed as error:
+            if error.reason != "RESOURCE_NOT_FOUND":
+                raise
+            raise CannotUndo(f"The API key {words.identifier(name)} was deleted since.") from error
+        if key.update_time.ToMilliseconds() > event.time.ToMilliseconds():
+            raise CannotUndo(f"The API key {words.named(key)} was changed since.")
 
 
 def can_undo(event: Any) -> bool:

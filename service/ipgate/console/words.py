@@ -34,6 +34,8 @@ ROLES = {
 }
 """What an access token may do, by its role."""
 
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z")
+
 _LABELS = {
     "display_name": "Name",
     "description": "Description",
@@ -46,6 +48,9 @@ _LABELS = {
     "default_list": "Default Allow list",
     "default_report_only": "The default only reports",
 }
+
+_IN_QUESTIONS = frozenset({"default_list"})
+"""Attributes that the question about their change names."""
 
 _TEXTS = frozenset({"display_name", "description"})
 """Attributes that nothing is decided by."""
@@ -149,6 +154,19 @@ def summary(event: Any) -> str:
     return f"{action(event.method)} by {event.actor}, {moment(event.time)}"
 
 
+def links(event: Any) -> list[str]:
+    """Return what undoing a change of links does, a sentence each."""
+    sentences = []
+    for affected, text in (
+        (event.linked_api_keys, "Will not be linked to it any more"),
+        (event.unlinked_api_keys, "Will be linked to it again"),
+    ):
+        if affected.count:
+            names = [identifier(name) for name in affected.api_keys]
+            sentences.append(f"{text}: {listed(names, affected.count)}")
+    return sentences
+
+
 def decision(answer: Any) -> str:
     """Return what is decided, and why."""
     reason = _REASONS.get(authorize.Reason.Name(answer.reason), "")
@@ -159,7 +177,9 @@ def decision(answer: Any) -> str:
 
 def effect(effect_: Any, *, reports: bool = False) -> list[str]:
     """Return what a change does, a sentence each. `reports`: the default Allow list only reports."""
-    sentences = [changed(change) for change in effect_.attributes]
+    sentences = [
+        changed(change) for change in effect_.attributes if change.attribute not in _IN_QUESTIONS
+    ]
     for affected, one, many in (
         (effect_.ranges_added, "is added", "are added"),
         (effect_.ranges_removed, "is removed", "are removed"),
@@ -229,8 +249,19 @@ def _value(held: Any) -> str:
         case "bool_value":
             return "yes" if held.bool_value else "no"
         case "string_value":
-            return quoted(held.string_value)
+            return _text(held.string_value)
     return str(json.dumps(MessageToDict(held), ensure_ascii=False))
+
+
+def _text(text: str) -> str:
+    """Return a text that is the value of an attribute: maybe a role or a time."""
+    if not text:
+        return "none"
+    if f"ROLE_{text}" in ROLES:
+        return ROLES[f"ROLE_{text}"].partition(":")[0]
+    if _TIME.fullmatch(text):
+        return f"{text[:10]} {text[11:19]} UTC".removesuffix(" 00:00:00 UTC")
+    return quoted(text)
 
 
 def listed(names: Sequence[str], count: int) -> str:

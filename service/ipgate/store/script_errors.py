@@ -42,7 +42,8 @@ def _in_use(detail: Any) -> IpgateError:
     if detail["default"]:
         uses.append(Violation("default", "the list is the default allow list of its workspace"))
     uses += [Violation(key, f"API key {key} is linked to the list") for key in list(detail["keys"])]
-    text = f"the list is in use ({detail['linked']} linked API keys"
+    count = detail["linked"]
+    text = f"the list is in use ({count} linked API key{'s' * (count != 1)}"
     text += ", and it is the default allow list)" if detail["default"] else ")"
     ways = ["unlink it"] if detail["linked"] else []
     ways += ["switch the default off, or set another"] if detail["default"] else []

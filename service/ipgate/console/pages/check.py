@@ -18,10 +18,8 @@ _FIELDS = {"address": "address", "draft.ranges": "ranges", "api_key": "api_key"}
 
 async def check(page: Page) -> Response:
     """Show the form, and what was found."""
-    request = page.request
-    entered = page.form if request.method == "POST" else request.query_params
     values = {
-        name: str(entered.get(name, "") or page.query(name))
+        name: page.field(name) or page.query(name)
         for name in ("address", "api_key", "list", "ranges", "after")
     }
     shown: dict[str, Any] = {
@@ -30,7 +28,7 @@ async def check(page: Page) -> Response:
         "problems": {},
         "answer": None,
     }
-    if entered.get("add_own"):
+    if page.is_set("add_own"):
         values["address"] = page.own_address
     if not values["address"]:
         return page.render("check.html", **shown)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ipgate.console import words
 from ipgate.console.changes import Change, make
-from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.console.page import CONFLICT, THEIRS, Page, errors_of
 from ipgate.console.pages.lists import show_listing
 from ipgate.domain.names import list_name
 from ipgate.v1 import admin_pb2 as admin
@@ -33,6 +33,11 @@ async def manage(page: Page) -> Response:
     entered = {name: page.field(name) for name in ("enabled", "allow_list", "report_only", "etag")}
     if page.is_set("edit"):
         return await _panel(page, entered)
+    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
+    default = workspace.default_allow_list
+    if not (entered["enabled"] or default.enabled) and entered["allow_list"] != default.allow_list:
+        problem = {"enabled": "It is off: switch it on to set the default."}
+        return await _panel(page, entered, problem, status=400)
     if entered["enabled"] and not entered["allow_list"]:
         problem = {"allow_list": "Select the Allow list to set as the default."}
         return await _panel(page, entered, problem, status=400)
@@ -62,7 +67,7 @@ async def manage(page: Page) -> Response:
         workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
         entered["etag"] = workspace.etag
         theirs = workspace.default_allow_list
-        return await _panel(page, entered, problems, status=409, theirs=theirs)
+        return await _panel(page, entered, {"": THEIRS}, status=409, theirs=theirs)
     return await _panel(page, entered, problems, status=400)
 
 

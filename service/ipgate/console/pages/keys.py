@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ipgate.console import words
 from ipgate.console.changes import Asks, Change, ask, in_force, make
 from ipgate.console.dates import parse_day
-from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.console.page import CONFLICT, THEIRS, Page, errors_of
 from ipgate.domain.names import key_name
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
@@ -112,7 +112,7 @@ async def edit(page: Page) -> Response:
             status=409,
             key=key,
             values=values,
-            problems=problems,
+            problems={"": THEIRS},
             theirs=_values_of(key),
         )
     return await _with_errors(page, "key_edit", problems, key=key)
@@ -173,7 +173,7 @@ async def delete(page: Page) -> Response:
     change = Change(
         method="DeleteApiKey",
         request=request,
-        question=f"Delete the API key {words.named(key)}? Its credential is not known any more then.",
+        question=f"Delete the API key {words.named(key)}? Calls with its credential are denied from then on.",
         done=f"Deleted {words.named(key)}.",
         then=page.url("keys"),
         asks=Asks.ALWAYS,

@@ -1,7 +1,5 @@
 """The panel of an Allow list: its ranges, the API keys that are linked to it, and what is done with them."""
 
-from typing import Any
-
 from ipgate_client import CallFailed
 from starlette.responses import PlainTextResponse, Response
 
@@ -10,7 +8,7 @@ from ipgate.console.changes import Asks, Change, make
 from ipgate.console.page import Page, errors_of
 from ipgate.console.pages.lists import PAGE_SIZE, get_list, get_ranges, show_listing
 from ipgate.console.ranges import format_ranges
-from ipgate.console.undo import CannotUndo, inverse_of, last_event
+from ipgate.console.undo import CannotUndo, check_keys, inverse_of, last_event
 from ipgate.domain.names import key_name
 from ipgate.v1 import admin_pb2 as admin
 
@@ -40,16 +38,39 @@ async def link(page: Page) -> Response:
     """Link API keys to an Allow list, or search for them."""
     if page.is_set("search"):
         return await _show(page)
+    keys = _chosen(page)
+    if not keys:
+        return await _show(page, {"api_key": "Select an API key first."}, 400)
     allow_list = await get_list(page)
-    request = admin.LinkApiKeysRequest(allow_list=allow_list.name, api_keys=_chosen(page))
-    return await _change_links(page, allow_list, "LinkApiKeys", request, "Linked.")
+    names = words.listed([words.identifier(key) for key in keys], len(keys))
+    change = Change(
+        method="LinkApiKeys",
+        request=admin.LinkApiKeysRequest(allow_list=allow_list.name, api_keys=keys),
+        question=f"Link {'this API key' if len(keys) == 1 else f'{len(keys):,} API keys'} to {words.named(allow_list)}?",
+        about=[
+            f"Usable only from the addresses of this list then, and of other lists that they are linked to: {names}"
+        ],
+        asks=Asks.ALWAYS,
+        done="Linked.",
+        then=page.url("lists", page.path("list")),
+    )
+    return await _make(page, change)
 
 
 async def unlink(page: Page) -> Response:
     """Unlink API keys from an Allow list."""
     allow_list = await get_list(page)
-    request = admin.UnlinkApiKeysRequest(allow_list=allow_list.name, api_keys=_chosen(page))
-    return await _change_links(page, allow_list, "UnlinkApiKeys", request, "Unlinked.")
+    keys = _chosen(page)
+    if not keys:
+        return await _show(page, {"unlink": "Select an API key first."}, 400)
+    change = Change(
+        method="UnlinkApiKeys",
+        request=admin.UnlinkApiKeysRequest(allow_list=allow_list.name, api_keys=keys),
+        question=f"Unlink {'this API key' if len(keys) == 1 else f'{len(keys):,} API keys'} from {words.named(allow_list)}?",
+        done="Unlinked.",
+        then=page.url("lists", page.path("list")),
+    )
+    return await _make(page, change)
 
 
 async def undo(page: Page) -> Response:
@@ -61,6 +82,7 @@ async def undo(page: Page) -> Response:
             raise CannotUndo(
                 "It was changed once more since you opened this page. See its last change below."
             )
+        await check_keys(page, event)
         method, request = inverse_of(event, await get_ranges(page, allow_list), allow_list)
     except CannotUndo as error:
         return await _show(page, {"": str(error)}, 409)
@@ -68,6 +90,7 @@ async def undo(page: Page) -> Response:
         method=method,
         request=request,
         question=f"Undo the last change of {words.named(allow_list)}, {words.summary(event)}?",
+        about=words.links(event),
         done="Undone.",
         then=page.url("lists", page.path("list")),
         asks=Asks.ALWAYS,
@@ -89,19 +112,6 @@ def _chosen(page: Page) -> list[str]:
     """Return the API keys that were selected, and those whose ids were entered."""
     entered = page.field("ids").replace(",", " ").split()
     return page.fields("api_key") + [key_name(page.workspace, identifier) for identifier in entered]
-
-
-async def _change_links(
-    page: Page, allow_list: Any, method: str, request: Any, done: str
-) -> Response:
-    change = Change(
-        method=method,
-        request=request,
-        question=f"Change which API keys the IP Allow list {words.named(allow_list)} applies to?",
-        done=done,
-        then=page.url("lists", page.path("list")),
-    )
-    return await _make(page, change)
 
 
 async def _make(page: Page, change: Change) -> Response:
@@ -129,7 +139,7 @@ async def _show(page: Page, problems: dict[str, str] | None = None, status: int 
         ),
     )
     choices, chosen = None, page.fields("api_key") if page.is_set("search") else []
-    if page.query("link") or page.is_set("search"):
+    if page.query("link") or page.is_set("search") or (problems and "api_key" in problems):
         found = await page.call(
             "ListApiKeys",
             admin.ListApiKeysRequest(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ipgate.console import words
 from ipgate.console.changes import Asks, Change, make
-from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.console.page import CONFLICT, THEIRS, Page, errors_of
 from ipgate.console.ranges import BadText, format_ranges, keep_dates, parse_file, parse_text
 from ipgate.domain.names import list_name
 from ipgate.domain.range_files import FORMATS
@@ -47,7 +47,7 @@ async def new(page: Page) -> Response:
     if page.request.method == "GET" or page.is_set("edit"):
         return await _form(page, "list_new", _values(page))
     if page.is_set("add_own"):
-        return await _form(page, "list_new", _with_own(page))
+        return await _add_own(page, "list_new")
     try:
         ranges = await _entered(page)
     except BadText as bad:
@@ -86,7 +86,7 @@ async def edit(page: Page) -> Response:
     if page.is_set("edit"):
         return await _form(page, "list_edit", _values(page), **shown)
     if page.is_set("add_own"):
-        return await _form(page, "list_edit", _with_own(page), **shown)
+        return await _add_own(page, "list_edit", **shown)
     try:
         ranges = await _entered(page)
     except BadText as bad:
@@ -151,7 +151,7 @@ async def _make(page: Page, change: Change, panel: str, **shown: Any) -> Respons
         # With their etag, so that the next one to save decides.
         theirs = await _values_of(page, shown["allow_list"])
         values = _values(page) | {"etag": theirs["etag"]}
-        return await _form(page, panel, values, problems, status=409, theirs=theirs, **shown)
+        return await _form(page, panel, values, {"": THEIRS}, status=409, theirs=theirs, **shown)
     return await _form(page, panel, _values(page), problems, **shown)
 
 
@@ -260,12 +260,27 @@ async def show_listing(page: Page, *, panel: str = "", status: int = 200, **show
 
 def _values(page: Page) -> dict[str, str]:
     """Return what was entered, except for a file."""
-    return {name: page.field(name) for name in ("id", "name", "description", "ranges", "etag")}
+    names = ("id", "name", "description", "ranges", "etag", "format", "column", "note_column")
+    return {name: page.field(name) for name in names}
 
 
-def _with_own(page: Page) -> dict[str, str]:
-    """Return what was entered, with the address of the person's browser in a line of its own."""
+async def _add_own(page: Page, panel: str, **shown: Any) -> Response:
+    """Show the form with the address of the person's browser added, in a line of its own.
+
+    What was in a file comes into the text, since a page cannot choose it again.
+    """
     values = _values(page)
+    if _has_file(page):
+        try:
+            values["ranges"] = format_ranges(await _entered(page))
+        except BadText as bad:
+            return await _bad_text(page, panel, bad, **shown)
     text = values["ranges"]
     separator = "" if not text or text.endswith("\n") else "\n"
-    return values | {"ranges": f"{text}{separator}{page.own_address}\n"}
+    values["ranges"] = f"{text}{separator}{page.own_address}\n"
+    return await _form(page, panel, values, **shown)
+
+
+def _has_file(page: Page) -> bool:
+    file = page.form.get("file")
+    return isinstance(file, UploadFile) and bool(file.filename)

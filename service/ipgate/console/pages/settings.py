@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ipgate.console import words
 from ipgate.console.changes import Asks, Change, make
-from ipgate.console.page import CONFLICT, Page, errors_of
+from ipgate.console.page import CONFLICT, THEIRS, Page, errors_of
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import resources_pb2 as resources
 
@@ -49,6 +49,7 @@ async def edit(page: Page) -> Response:
     if problems.get("") == CONFLICT:
         theirs = _values_of(workspace)
         values["etag"] = theirs["etag"]
+        problems = {"": THEIRS}
     return await _show(page, workspace, values, problems, theirs)
 
 

@@ -26,6 +26,9 @@ _FIELDS = {
 
 async def show_all(page: Page) -> Response:
     """List the access tokens."""
+    own = page.session.person.workspace
+    if own and not page.workspace:
+        return page.go(f"/w/{own}/tokens")
     return await _listing(page)
 
 
@@ -35,6 +38,11 @@ async def new(page: Page) -> Response:
     values = {name: page.field(name) for name in names}
     if page.request.method == "GET":
         return await _listing(page, panel="token_new")
+    if not page.workspace and not values["workspace"] and values["role"] != "ROLE_AUTHORIZER":
+        problem = "Enter the workspace: only a backend can have a token for all."
+        return await _listing(
+            page, panel="token_new", values=values, problems={"workspace": problem}
+        )
     expires, problem = parse_day(values["expires"])
     if problem:
         return await _listing(page, panel="token_new", values=values, problems={"expires": problem})

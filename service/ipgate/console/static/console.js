@@ -3,6 +3,8 @@
 
 const UNREACHABLE = "The console cannot be reached. What you entered is still here. Try again in a moment.";
 
+const MAX_FILE = 8 * 1024 * 1024 - 4096;
+
 function prepare() {
   for (const button of document.querySelectorAll("button.copy, button.all")) {
     button.hidden = false;
@@ -50,6 +52,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.matches(".copy")) copy(button);
   if (button?.matches(".all")) tickAll(button);
+});
+document.addEventListener("change", (event) => {
+  const file = event.target.files?.[0];
+  if (file) event.target.setCustomValidity(file.size > MAX_FILE ? "The file has more than 8 MB." : "");
 });
 document.addEventListener("htmx:after:swap", () => {
   prepare();
