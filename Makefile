@@ -31,8 +31,8 @@ $(SERVING): requirements.lock pyproject.toml clients/python/pyproject.toml
 
 ENGINE ?=
 .PHONY: run
-run: $(SERVING) ## Serve on 127.0.0.1:50051 with the embedded store, and the console on 127.0.0.1:8080 (ENGINE=grpcio; more flags in ARGS)
-	@exec $(BIN)/ipgate serve --console $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+run: $(SERVING) ## Serve on 127.0.0.1:50051 with the embedded store, the console on 127.0.0.1:8080, and metrics on 127.0.0.1:9464 (ENGINE=grpcio; more flags in ARGS)
+	@exec $(BIN)/ipgate serve --console --ops-listen 127.0.0.1:9464 $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 .PHONY: demo
 demo: $(SERVING) ## Walk through the whole job with the real commands, against a server of its own
@@ -44,6 +44,7 @@ test: $(READY) ## Run all tests, and those of an engine or a store on the other 
 	@tools/need chromium chromium
 	@tools/need chromedriver chromium-driver
 	@tools/need npm npm
+	@tools/need promtool prometheus
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)

@@ -18,6 +18,7 @@ from bench.results import HALF, MAX_EVENLY, AtRate, Row, Server
 
 CONTENDERS = (
     ipgate.HTTP2_ENGINE,
+    ipgate.HTTP2_METRICS,
     ipgate.HTTP2_TLS,
     ipgate.GRPCIO_ENGINE,
     grpc_aio.PLAIN,

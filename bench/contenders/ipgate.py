@@ -26,6 +26,7 @@ _FEW, _MANY = 10, 100_000
 
 GRPCIO, HTTP2 = "ipgate, grpcio engine", "ipgate, http2 engine"
 TLS = f"{HTTP2}, TLS"
+METRICS = f"{HTTP2}, metrics"
 
 
 def rows(engine: str) -> tuple[str, ...]:
@@ -35,12 +36,14 @@ def rows(engine: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def _serving(name: str, version_of_engine: str, directory: Path) -> Iterator[Running]:
-    engine = "http2" if name == HTTP2 else "grpcio"
+def _serving(
+    name: str, version_of_engine: str, directory: Path, *options: str
+) -> Iterator[Running]:
+    engine = "grpcio" if name == GRPCIO else "http2"
     with ExitStack() as stack:
         with running_on(SERVER_CORE):
             # A rate that is too high must show in latencies, not in refusals.
-            flags = ("--engine", engine, "--max-concurrent-calls", "10000")
+            flags = ("--engine", engine, "--max-concurrent-calls", "10000", *options)
             server = stack.enter_context(serving(directory, *flags))
         yield Running(
             f"ipgate {VERSION}, {version_of_engine}, Python {platform.python_version()}",
@@ -78,6 +81,15 @@ def http2_tls(directory: Path) -> Iterator[Running]:
 
 def http2_engine(directory: Path) -> AbstractContextManager[Running]:
     return _serving(HTTP2, f"ngh2 {version('ngh2')}", directory)
+
+
+@contextmanager
+def with_metrics(directory: Path) -> Iterator[Running]:
+    """What counting costs."""
+    options = ("--ops-listen", "127.0.0.1:0")
+    with _serving(METRICS, f"ngh2 {version('ngh2')}", directory, *options) as running:
+        asks = {name: replace(ask, paced=False) for name, ask in running.asks.items()}
+        yield replace(running, asks=asks)
 
 
 def questions(address: str, directory: Path, client: Client | None = None) -> list[Ask]:
@@ -141,4 +153,5 @@ def _decided(caller: Client, question: authorize.AuthorizeRequest) -> Callable[[
 
 GRPCIO_ENGINE = Contender(GRPCIO, rows(GRPCIO), grpcio_engine)
 HTTP2_TLS = Contender(TLS, (TLS,), http2_tls)
+HTTP2_METRICS = Contender(METRICS, rows(METRICS), with_metrics)
 HTTP2_ENGINE = Contender(HTTP2, rows(HTTP2), http2_engine)

@@ -107,6 +107,11 @@ class Settings:
     shutdown_grace: float = _setting(
         10.0, "Seconds that calls in flight get when the server stops.", min=0
     )
+    ops_listen: str = _setting(
+        "",
+        "Address of the operations port, HOST:PORT: /metrics for Prometheus, /livez and /readyz. "
+        "Without it, nothing is counted.",
+    )
     console: bool = _setting(
         False, "Serve the console, too: settings pages for administrators with a browser."
     )
@@ -158,6 +163,8 @@ class Settings:
                 f"--listen {self.listen} would carry tokens and credentials over the network in "
                 "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
             )
+        if self.ops_listen:
+            self.operations()
         if self.engine not in ENGINES:
             raise BadSetting(f"--engine {self.engine!r}: use {' or '.join(ENGINES)}")
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -176,12 +183,21 @@ class Settings:
             )
 
     def _address(self) -> tuple[str, int]:
-        host, colon, port = self.listen.rpartition(":")
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise BadSetting(
-                f"--listen {self.listen!r}: use HOST:PORT, as in 127.0.0.1:50051, or unix:/PATH"
-            )
-        return host.removeprefix("[").removesuffix("]"), int(port)
+        return _host_and_port("listen", self.listen, "127.0.0.1:50051, or unix:/PATH")
+
+    def operations(self) -> tuple[str, int]:
+        """Return the host and the port of the operations port.
+
+        Raises: BadSetting.
+        """
+        return _host_and_port("ops_listen", self.ops_listen, "127.0.0.1:9464")
+
+
+def _host_and_port(name: str, value: str, example: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise BadSetting(f"{flag(name)} {value!r}: use HOST:PORT, as in {example}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def variable(name: str) -> str:

@@ -198,6 +198,7 @@ FOLLOWED = {
     "test_a_console_beside_a_server_with_tls_is_refused": {
         "run 'ipgate console --tls-ca CA.pem' beside it instead"
     },
+    "test_a_port_that_is_taken_is_named": {"choose another, or leave it out"},
     "test_a_console_for_the_network_starts_with_consent": {
         "give --console-cert and --console-key, --behind-tls if a proxy in front has TLS, or --plaintext to accept that"
     },

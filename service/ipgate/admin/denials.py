@@ -45,6 +45,10 @@ class Denials:
             }
         self._counts[denied] += 1
 
+    def waiting(self) -> int:
+        """Return how many denied calls are not recorded yet."""
+        return self._counts.total()
+
     async def run(self) -> None:
         """Record what was counted, again and again."""
         while True:

@@ -20,6 +20,7 @@ from ipgate.app import cores
 from ipgate.app.console_process import keep_console
 from ipgate.app.file_watch import watch
 from ipgate.app.host import raise_file_limit, reserve_port
+from ipgate.app.observed import Observed
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
 from ipgate.app.stopping import StopSignal
@@ -28,7 +29,7 @@ from ipgate.app.worker_config import READY, WorkerConfig
 from ipgate.app.worker_launch import launch, wait_for_exit_or_hang
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
-from ipgate.engines.tls import TlsFiles
+from ipgate.engines.tls import TlsFiles, expiry
 from ipgate.engines.tls import read as read_tls
 from ipgate.settings import Settings
 from ipgate.store.connection import UnusableStore
@@ -71,6 +72,7 @@ class Supervisor:
         self._root = b""
         self._tls: TlsFiles | None = None
         self._workers: set[asyncio.subprocess.Process] = set()
+        self._observed = Observed(settings, self._stopping)
         self._broken = False
         self._store = (
             None
@@ -95,7 +97,7 @@ class Supervisor:
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
         count, reason = worker_count(self._settings)
-        with reserve_port(self._settings, count) as listen_address:
+        with reserve_port(self._settings, count) as listen_address, self._observed.serving():
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:
@@ -110,6 +112,7 @@ class Supervisor:
                 self._root, origin = prepared
                 tasks.append(asyncio.create_task(self._watch_root_file()))
                 tasks.append(asyncio.create_task(self._watch_tls_files()))
+                tasks.append(asyncio.create_task(self._observed.watch_store(url)))
                 config = WorkerConfig(self._settings, url, listen_address, "", worker="")
                 self._ready = [asyncio.Event() for _ in range(count)]
                 tasks += [
@@ -157,9 +160,11 @@ class Supervisor:
     async def _watch_tls_files(self) -> None:
         def replace_tls(files: TlsFiles) -> None:
             self._tls = files
+            self._observed.server.tls_expiry = expiry(files)
             self._update_workers({"tls": asdict(files)})
 
         if self._tls is not None:
+            self._observed.server.tls_expiry = expiry(self._tls)
             await watch(
                 "TLS files",
                 lambda: read_tls(self._settings),
@@ -179,6 +184,7 @@ class Supervisor:
 
         async def run() -> None:
             if store.ended():
+                self._observed.server.store_restarts += 1
                 await store.start()
             ended = asyncio.ensure_future(store.wait())
             while not ended.done() and not self._stopping.is_set():
@@ -206,14 +212,27 @@ class Supervisor:
 
     async def _run_worker(self, config: WorkerConfig, ready: asyncio.Event) -> None:
         """Run one worker process from its start to its end."""
-        process = await launch(config.listen_address)
+        with self._observed.counting() as descriptor:
+            await self._run_counted(config, ready, descriptor)
+
+    async def _run_counted(
+        self, config: WorkerConfig, ready: asyncio.Event, descriptor: int
+    ) -> None:
+        process = await launch(config.listen_address, descriptor)
         assert process.stdin is not None
         assert process.stdout is not None
         name = f"{process.pid}-{secrets.token_hex(8)}"
         try:
-            complete = replace(config, worker=name, root_sha256=self._root.hex(), tls=self._tls)
+            complete = replace(
+                config,
+                worker=name,
+                root_sha256=self._root.hex(),
+                tls=self._tls,
+                metrics=descriptor,
+            )
             _send(process, complete.to_json())
             self._workers.add(process)
+            self._observed.server.workers = len(self._workers)
             first_line = asyncio.ensure_future(process.stdout.readline())
             await self._stopping.wait_unless_set(first_line)
             if not first_line.cancelled() and first_line.result() == READY:
@@ -224,9 +243,11 @@ class Supervisor:
                 self._stopping.set()
             await self._stopping.wait_unless_set(wait_for_exit_or_hang(process, process.stdout))
             if not self._stopping.is_set():
+                self._observed.server.worker_restarts += 1
                 log.error("worker ended pid=%d exit_code=%s", process.pid, process.returncode)
         finally:
             self._workers.discard(process)
+            self._observed.server.workers = len(self._workers)
             await self._end(process)
             if process.returncode:
                 await self._deregister(config.store_url, name)

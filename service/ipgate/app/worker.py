@@ -14,6 +14,7 @@ from ipgate.admin.quotas import Quotas
 from ipgate.app.admin_servicers import admin_servicers
 from ipgate.app.worker_config import WorkerConfig
 from ipgate.app.worker_core import WorkerCore, build_core
+from ipgate.app.worker_metrics import WorkerMetrics
 from ipgate.authorizer.freshness import Freshness
 from ipgate.authorizer.loader import MAX_READS, MAX_TOKEN_READS
 from ipgate.authorizer.worker_lease import WorkerLease
@@ -21,6 +22,7 @@ from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.shards import SHARDS
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
+from ipgate.metrics.counters import Counters, DecisionCounts
 from ipgate.rpc.authorize import AuthorizeServicer
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
@@ -87,7 +89,9 @@ class Worker:
         engine: Engine,
         *,
         denials: Denials,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self.core = core
         self.engine = engine
         self._settings = settings
@@ -128,6 +132,9 @@ class Worker:
         gc.collect()
         gc.freeze()
         await self.engine.start()
+        if self._metrics is not None:
+            self._started.callback(self._metrics.write)
+            self._start_task(self._metrics.run())
         self._ended = asyncio.ensure_future(self.engine.ended())
         # A worker without a server serves nobody: the supervisor replaces it.
         self._ended.add_done_callback(lambda _: stopping.set())
@@ -207,6 +214,8 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
         AuditStore(Scripts(clients.admin, clock, store_clock=store_clock)),
         peers=not settings.audit_without_peers,
     )
+    counters = Counters()
+    counted = counters if config.metrics >= 0 else None
     core = build_core(
         scripts,
         PolicyReader(Scripts(clients.policy, clock)),
@@ -216,19 +225,25 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
         max_staleness=settings.max_staleness,
         root_digest=bytes.fromhex(config.root_sha256),
         check_store=partial(check_server, clients.admin, allow_eviction=settings.allow_eviction),
+        counters=counters,
     )
     # A lease need not be on replicas.
     registry = WorkerRegistry(Scripts(clients.admin, clock, store_clock=store_clock))
     lease = WorkerLease(registry, core.follower, clock, worker=config.worker)
+    decisions = None if counted is None else DecisionCounts(counted)
     methods = all_methods(
         [*admin_servicers(_quotas(settings), scripts, clock), RevisionServicer(lease, core.waits)],
-        [AuthorizeServicer(core.authorizer)],
+        [AuthorizeServicer(core.authorizer, decisions)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
-        denials.note,
+        denied=denials.note,
+        counters=counted,
     )
     engine = build_engine(settings, config.listen_address, methods, core.authenticator, config.tls)
-    return Worker(settings, clients, core, lease, engine, denials=denials)
+    metrics = None
+    if counted is not None:
+        metrics = WorkerMetrics(counted, config.metrics, core, engine, denials)
+    return Worker(settings, clients, core, lease, engine, denials=denials, metrics=metrics)
 
 
 def _quotas(settings: Settings) -> Quotas:

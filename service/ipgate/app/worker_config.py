@@ -18,7 +18,7 @@ class WorkerConfig:
     """What a worker needs to know.
 
     `root_sha256`: digest of the root token, never the token itself. `worker`: its name in the registry of
-    workers.
+    workers. `metrics`: the descriptor of the memory that it counts in, -1 for none.
     """
 
     settings: Settings
@@ -27,6 +27,7 @@ class WorkerConfig:
     root_sha256: str
     worker: str
     tls: TlsFiles | None = None
+    metrics: int = -1
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)

@@ -14,6 +14,7 @@ from ipgate.authorizer.loader import PolicyLoader
 from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.authorizer.single_flight import SingleFlight
 from ipgate.clock import Clock
+from ipgate.metrics.counters import Counters
 from ipgate.policy.cache import PolicyCache
 from ipgate.store.feed import Feed
 from ipgate.store.policy_reader import PolicyReader
@@ -30,6 +31,7 @@ class WorkerCore:
     authenticator: Authenticator
     authorizer: Authorizer
     waits: RevisionWaits
+    loader: PolicyLoader
 
     @property
     def freshness(self) -> Freshness:
@@ -46,9 +48,10 @@ def build_core(
     max_staleness: float,
     root_digest: bytes,
     check_store: Callable[[], Awaitable[None]] | None = None,
+    counters: Counters | None = None,
 ) -> WorkerCore:
     """Return the parts, connected but not started."""
-    cache, single_flight = PolicyCache(cache_bytes), SingleFlight()
+    cache, single_flight = PolicyCache(cache_bytes), SingleFlight(counters or Counters())
     follower = Follower(
         feeds,
         scripts,
@@ -67,4 +70,5 @@ def build_core(
         authenticator=Authenticator(cache, loader, follower, clock, root_digest=root_digest),
         authorizer=Authorizer(cache, loader, follower, clock, waits),
         waits=waits,
+        loader=loader,
     )

@@ -18,8 +18,10 @@ HEARTBEAT_TIMEOUT = 20
 """Seconds without a heartbeat after which a worker is killed; it sends one each second."""
 
 
-async def launch(listen_address: ListenAddress) -> Process:
+async def launch(listen_address: ListenAddress, metrics: int) -> Process:
     """Start a worker process, which reads its configuration from standard input.
+
+    `metrics`: the descriptor of the memory that it counts in, -1 for none.
 
     Raises: OSError.
     """
@@ -31,7 +33,7 @@ async def launch(listen_address: ListenAddress) -> Process:
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,
-            pass_fds=(listen_address.descriptor,) if listen_address.descriptor >= 0 else (),
+            pass_fds=[fd for fd in (listen_address.descriptor, metrics) if fd >= 0],
             env={"GRPC_VERBOSITY": "NONE"} | environment,
         )
 

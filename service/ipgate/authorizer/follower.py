@@ -67,6 +67,9 @@ class Follower:
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
         self._reset_at = -inf
+        self.failures = self.resets = 0
+        """Reads of the feeds that failed, and times that the cache was dropped because a history broke off."""
+        self._tips: dict[int, int] = {}
         self._confirming = asyncio.Lock()
         self._confirmation: asyncio.Task[None] | None = None
 
@@ -90,6 +93,7 @@ class Follower:
                     await self._check_store()
                 await self._follow(feed)
             except Exception as error:
+                self.failures += 1
                 # Nothing may end the following; until it works again, the cache grows stale.
                 expected = isinstance(error, (*FAULTS, Unavailable, UnusableStore))
                 kind = f"{type(error).__name__} {error}" if isinstance(error, UnusableStore) else ""
@@ -167,6 +171,13 @@ class Follower:
                 return progress.recent.get(position.sequence) == position.change_id
             await asyncio.shield(self._changed)
 
+    def changes_behind(self) -> int:
+        """Return how many changes were read of, and are not applied yet."""
+        progress = self.freshness.progress
+        return sum(
+            max(0, tip - progress[shard].position.sequence) for shard, tip in self._tips.items()
+        )
+
     def seconds_since_reset(self) -> float:
         """Return the seconds since a history broke off, infinity if none ever did."""
         return self._clock.steady() - self._reset_at
@@ -240,6 +251,7 @@ class Follower:
                 # If the history never becomes one that can be followed, this must not spin.
                 await asyncio.sleep(_DELAY_AFTER_RESET)
                 return
+        self._tips.update({shard: position.sequence for shard, position in positions.items()})
         for shard in positions:
             await self._apply(shard, changes_by_shard.get(shard, []), began)
         if changes_by_shard:
@@ -281,6 +293,7 @@ class Follower:
         """
         was_valid = any(self.freshness.progress[shard].fresh_at > -inf for shard in feed.shards)
         self._reset_at = self._clock.steady()
+        self.resets += was_valid
         self._single_flight.invalidate_all()
         self._cache.clear()
         for shard in feed.shards:

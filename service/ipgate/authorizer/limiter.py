@@ -16,6 +16,7 @@ class ConcurrencyLimiter:
     def __init__(self, limit: int) -> None:
         self._free = asyncio.Semaphore(limit)
         self._waiting = 0
+        self.refused = 0
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[None]:
@@ -25,6 +26,7 @@ class ConcurrencyLimiter:
             Unavailable: MAX_WAITING users wait already.
         """
         if self._waiting >= MAX_WAITING:
+            self.refused += 1
             raise Unavailable("too many policies are being loaded; try again", reason="OVERLOADED")
         self._waiting += 1
         try:

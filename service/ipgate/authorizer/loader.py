@@ -66,6 +66,11 @@ class PolicyLoader:
         self._limiter = ConcurrencyLimiter(MAX_READS)
         self._token_limiter = ConcurrencyLimiter(MAX_TOKEN_READS)
 
+    @property
+    def refused(self) -> int:
+        """How many reads were rejected because too many waited."""
+        return self._limiter.refused + self._token_limiter.refused
+
     async def credential(self, digest: bytes) -> None:
         """Load the key of a credential, or remember that there is none."""
 

@@ -23,6 +23,7 @@ class RevisionWaits:
     def __init__(self) -> None:
         self._tokens: Counter[str] = Counter()
         self._workspaces: Counter[str] = Counter()
+        self.refused = 0
 
     @contextmanager
     def waiting(self, caller: Caller) -> Iterator[None]:
@@ -32,8 +33,10 @@ class RevisionWaits:
         """
         token, workspace = caller.token, caller.workspace
         if self._tokens[token] >= MAX_PER_TOKEN:
+            self.refused += 1
             raise _too_many("this access token", MAX_PER_TOKEN)
         if workspace and self._workspaces[workspace] >= MAX_PER_WORKSPACE:
+            self.refused += 1
             raise _too_many("this workspace", MAX_PER_WORKSPACE)
         self._tokens[token] += 1
         self._workspaces[workspace] += 1

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from ipgate.domain.changes import Touched
 from ipgate.domain.errors import Unavailable
+from ipgate.metrics.counters import Counters
+from ipgate.metrics.families import LOAD_SECONDS, LOADS_FAILED
 
 WAIT_TIMEOUT = 3.0
 """Seconds that a caller waits for a load. The load continues without it, so its work is not lost."""
@@ -36,8 +38,9 @@ class SingleFlight:
     Failures are not cached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters) -> None:
         self._flights: dict[Name, Flight] = {}
+        self._counters = counters
 
     async def do(self, name: Name, load: Callable[[Flight], Awaitable[T]]) -> T:
         """Return the result of the load of `name`, which is started if it is not in flight.
@@ -88,10 +91,15 @@ class SingleFlight:
 
     async def _run(self, name: Name, flight: Flight, load: Callable[[Flight], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(LOAD_TIMEOUT):
-                return await load(flight)
+            with self._counters.timing(LOAD_SECONDS):
+                async with asyncio.timeout(LOAD_TIMEOUT):
+                    return await load(flight)
         except TimeoutError:
+            self._counters.add(LOADS_FAILED)
             raise Unavailable("loading the policy takes too long; try again") from None
+        except Exception:
+            self._counters.add(LOADS_FAILED)
+            raise
         finally:
             del self._flights[name]
 

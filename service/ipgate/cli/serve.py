@@ -54,6 +54,7 @@ def _announce(settings: Settings, serving: Any) -> None:
         f"{count} worker{'s' * (count > 1)}: {serving.reason})\n"
         f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"
         f"root token: {token}\n"
+        f"{_operations(settings)}"
         "\n"
         "Try in another terminal:\n"
         f"  {ipgate} workspace create acme\n"
@@ -61,6 +62,10 @@ def _announce(settings: Settings, serving: Any) -> None:
         f"  {ipgate} authorize 198.51.100.73 -w acme --api-key ci",
         flush=True,
     )
+
+
+def _operations(settings: Settings) -> str:
+    return f"metrics:    http://{settings.ops_listen}/metrics\n" if settings.ops_listen else ""
 
 
 def _command() -> str:

@@ -10,8 +10,14 @@ class CallLimit:
     """`error` makes the error beyond the limit."""
 
     def __init__(self, maximum: int, error: Callable[[], IpgateError]) -> None:
-        self.left = maximum
-        self.error = error
+        self.left = self.most = maximum
+        self.refused = 0
+        self._error = error
+
+    def error(self) -> IpgateError:
+        """Return the error of one beyond the limit, which counts as refused."""
+        self.refused += 1
+        return self._error()
 
     @contextmanager
     def slot(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What every engine is to the worker that runs it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from ipgate.authorizer.authentication import Authenticator
@@ -14,11 +15,25 @@ ADMIN = "ipgate.v1.AdminService"
 AUTHORIZE = "ipgate.v1.AuthorizeService"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What is open, and what was rejected since the start. `connections`: 0 if the engine does not know."""
+
+    connections: int
+    calls: int
+    streams: int
+    refused_connections: int = 0
+    refused_calls: int
+    refused_streams: int
+
+
 class Engine(Protocol):
     """A server that is built, but not started."""
 
     @property
     def health(self) -> Health: ...
+
+    def usage(self) -> Usage: ...
 
     async def start(self) -> None:
         """Return when callers can reach it."""

@@ -16,6 +16,9 @@ from ipgate.domain.errors import InvalidArgument, LimitExceeded, NotFound
 SERVICE = "grpc.health.v1.Health"
 CHECK, LIST, WATCH = (f"/{SERVICE}/{name}" for name in ("Check", "List", "Watch"))
 
+LIVENESS = "ipgate.liveness"
+"""The name that serves as long as the process does, whatever becomes of the store: a restart would not help."""
+
 MAX_BYTES = 1024
 """Of a request."""
 
@@ -33,7 +36,7 @@ class Health:
     """What is serving; "" stands for all together."""
 
     def __init__(self) -> None:
-        self._statuses: dict[str, bytes] = {}
+        self._statuses: dict[str, bytes] = {LIVENESS: _encoded(_Status.SERVING)}
         self._changed = asyncio.Event()
         self._stopped = self._ended = False
         self._watchers = asyncio.Semaphore(MAX_WATCHERS)
@@ -44,10 +47,14 @@ class Health:
             self._set(service, serving=serving)
 
     def stop(self) -> None:
-        """Report NOT_SERVING from now on."""
+        """Report NOT_SERVING from now on; the process is alive still."""
         self._stopped = True
         for service in self._statuses:
-            self._set(service, serving=False)
+            self._set(service, serving=service == LIVENESS)
+
+    def is_serving(self) -> bool:
+        """Return whether all is serving."""
+        return self._statuses.get("") == _SERVING
 
     def end(self) -> None:
         """End the calls of all watchers that read their answers."""
@@ -90,7 +97,7 @@ class Health:
                     await changed.wait()
 
     def _set(self, service: str, *, serving: bool) -> None:
-        status = _encoded(_Status.SERVING if serving else _Status.NOT_SERVING)
+        status = _SERVING if serving else _NOT_SERVING
         if self._statuses.get(service) != status:
             self._statuses[service] = status
             self._wake()
@@ -120,4 +127,5 @@ def _encoded(status: Any) -> bytes:
     return bytes(_Status(status=status).SerializeToString())
 
 
+_SERVING, _NOT_SERVING = _encoded(_Status.SERVING), _encoded(_Status.NOT_SERVING)
 _UNKNOWN = _encoded(_Status.SERVICE_UNKNOWN)

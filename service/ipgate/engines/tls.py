@@ -4,13 +4,24 @@ They are read and checked once, and passed on as they are, so that all workers s
 """
 
 import os
+import re
 import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ipgate.domain.tls_files import tls_error
 from ipgate.settings import BadSetting, Settings
+
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+_UTC_TIME = 0x17
+"""The tag of a time with a year of two digits, in the encoding of certificates (DER)."""
+
+_TIME = rb"(\x17\x0d[0-9]{12}Z|\x18\x0f[0-9]{14}Z)"
+_VALIDITY = re.compile(rb"\x30[\x1e\x20\x22]" + _TIME + _TIME)
+"""A sequence of two times, as RFC 5280 (4.1.2.5) has them: when a certificate begins and ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,21 @@ def read(settings: Settings) -> TlsFiles | None:
             f"--tls-client-ca {client_ca!r}: {tls_error(error)}; give certificates as PEM"
         ) from error
     return files
+
+
+def expiry(files: TlsFiles) -> float:
+    """Return when the first certificate of the chain expires, in seconds since 1970; 0 if that is not found.
+
+    It is found without a parser of certificates: the only two times before the public key are when it begins and ends.
+    """
+    first, validity = _PEM.search(files.chain), None
+    if first is not None:
+        validity = _VALIDITY.search(ssl.PEM_cert_to_DER_cert(first[0]))
+    if validity is None:
+        return 0.0
+    ends = validity[2]
+    form = "%y%m%d%H%M%SZ" if ends[0] == _UTC_TIME else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(ends[2:].decode(), form).replace(tzinfo=UTC).timestamp()
 
 
 def _text(path: str) -> str:

@@ -54,13 +54,14 @@ class PolicyCache:
     """Keys by name and by the digests of their credentials, what they share, and a negative cache of unknown subjects.
 
     `previous` finds keys by the credential that they had before a rotation, also when that has ended.
-    `max_bytes` bounds the keys with their lists. Keys that were not used recently are evicted first.
+    `evictions`: how many keys were evicted so far. `max_bytes` bounds the keys with their lists. Keys that were not used recently are evicted first.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._account = MemoryAccount()
         self._key_bytes = 0
+        self.evictions = 0
         self._reclaimable: list[_Keys] = []
         self._reset()
 
@@ -162,6 +163,7 @@ class PolicyCache:
                     self.keys.put(victim.name, victim)
                 else:
                     self.drop_key(victim.name)
+                    self.evictions += 1
             if not turn % EVICTION_BATCH:
                 yield
 

@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
+from ipgate.metrics.counters import DecisionCounts
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.status import internal_error, to_error
@@ -30,19 +31,33 @@ _Result: TypeAlias = Verdict | authorize.Error
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeServicer:
+    """`counts`: None if decisions are not counted."""
+
     authorizer: Authorizer
+    counts: DecisionCounts | None = None
 
     def Authorize(
         self, request: authorize.AuthorizeRequest, info: CallInfo
     ) -> bytes | Awaitable[bytes]:
         question = question_in(request)
         verdict = self.authorizer.try_decide(info.caller, question)
-        return self._resolved(question, info) if verdict is None else verdict_out(verdict)
+        if verdict is None:
+            return self._resolved(question, info)
+        if self.counts is not None:
+            self.counts.count(verdict.decision)
+        return verdict_out(verdict)
 
     async def _resolved(self, question: Question, info: CallInfo) -> bytes:
-        return verdict_out(
-            await self.authorizer.resolve(info.caller, question, info.time_remaining())
-        )
+        return verdict_out(await self._missed(question, info.caller, info.time_remaining()))
+
+    async def _missed(self, question: Question, caller: Caller, timeout: float | None) -> Verdict:
+        """Return the verdict on a question that memory has no answer to."""
+        if self.counts is not None:
+            self.counts.missed()
+        verdict = await self.authorizer.resolve(caller, question, timeout)
+        if self.counts is not None:
+            self.counts.resolved(verdict.decision)
+        return verdict
 
     def StreamAuthorize(
         self, message: authorize.StreamAuthorizeRequest, info: CallInfo
@@ -131,13 +146,18 @@ class AuthorizeServicer:
         """Return the result if nothing must be waited for, else the question."""
         try:
             question = question_in(request)
-            return self.authorizer.try_decide(caller, question) or question
+            verdict = self.authorizer.try_decide(caller, question)
+            if verdict is None:
+                return question
+            if self.counts is not None:
+                self.counts.count(verdict.decision)
+            return verdict
         except IpgateError as error:
             return to_error(error)
 
     async def _resolve(self, question: Question, caller: Caller, timeout: float | None) -> _Result:
         try:
-            return await self.authorizer.resolve(caller, question, timeout)
+            return await self._missed(question, caller, timeout)
         except IpgateError as error:
             return to_error(error)
         except Exception as error:  # noqa: BLE001  the other results are not its fault

@@ -13,12 +13,14 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate import cooperative
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.domain.errors import InvalidArgument, IpgateError, PermissionDenied, quoted
 from ipgate.domain.resources import Caller
+from ipgate.metrics.counters import Counters, Start, call_counts
 from ipgate.rpc.access import (
     RULES,
     OutsideWorkspace,
@@ -103,7 +105,9 @@ class Method:
 
     `is_stream`: its caller sends messages without end, and each has an answer of its own; or else, in an upload,
     of at most `max_upload` bytes, all together have one answer. `max_open` and `max_duration` bound such calls: how
-    many there may be at a time, and the seconds of each.
+    many there may be at a time, and the seconds of each. `counters`: None if nothing is counted.
+
+    `start` answers an encoded request. It raises CallAborted, and so does the awaitable that it may return.
     """
 
     def __init__(
@@ -119,8 +123,13 @@ class Method:
         is_upload: bool = False,
         max_open: int | None = None,
         max_duration: float | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self.name = name
+        self._counts = call_counts(counters, name)
+        self.start: Start = self._start
+        if self._counts is not None and not is_stream:
+            self.start = self._counts.counted(self._start)
         self.is_stream = is_stream
         self.max_upload = sizes.upload_bytes() if is_upload else 0
         self.max_open = max_open
@@ -152,11 +161,12 @@ class Method:
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
             raise self._aborted(error, info) from None
 
-    def start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
-        """Answer an encoded request.
+    def ended(self, code: int) -> None:
+        """Count a call that ended with a status code; unary calls that ended well are counted already."""
+        if self._counts is not None:
+            self._counts.ended(code)
 
-        Raises: CallAborted, and so does the awaitable.
-        """
+    def _start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
         try:
             caller = self._known(info.authorization)
             if caller is None or caller.role not in self._roles:
@@ -191,7 +201,9 @@ class Method:
             if not requests:
                 raise InvalidArgument.of("request", "is missing; send at least one message")
             check_tenant(self._rule, info.caller, requests[0])
-            return await self._finish(self._change(requests[0], info, requests), info)
+            answer = await self._finish(self._change(requests[0], info, requests), info)
+            self.ended(code_pb2.OK)
+            return answer
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
             raise self._aborted(error, info) from None
 
@@ -263,7 +275,9 @@ def all_methods(
     authorize: Sequence[object],
     authenticator: Authenticator,
     sizes: RequestSizes,
+    *,
     denied: Denied = lambda *_: None,
+    counters: Counters | None = None,
 ) -> dict[str, Method]:
     """Return all methods of ipgate's services by their paths.
 
@@ -282,7 +296,13 @@ def all_methods(
             if len(owners) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
             methods[f"/{name}"] = _method(
-                name, method, owners[0], authenticator, sizes=sizes, denied=denied
+                name,
+                method,
+                owners[0],
+                authenticator,
+                sizes=sizes,
+                denied=denied,
+                counters=counters,
             )
     return methods
 
@@ -295,6 +315,7 @@ def _method(
     *,
     sizes: RequestSizes,
     denied: Denied,
+    counters: Counters | None,
 ) -> Method:
     is_upload = method.client_streaming and not method.server_streaming
     return Method(
@@ -308,6 +329,7 @@ def _method(
         is_upload=is_upload,
         max_open=MAX_UPLOADS if is_upload else None,
         max_duration=UPLOAD_TIMEOUT if is_upload else None,
+        counters=counters,
     )
 
 

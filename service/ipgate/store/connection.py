@@ -130,6 +130,15 @@ async def evicting_policies(store: Store) -> list[str]:
     return sorted({policy for info in await _infos(store) if _evicts(policy := _policy(info))})
 
 
+async def memory_of(store: Store) -> tuple[int, int]:
+    """Return the bytes in use of the primary that is nearest to its limit, and that limit; 0 for none.
+
+    Raises redis's errors.
+    """
+    used = [(int(info["used_memory"]), int(info["maxmemory"])) for info in await _infos(store)]
+    return max(used, key=lambda pair: pair[0] / (pair[1] or float("inf")))
+
+
 async def run_ids(store: Store) -> set[str]:
     """Return a name for each run of each primary: it changes when one restarts or is replaced.
 
@@ -197,6 +206,16 @@ def _check_server(info: dict[str, Any], *, allow_eviction: bool) -> None:
         )
 
 
+class Failures:
+    """The commands of this process that its stores did not carry out."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+FAILURES = Failures()
+
+
 def unavailable(
     error: Exception, *, writing: bool, settled_after: float = WRITE_WINDOW
 ) -> Unavailable:
@@ -212,6 +231,7 @@ def unavailable(
     )
     if isinstance(error, errors.ResponseError) and not rejected:
         raise error
+    FAILURES.count += 1
     log.warning("store command failed error=%r", cause(error))
     if writing and not rejected and not any(text in str(error) for text in _UNSENT):
         left = math.ceil(max(settled_after, 0) * 1000)

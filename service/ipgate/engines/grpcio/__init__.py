@@ -11,7 +11,7 @@ import grpc.aio
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
 from ipgate.engines.call_limit import CallLimit
-from ipgate.engines.engine import ADMIN, AUTHORIZE
+from ipgate.engines.engine import ADMIN, AUTHORIZE, Usage
 from ipgate.engines.grpcio.handlers import Handlers
 from ipgate.engines.grpcio.hardened import harden
 from ipgate.engines.health import CHECK, LIST, WATCH, Health
@@ -50,9 +50,16 @@ class GrpcioEngine:
     """
 
     server: grpc.aio.Server
-    health: Health
+    handlers: Handlers
     port: int
     certificates: "Certificates"
+
+    @property
+    def health(self) -> Health:
+        return self.handlers.health
+
+    def usage(self) -> Usage:
+        return self.handlers.usage()
 
     async def start(self) -> None:
         await self.server.start()
@@ -85,7 +92,7 @@ def build(
     # A name is not left to the core: it counts connections for each address separately.
     hosts = [] if listen_address.path else settings.addresses()
     most = transport_limits.usable_connections(settings.max_connections) // max(1, len(hosts))
-    server, health = _server(settings, methods, authenticator, max(1, most))
+    server, handlers = _server(settings, methods, authenticator, max(1, most))
     addresses = [
         f"[{host}]:{listen_address.port}" if ":" in host else f"{host}:{listen_address.port}"
         for host in hosts
@@ -99,7 +106,7 @@ def build(
             bound = server.add_insecure_port(address)
     if former is not None:
         os.umask(former)
-    return GrpcioEngine(server, health, bound, certificates)
+    return GrpcioEngine(server, handlers, bound, certificates)
 
 
 def _server(
@@ -107,7 +114,7 @@ def _server(
     methods: Mapping[str, Method],
     authenticator: Authenticator,
     connections: int,
-) -> tuple[grpc.aio.Server, Health]:
+) -> tuple[grpc.aio.Server, Handlers]:
     """Return the server, which listens nowhere yet."""
     harden()
     server = grpc.aio.server(
@@ -119,8 +126,8 @@ def _server(
             *_LIMITS,
         )
     )
-    health = Health()
-    handlers = Handlers(CallLimit(settings.max_concurrent_calls, too_many_calls), health)
+    limit = CallLimit(settings.max_concurrent_calls, too_many_calls)
+    handlers = Handlers(limit, Health())
     by_path = {
         path: handlers.of(method)
         for path, method in {
@@ -133,7 +140,7 @@ def _server(
     for path, handler in by_path.items():
         _, service, name = path.split("/")
         server.add_registered_method_handlers(service, {name: handler})
-    return server, health
+    return server, handlers
 
 
 class Certificates:

@@ -7,11 +7,13 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
+from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from ipgate.domain.errors import IpgateError, LimitExceeded
 from ipgate.engines.call_limit import CallLimit
+from ipgate.engines.engine import Usage
 from ipgate.engines.health import MAX_CHECKS, Health, too_many_checks
 from ipgate.engines.health import READ_TIMEOUT as HEALTH_READ_TIMEOUT
 from ipgate.engines.messages import READ_TIMEOUT, no_message, read_timed_out, stream_timed_out
@@ -63,7 +65,8 @@ class Handlers:
     def __init__(self, call_limit: CallLimit, health: Health) -> None:
         self._call_limit = call_limit
         self._check_limit = CallLimit(MAX_CHECKS, too_many_checks)
-        self._health = health
+        self.health = health
+        self._open_streams: list[CallLimit] = []
 
     def of(self, method: Method) -> Any:
         """Return the handler of a method.
@@ -82,13 +85,15 @@ class Handlers:
                 answer = method.start(info, await _read_message(messages, READ_TIMEOUT))
                 return answer if isinstance(answer, bytes) else await answer
 
-        return grpc.stream_unary_rpc_method_handler(_map_errors(answer))
+        return grpc.stream_unary_rpc_method_handler(_map_errors(answer, method.ended))
 
     def _stream_handler(self, method: Method) -> Any:
         open_calls = CallLimit(
             sys.maxsize if method.max_open is None else method.max_open,
             lambda: LimitExceeded(f"{method.max_open} such streams are open; try again later"),
         )
+
+        self._open_streams.append(open_calls)
 
         async def answer(_messages: Messages, context: Context) -> None:
             with self._call_limit.slot(), open_calls.slot():
@@ -100,8 +105,22 @@ class Handlers:
                         await serve_stream(method, info, _read_all(context), context.write)
                 except TimeoutError:
                     raise stream_timed_out(method.max_duration or 0) from None
+            if not method.max_upload:
+                # gRPC may end the messages of a caller that cancels before it cancels the call: it counts as OK then.
+                method.ended(code_pb2.OK)
 
-        return grpc.stream_stream_rpc_method_handler(_map_errors(answer))
+        return grpc.stream_stream_rpc_method_handler(_map_errors(answer, method.ended))
+
+    def usage(self) -> Usage:
+        """Return what is open, and what was rejected; connections are gRPC's own."""
+        limits = self._open_streams
+        return Usage(
+            connections=0,
+            calls=self._call_limit.most - self._call_limit.left,
+            streams=sum(limit.most - limit.left for limit in limits),
+            refused_calls=self._call_limit.refused,
+            refused_streams=sum(limit.refused for limit in limits),
+        )
 
     def check(self, path: str) -> Any:
         """Return the handler of a unary method of the health service."""
@@ -109,7 +128,7 @@ class Handlers:
         async def answer(messages: Messages, _context: Context) -> bytes:
             with self._check_limit.slot():
                 raw = await _read_message(messages, HEALTH_READ_TIMEOUT)
-            return self._health.answer(path, raw)
+            return self.health.answer(path, raw)
 
         return grpc.stream_unary_rpc_method_handler(_map_errors(answer))
 
@@ -117,23 +136,32 @@ class Handlers:
         async def answer(messages: Messages, context: Context) -> None:
             with self._check_limit.slot():
                 raw = await _read_message(messages, HEALTH_READ_TIMEOUT)
-            await self._health.watch(raw, context.write)
+            await self.health.watch(raw, context.write)
 
         return grpc.stream_stream_rpc_method_handler(_map_errors(answer))
 
 
-def _map_errors(answer: Callable[[Messages, Context], Awaitable[Any]]) -> Any:
-    """Turn an error into the status of its call. A caller that is gone gets nothing."""
+def _map_errors(
+    answer: Callable[[Messages, Context], Awaitable[Any]],
+    ended: Callable[[int], None] = lambda _: None,
+) -> Any:
+    """Turn an error into the status of its call, which `ended` gets. A caller that is gone gets nothing."""
 
     async def call(messages: Messages, context: Context) -> Any:
         try:
             return await answer(messages, context)
+        except asyncio.CancelledError:
+            # gRPC cancels the call of a caller that is gone or does not wait any longer.
+            ended(code_pb2.CANCELLED)
+            raise
         except cygrpc.ExecuteBatchError:
+            ended(code_pb2.CANCELLED)
             return None
         except CallAborted as aborted:
             status = aborted.status
         except IpgateError as error:
             status = to_status(error)
+        ended(status.code)
         await _abort(context, status)
 
     return call

@@ -8,7 +8,7 @@ from typing import Any
 
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
-from ipgate.engines.engine import ADMIN, AUTHORIZE
+from ipgate.engines.engine import ADMIN, AUTHORIZE, Usage
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
@@ -47,6 +47,9 @@ class Http2Engine:
     @property
     def health(self) -> Health:
         return self._server.health
+
+    def usage(self) -> Usage:
+        return self._server.usage()
 
     async def start(self) -> None:
         loop, tls = asyncio.get_running_loop(), self._latest_tls()

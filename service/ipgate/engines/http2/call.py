@@ -5,6 +5,7 @@ import ssl
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from ipgate.domain.errors import IpgateError
@@ -191,6 +192,7 @@ class Call(CallInfo):
     def finish(self) -> None:
         """End a stream of answers well."""
         if self._close():
+            self._count(code_pb2.OK)
             if not self._started:
                 self.connection.codec.begin(self.stream)
             self.connection.codec.end(self.stream)
@@ -199,6 +201,7 @@ class Call(CallInfo):
         """End the call with a status; what the caller goes on sending is thrown away."""
         if not self._close():
             return
+        self._count(status.code)
         codec, headers = self.connection.codec, status_headers(status)
         if self._started:
             codec.end(self.stream, headers)
@@ -209,12 +212,17 @@ class Call(CallInfo):
 
     def abandon(self) -> None:
         """End the call without a word, as one that the caller has cancelled."""
-        self._close()
+        if self._close():
+            self._count(code_pb2.CANCELLED)
 
     def reset(self) -> None:
         """Reset a stream whose caller takes no answers."""
         if self._close():
+            self._count(code_pb2.CANCELLED)
             self.connection.codec.reset(self.stream, CANCEL)
+
+    def _count(self, code: int) -> None:
+        """Is called when the call ends with a status, except by `answer`."""
 
     def _close(self) -> bool:
         """Release what the call holds. Return False if it had ended before."""

@@ -59,6 +59,9 @@ class MethodCall(Call):
         self._is_admitted = True
         self.read()
 
+    def _count(self, code: int) -> None:
+        self.method.ended(code)
+
     @abstractmethod
     def read(self) -> None:
         """Parse the messages that have arrived."""

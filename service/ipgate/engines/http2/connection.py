@@ -231,6 +231,8 @@ class Connection(asyncio.Protocol):
             or self._rejection(values[requests.PATH], method)
         )
         if rejection is not None:
+            if method is not None:
+                method.ended(requests.status_code(rejection))
             self._reject(stream, rejection, ended=ended)
             return
         call: Call

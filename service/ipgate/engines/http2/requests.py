@@ -77,3 +77,8 @@ def oversized(size: int) -> Headers | None:
 def trailers_only(status: Status) -> Headers:
     """Return the headers of an answer that is a status alone."""
     return (*START, *status_headers(status))
+
+
+def status_code(headers: Headers) -> int:
+    """Return the status of an answer that is a status alone; what is no request of gRPC has UNIMPLEMENTED."""
+    return int(dict(headers).get(b"grpc-status", code_pb2.UNIMPLEMENTED))

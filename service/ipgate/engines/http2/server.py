@@ -8,6 +8,7 @@ from contextlib import suppress
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
 from ipgate.engines.call_limit import CallLimit
+from ipgate.engines.engine import Usage
 from ipgate.engines.health import CHECK, LIST, MAX_CHECKS, WATCH, Health, too_many_checks
 from ipgate.engines.http2.call import Call
 from ipgate.engines.http2.connection import Connection
@@ -43,6 +44,7 @@ class Http2Server:
         self._spares: set[Connection] = set()
         self._hosts = Counter[str]()
         self._open_streams = Counter[str]()
+        self._refused_connections = self._refused_streams = 0
         self._all_closed = asyncio.Event()
         self.checking = self.loop.create_task(self._check_all())
         """Applies the bounds of time. A server must not outlive it."""
@@ -66,6 +68,7 @@ class Http2Server:
         elif len(self._spares) < transport_limits.SPARE_CONNECTIONS:
             self._spares.add(connection)
         else:
+            self._refused_connections += 1
             return False
         return True
 
@@ -107,12 +110,24 @@ class Http2Server:
     def open_stream(self, method: Method) -> bool:
         """Return whether there is room for one more conversation of a method, which then counts."""
         if method.max_open is not None and self._open_streams[method.name] >= method.max_open:
+            self._refused_streams += 1
             return False
         self._open_streams[method.name] += 1
         return True
 
     def close_stream(self, method: Method) -> None:
         self._open_streams[method.name] -= 1
+
+    def usage(self) -> Usage:
+        """Return what is open, and what was rejected."""
+        return Usage(
+            connections=len(self._connections) + len(self._spares),
+            calls=self.call_limit.most - self.call_limit.left,
+            streams=self._open_streams.total(),
+            refused_connections=self._refused_connections,
+            refused_calls=self.call_limit.refused,
+            refused_streams=self._refused_streams,
+        )
 
     async def stop(self, grace: float) -> None:
         """Send all callers elsewhere; calls in flight have `grace` seconds to end."""
