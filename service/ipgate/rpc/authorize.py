@@ -4,11 +4,12 @@ A method answers synchronously if all that it needs is in memory.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
+from ipgate.domain.decision import Decision
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.resources import Caller
 from ipgate.metrics.counters import DecisionCounts
@@ -31,10 +32,14 @@ _Result: TypeAlias = Verdict | authorize.Error
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeServicer:
-    """`counts`: None if decisions are not counted."""
+    """`counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all."""
 
     authorizer: Authorizer
     counts: DecisionCounts | None = None
+    count: Callable[[Decision], None] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", self.counts and self.counts.count)
 
     def Authorize(
         self, request: authorize.AuthorizeRequest, info: CallInfo
@@ -43,8 +48,8 @@ class AuthorizeServicer:
         verdict = self.authorizer.try_decide(info.caller, question)
         if verdict is None:
             return self._resolved(question, info)
-        if self.counts is not None:
-            self.counts.count(verdict.decision)
+        if self.count is not None:
+            self.count(verdict[0])
         return verdict_out(verdict)
 
     async def _resolved(self, question: Question, info: CallInfo) -> bytes:
@@ -149,8 +154,8 @@ class AuthorizeServicer:
             verdict = self.authorizer.try_decide(caller, question)
             if verdict is None:
                 return question
-            if self.counts is not None:
-                self.counts.count(verdict.decision)
+            if self.count is not None:
+                self.count(verdict[0])
             return verdict
         except IpgateError as error:
             return to_error(error)
