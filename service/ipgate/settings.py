@@ -116,6 +116,14 @@ class Settings:
         False, "Serve the console, too: settings pages for administrators with a browser."
     )
     console_listen: str = _setting("127.0.0.1:8080", "Address of that console, HOST:PORT.")
+    log_format: str = _setting("text", "What lines of the log are: text or json.")
+    log_denials: int = _setting(
+        0,
+        "Denied decisions to log a second, per worker, with the API key, the address and the reason. Addresses are "
+        "personal data. 0: none.",
+        min=0,
+        max=10_000,
+    )
     log_level: str = _setting("INFO", "Least severe level to log: DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -167,6 +175,8 @@ class Settings:
             self.operations()
         if self.engine not in ENGINES:
             raise BadSetting(f"--engine {self.engine!r}: use {' or '.join(ENGINES)}")
+        if self.log_format not in ("text", "json"):
+            raise BadSetting(f"--log-format {self.log_format!r}: use text or json")
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
             raise BadSetting(text)

@@ -24,6 +24,7 @@ from ipgate.domain.shards import SHARDS
 from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
 from ipgate.metrics.counters import Counters, DecisionCounts
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.denial_log import DenialLog
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.settings import Settings
@@ -231,9 +232,10 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     registry = WorkerRegistry(Scripts(clients.admin, clock, store_clock=store_clock))
     lease = WorkerLease(registry, core.follower, clock, worker=config.worker)
     decisions = None if counted is None else DecisionCounts(counted)
+    denied = DenialLog(settings.log_denials, clock.steady) if settings.log_denials else None
     methods = all_methods(
         [*admin_servicers(_quotas(settings), scripts, clock), RevisionServicer(lease, core.waits)],
-        [AuthorizeServicer(core.authorizer, decisions)],
+        [AuthorizeServicer(core.authorizer, decisions, denied)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
         denied=denials.note,

@@ -103,7 +103,7 @@ async def main() -> None:
         loop.add_signal_handler(number, lambda: None)
     try:
         build = http2.build if config.settings.engine == "http2" else grpcio.build
-        set_up_logs(config.settings.log_level)
+        set_up_logs(config.settings.log_level, config.settings.log_format)
         await run(config, build, stopping, supervisor)
     except UnusableStore as error:
         log.error("worker cannot start error=%r", str(error))  # noqa: TRY400  the message says everything

@@ -29,7 +29,7 @@ def serve(**values: Any) -> None:
     settings = Settings(**values)
     try:
         settings.check()
-        set_up_logs(settings.log_level)
+        set_up_logs(settings.log_level, settings.log_format)
         supervise(settings, lambda serving: _announce(settings, serving))
     except (BadSetting, UnusableStore) as error:
         raise CliError(str(error)) from error

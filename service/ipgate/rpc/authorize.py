@@ -11,10 +11,10 @@ from typing import TypeAlias, cast
 from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.decision import Decision
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
-from ipgate.domain.resources import Caller
 from ipgate.metrics.counters import DecisionCounts
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.denial_log import DenialLog
 from ipgate.rpc.status import internal_error, to_error
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -32,10 +32,14 @@ _Result: TypeAlias = Verdict | authorize.Error
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeServicer:
-    """`counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all."""
+    """`counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all.
+
+    `denials`: None if denied decisions are not logged.
+    """
 
     authorizer: Authorizer
     counts: DecisionCounts | None = None
+    denials: DenialLog | None = None
     count: Callable[[Decision], None] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,31 +54,35 @@ class AuthorizeServicer:
             return self._resolved(question, info)
         if self.count is not None:
             self.count(verdict[0])
+        if self.denials is not None:
+            self.denials.note(info, question, verdict)
         return verdict_out(verdict)
 
     async def _resolved(self, question: Question, info: CallInfo) -> bytes:
-        return verdict_out(await self._missed(question, info.caller, info.time_remaining()))
+        return verdict_out(await self._missed(question, info, info.time_remaining()))
 
-    async def _missed(self, question: Question, caller: Caller, timeout: float | None) -> Verdict:
+    async def _missed(self, question: Question, info: CallInfo, timeout: float | None) -> Verdict:
         """Return the verdict on a question that memory has no answer to."""
         if self.counts is not None:
             self.counts.missed()
-        verdict = await self.authorizer.resolve(caller, question, timeout)
+        verdict = await self.authorizer.resolve(info.caller, question, timeout)
         if self.counts is not None:
             self.counts.resolved(verdict.decision)
+        if self.denials is not None:
+            self.denials.note(info, question, verdict)
         return verdict
 
     def StreamAuthorize(
         self, message: authorize.StreamAuthorizeRequest, info: CallInfo
     ) -> bytes | Awaitable[bytes]:
         """One message of the stream; an error of its request is its answer."""
-        result = self._try(message.request, info.caller)
+        result = self._try(message.request, info)
         if isinstance(result, Question):
-            return self._resolved_later(message.id, result, info.caller)
+            return self._resolved_later(message.id, result, info)
         return stream_out(message.id, result)
 
-    async def _resolved_later(self, request_id: str, question: Question, caller: Caller) -> bytes:
-        return stream_out(request_id, await self._resolve(question, caller, None))
+    async def _resolved_later(self, request_id: str, question: Question, info: CallInfo) -> bytes:
+        return stream_out(request_id, await self._resolve(question, info, None))
 
     def BatchAuthorize(
         self, request: authorize.BatchAuthorizeRequest, info: CallInfo
@@ -83,14 +91,14 @@ class AuthorizeServicer:
         if not 1 <= count <= MAX_BATCH:
             raise InvalidArgument.of("requests", f"has {count} requests; send 1 to {MAX_BATCH}")
         results: list[_Result | Question] = []
-        if self._tried(request.requests, info.caller, results):
+        if self._tried(request.requests, info, results):
             return batch_out(cast("list[_Result]", results))
         return self._batch(request.requests, info, results)
 
     def _tried(
         self,
         requests: Sequence[authorize.AuthorizeRequest],
-        caller: Caller,
+        info: CallInfo,
         results: list[_Result | Question],
     ) -> bool:
         """Go on with a batch until it is over, or has more errors than may be made in a row.
@@ -99,7 +107,7 @@ class AuthorizeServicer:
         """
         errors, complete, attempt = 0, True, self._try
         for request in requests[len(results) :]:
-            result = attempt(request, caller)
+            result = attempt(request, info)
             results.append(result)
             if type(result) is Verdict:
                 continue  # most are, and isinstance takes twice as long
@@ -119,7 +127,7 @@ class AuthorizeServicer:
     ) -> bytes:
         while len(results) < len(requests):
             await asyncio.sleep(0)
-            self._tried(requests, info.caller, results)
+            self._tried(requests, info, results)
         missing = [index for index, result in enumerate(results) if isinstance(result, Question)]
         questions = [cast("Question", results[index]) for index in missing]
         resolved = await self._resolve_all(questions, info)
@@ -141,28 +149,30 @@ class AuthorizeServicer:
                 return results + [to_error(late)] * (len(questions) - start)
             results += await asyncio.gather(
                 *(
-                    self._resolve(question, info.caller, left)
+                    self._resolve(question, info, left)
                     for question in questions[start : start + MAX_CONCURRENT]
                 )
             )
         return results
 
-    def _try(self, request: authorize.AuthorizeRequest, caller: Caller) -> _Result | Question:
+    def _try(self, request: authorize.AuthorizeRequest, info: CallInfo) -> _Result | Question:
         """Return the result if nothing must be waited for, else the question."""
         try:
             question = question_in(request)
-            verdict = self.authorizer.try_decide(caller, question)
+            verdict = self.authorizer.try_decide(info.caller, question)
             if verdict is None:
                 return question
             if self.count is not None:
                 self.count(verdict[0])
+            if self.denials is not None:
+                self.denials.note(info, question, verdict)
             return verdict
         except IpgateError as error:
             return to_error(error)
 
-    async def _resolve(self, question: Question, caller: Caller, timeout: float | None) -> _Result:
+    async def _resolve(self, question: Question, info: CallInfo, timeout: float | None) -> _Result:
         try:
-            return await self._missed(question, caller, timeout)
+            return await self._missed(question, info, timeout)
         except IpgateError as error:
             return to_error(error)
         except Exception as error:  # noqa: BLE001  the other results are not its fault

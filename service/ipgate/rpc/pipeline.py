@@ -29,10 +29,10 @@ from ipgate.rpc.access import (
     check_tenant,
     resource_name,
 )
-from ipgate.rpc.call_info import CallInfo
+from ipgate.rpc.call_info import CALL, CallInfo
 from ipgate.rpc.status import internal, to_status
 from ipgate.rpc.wire_size import check_bytes, check_fields
-from ipgate.rpc.writing import request_id, write_options
+from ipgate.rpc.writing import write_options
 from ipgate.v1 import admin_pb2, authorize_pb2
 
 log = logging.getLogger(__name__)
@@ -208,6 +208,7 @@ class Method:
             raise self._aborted(error, info) from None
 
     async def _finish(self, answer: Response | Awaitable[Response], info: CallInfo) -> bytes:
+        CALL.set(info)  # in the task of this answer
         try:
             if isinstance(answer, Awaitable):
                 answer = await answer
@@ -258,7 +259,7 @@ class Method:
             return error
         if isinstance(error, (PermissionDenied, OutsideWorkspace)):
             method = self.name.rpartition("/")[2]
-            self._denied(info.caller, method, info.peer(), request_id(info))
+            self._denied(info.caller, method, info.peer(), info.request_id())
         if isinstance(error, OutsideWorkspace):
             error = error.not_found
         if isinstance(error, IpgateError):
@@ -267,7 +268,11 @@ class Method:
             kind = self._request_type.DESCRIPTOR.full_name
             text = f"is not a well-formed {kind}; check its encoding"
             return CallAborted(to_status(InvalidArgument.of("request", text)))
-        return CallAborted(internal(self.name, error))
+        before = CALL.set(info)
+        try:
+            return CallAborted(internal(self.name, error))
+        finally:
+            CALL.reset(before)
 
 
 def all_methods(

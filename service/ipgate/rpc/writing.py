@@ -1,27 +1,16 @@
 """Changes on the wire: the options in a request, and what every response to a change has."""
 
-import re
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.struct_pb2 import Value
 
-from ipgate.domain.errors import quoted
 from ipgate.domain.names import key_name
 from ipgate.domain.writing import Affected, AttributeChange, Effect, WriteOptions, WriteResult
 from ipgate.rpc.access import AccessRule
 from ipgate.rpc.call_info import CallInfo
 from ipgate.rpc.convert import access_out, time_out
 from ipgate.v1 import admin_pb2 as admin
-
-_REQUEST_ID = re.compile("[!-~]{1,128}")
-
-
-def request_id(info: CallInfo) -> str:
-    """Return the `x-request-id` of a call; one is made where it is missing, or does not read as one word in a log."""
-    text = info.request_id()
-    return quoted(text).strip("'") if _REQUEST_ID.fullmatch(text) else secrets.token_hex(8)
 
 
 def write_options(rule: AccessRule, request: Any, info: CallInfo, method: str) -> WriteOptions:
@@ -33,7 +22,7 @@ def write_options(rule: AccessRule, request: Any, info: CallInfo, method: str) -
         actor=info.caller,
         method=method.rpartition("/")[2],
         peer=info.peer(),
-        correlation_id=request_id(info),
+        correlation_id=info.request_id(),
         etag=getattr(carrier, "etag", ""),
         validate_only=request.validate_only,
         allow_broad=getattr(request, "allow_broad", False),
