@@ -5,6 +5,7 @@ The flags of `ipgate serve`, the `IPGATE_*` variables and docs/settings.md are m
 
 import socket
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,11 @@ class Settings:
         False, "Serve the console, too: settings pages for administrators with a browser."
     )
     console_listen: str = _setting("127.0.0.1:8080", "Address of that console, HOST:PORT.")
+    traces: bool = _setting(
+        False,
+        "Export spans of calls whose trace is sampled, with OpenTelemetry (the extra otel); OTEL_* variables say where "
+        "to.",
+    )
     log_format: str = _setting("text", "What lines of the log are: text or json.")
     log_denials: int = _setting(
         0,
@@ -171,10 +177,17 @@ class Settings:
                 f"--listen {self.listen} would carry tokens and credentials over the network in "
                 "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
             )
-        if self.ops_listen:
-            self.operations()
         if self.engine not in ENGINES:
             raise BadSetting(f"--engine {self.engine!r}: use {' or '.join(ENGINES)}")
+        self._check_observed()
+
+    def _check_observed(self) -> None:
+        if self.ops_listen:
+            self.operations()
+        if self.traces and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+            raise BadSetting(
+                "--traces: the extra is not installed, as by pip install 'ipgate[otel]'"
+            )
         if self.log_format not in ("text", "json"):
             raise BadSetting(f"--log-format {self.log_format!r}: use text or json")
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):

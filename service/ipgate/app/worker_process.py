@@ -16,6 +16,7 @@ from contextlib import suppress
 
 import uvloop
 
+from ipgate import tracing
 from ipgate.app.logs import set_up_logs
 from ipgate.app.worker import Worker, build_worker
 from ipgate.app.worker_config import READY, WorkerConfig
@@ -42,6 +43,7 @@ async def run(
 
     Raises: UnusableStore.
     """
+    export_rest = tracing.set_up() if config.settings.traces else None
     worker = build_worker(config, build, Clock())
     tasks = [asyncio.create_task(_watch_supervisor(supervisor, worker, stopping))]
     try:
@@ -54,6 +56,8 @@ async def run(
         for task in tasks:
             task.cancel()
         await worker.stop()
+        if export_rest is not None:
+            export_rest()
 
 
 async def _watch_supervisor(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, TypeVar
 
+from ipgate import tracing
 from ipgate.domain.changes import Touched
 from ipgate.domain.errors import Unavailable
 from ipgate.metrics.counters import Counters
@@ -91,7 +92,7 @@ class SingleFlight:
 
     async def _run(self, name: Name, flight: Flight, load: Callable[[Flight], Awaitable[T]]) -> T:
         try:
-            with self._counters.timing(LOAD_SECONDS):
+            with self._counters.timing(LOAD_SECONDS), tracing.span(f"load {name[0]}"):
                 async with asyncio.timeout(LOAD_TIMEOUT):
                     return await load(flight)
         except TimeoutError:

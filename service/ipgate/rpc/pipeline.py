@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from ipgate import cooperative
+from ipgate import cooperative, tracing
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.domain.errors import InvalidArgument, IpgateError, PermissionDenied, quoted
 from ipgate.domain.resources import Caller
@@ -49,6 +49,8 @@ Denied = Callable[[Caller, str, str, str], None]
 UNCOUNTED_BYTES = 128 << 10
 """Shorter requests are decoded in a few milliseconds, whatever they hold. A batch of 1,000 questions is
 shorter: counting would cost it a third more."""
+
+_DECIDING = (Size.QUESTION, Size.BATCH)
 
 _UNCOUNTED = 1 << 30
 
@@ -128,8 +130,10 @@ class Method:
         self.name = name
         self._counts = call_counts(counters, name)
         self.start: Start = self._start
+        if tracing.is_set_up():
+            self.start = self._traced_start
         if self._counts is not None and not is_stream:
-            self.start = self._counts.counted(self._start)
+            self.start = self._counts.counted(self.start)
         self.is_stream = is_stream
         self.max_upload = sizes.upload_bytes() if is_upload else 0
         self.max_open = max_open
@@ -160,6 +164,21 @@ class Method:
             await self._authenticate(info)
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status
             raise self._aborted(error, info) from None
+
+    def _traced_start(self, info: CallInfo, raw: bytes) -> bytes | Awaitable[bytes]:
+        """As `_start`, with spans if the caller's trace is sampled."""
+        parent = info.metadata("traceparent")
+        if not tracing.is_sampled(parent):
+            return self._start(info, raw)
+        return self._traced(info, raw, parent)
+
+    async def _traced(self, info: CallInfo, raw: bytes, parent: str) -> bytes:
+        with tracing.server_span(self.name, parent):
+            with tracing.span("admission"):
+                await self.admit(info)
+            with tracing.span("decision" if self._rule.size in _DECIDING else "method"):
+                answer = self._start(info, raw)
+                return answer if isinstance(answer, bytes) else await answer
 
     def ended(self, code: int) -> None:
         """Count a call that ended with a status code; unary calls that ended well are counted already."""

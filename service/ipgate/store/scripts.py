@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError
 
+from ipgate import tracing
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.resources import Access, Page, ResourceMeta
@@ -293,6 +294,12 @@ class Scripts:
         self, script: str, shard: int, arguments: str, deadline: Deadline | None = None
     ) -> Any:
         """Return what a script answers, which changes something if it has a deadline."""
+        with tracing.span(f"store {script}"):
+            return await self._send(script, shard, arguments, deadline)
+
+    async def _send(
+        self, script: str, shard: int, arguments: str, deadline: Deadline | None
+    ) -> Any:
         where = [key_names.meta(shard), key_names.changes(shard)]
         registered = self._scripts[script]
         if deadline:
