@@ -64,7 +64,7 @@ test-bounds: $(READY) ## Test with the lowest and with the newest permitted depe
 	$(BIN)/python tools/bounds.py newest
 
 .PHONY: test-external
-test-external: $(READY) ## Run real clients of other languages against both engines (needs go and npm)
+test-external: $(READY) ## Run real clients of other languages against both engines, and the image (needs go, npm and root)
 	$(BIN)/python -m pytest tests/external $(ARGS)
 
 DURATION ?= 10m
@@ -91,6 +91,10 @@ fix: $(READY) ## Format the code, and repair what ruff can repair
 protos: $(READY) ## Generate ipgate.v1 in clients/python from protos/
 	@$(BIN)/python tools/protos.py
 
+.PHONY: image
+image: ## Build the container image, without a container engine
+	tools/build-image
+
 .PHONY: screenshots
 screenshots: $(READY) ## Take those of docs/images (of every page, in all themes and widths: a directory in ARGS)
 	@tools/need chromedriver "chromium chromium-driver"
@@ -109,6 +113,7 @@ lock: $(READY) ## Lock the newest permitted versions of all dependencies
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) tools/protos.in -o tools/protos.lock
 	$(COMPILE) tools/uv.in -o tools/uv.lock
+	$(COMPILE) tools/build.in -o tools/build.lock
 
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory beside others (a part by name in ARGS, such as flood or scale)
