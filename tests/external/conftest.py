@@ -1,6 +1,7 @@
 """Real clients in other languages, installed when they are first needed."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ def go() -> Callable[[str], str]:
 
     def install(package: str) -> str:
         target = INSTALLED / "go"
-        program = target / Path(package.partition("@")[0]).name
+        # The last part of a path may be the major version of its module.
+        program = target / re.sub("/v[0-9]+$", "", package.partition("@")[0]).rpartition("/")[2]
         if not program.exists():
             assert shutil.which("go"), "go is not installed; on Debian: apt-get install golang"
             target.mkdir(parents=True, exist_ok=True)
