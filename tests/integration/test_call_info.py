@@ -1,6 +1,7 @@
 """What an engine tells of a call, the same by both engines."""
 
 import asyncio
+import re
 import ssl
 from typing import Any
 
@@ -31,16 +32,22 @@ async def told(channel: grpc.aio.Channel, *metadata: tuple[str, str]) -> Any:
 
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])
 async def test_a_call_has_its_peer_and_the_id_of_its_request(build: Any) -> None:
-    """The first one if there are several, nothing if there is none."""
-
+    """The first one if there are several; one of its own is made if there is none, or if it is no word."""
     engine = await started(build)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
-        info = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
-        assert info.api_key.startswith("127.0.0.1:")
-        assert info.revision == "one"
-        assert info.allow_list == ""
-        assert (await told(channel)).revision == ""
-    await engine.stop(0)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{engine.port}") as channel:
+            info = await told(channel, ("x-request-id", "one"), ("x-request-id", "two"))
+            assert info.api_key.startswith("127.0.0.1:")
+            assert info.revision == "one"
+            assert info.allow_list == ""
+            made = {
+                (await told(channel, *metadata)).revision
+                for metadata in ((), (("x-request-id", "two words"),))
+            }
+            assert len(made) == 2
+            assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+    finally:
+        await engine.stop(0)
 
 
 @pytest.mark.parametrize("build", [grpcio.build, http2.build])
