@@ -50,7 +50,7 @@ test: $(READY) ## Run all tests, and those of an engine or a store on the other 
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
 
 COVERING := unit cases $(addprefix integration/test_,$(addsuffix .py,access amending bad_input effects isolation keys \
-	lists sizes streams tokens workspaces))
+	lists logs metrics sizes streams tokens traces workspaces))
 .PHONY: coverage
 coverage: $(READY) ## Check how much of domain, policy and rpc the quicker tests reach, branch by branch
 	@rm -rf .coverage && mkdir .coverage
