@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -54,10 +54,6 @@ class OperationsServer:
         self._server.set_app(self._answer)
         self._thread = Thread(target=self._server.serve_forever, name="operations", daemon=True)
 
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
     def start(self) -> None:
         self._thread.start()
 
@@ -88,7 +84,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def __init__(self, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._free = _MAX_THREADS
+        self._free = BoundedSemaphore(_MAX_THREADS)
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
@@ -101,14 +97,13 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def verify_request(self, _request: Any, _client: Any) -> bool:
         """Return whether there is room for one more."""
-        return self._free > 0
+        return self._free.acquire(blocking=False)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        self._free -= 1
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free += 1
+            self._free.release()
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
         log.debug("request of the operations port failed peer=%s", client_address)

@@ -268,7 +268,6 @@ THEIRS = (
 _PLAIN = (
     ("set ipv6_enabled of the workspace", "switch IPv6 on in the general settings"),
     ("send a dotted quad or an IPv6 address", "enter it as in 198.51.100.73"),
-    ("set allow_broad if that is what you want", "or confirm them"),
 )
 """Remedies of the API, and what they are on the pages."""
 

@@ -38,9 +38,9 @@ class Counters:
         self.slots = [0] * SLOTS
         self.before_writing: list[Callable[[], None]] = []
 
-    def add(self, family: Family, *labels: str, count: int = 1) -> None:
-        """Add to a counter."""
-        self.slots[slot_of(family, *labels)] += count
+    def add(self, family: Family) -> None:
+        """Add to a counter without labels."""
+        self.slots[slot_of(family)] += 1
 
     def set(self, family: Family, value: float, *labels: str) -> None:
         """Set a row to a value in the unit that the family is shown in."""
@@ -172,16 +172,15 @@ def create_memory() -> int:
 class SharedMemory:
     """The memory of one worker. Only that worker writes to it."""
 
-    def __init__(self, descriptor: int, *, steady: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._mapped = mmap.mmap(descriptor, BYTES)
         self._view = memoryview(self._mapped).cast("Q")
-        self._steady = steady
 
     def write(self, counters: Counters) -> None:
         """Copy what was counted."""
         for summing_up in counters.before_writing:
             summing_up()
-        self._view[:] = memoryview(array("Q", [*counters.slots, self._steady()]))
+        self._view[:] = memoryview(array("Q", [*counters.slots, time.monotonic_ns()]))
 
     def read(self) -> list[int]:
         """Return the slots."""
@@ -189,7 +188,7 @@ class SharedMemory:
 
     def age(self) -> float:
         """Return the seconds since the worker wrote."""
-        return (self._steady() - self._view[SLOTS]) / 1e9
+        return (time.monotonic_ns() - self._view[SLOTS]) / 1e9
 
     def close(self) -> None:
         self._view.release()

@@ -52,10 +52,6 @@ class Workers(Collector):
                         self._ended[slot] += slots[slot]
             memory.close()
 
-    def value(self, family: Family, *labels: str) -> float:
-        """Return a row that is no histogram."""
-        return _value(family, slot_of(family, *labels), self._read())
-
     def any_serves(self, serving: Family, *, within: float) -> bool:
         """Return whether a worker serves, by what it wrote within the last seconds."""
         slot = slot_of(serving)

@@ -19,9 +19,9 @@ MAX_CHOICES = 1000
 
 async def manage(page: Page) -> Response:
     """Show the panel, and set the default Allow list."""
+    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
+    default = workspace.default_allow_list
     if page.request.method == "GET":
-        workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
-        default = workspace.default_allow_list
         chosen = page.query("list")
         values = {
             "enabled": "1" if default.enabled or chosen else "",
@@ -33,8 +33,6 @@ async def manage(page: Page) -> Response:
     entered = {name: page.field(name) for name in ("enabled", "allow_list", "report_only", "etag")}
     if page.is_set("edit"):
         return await _panel(page, entered)
-    workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
-    default = workspace.default_allow_list
     if not (entered["enabled"] or default.enabled) and entered["allow_list"] != default.allow_list:
         problem = {"enabled": "It is off: switch it on to set the default."}
         return await _panel(page, entered, problem, status=400)
@@ -64,10 +62,8 @@ async def manage(page: Page) -> Response:
         problems = errors_of(error, {"default_allow_list.allow_list": "allow_list"})
     if problems.get("") == CONFLICT:
         # With their etag, so that the next one to save decides.
-        workspace = await page.call("GetWorkspace", admin.GetWorkspaceRequest(name=page.parent))
         entered["etag"] = workspace.etag
-        theirs = workspace.default_allow_list
-        return await _panel(page, entered, {"": THEIRS}, status=409, theirs=theirs)
+        return await _panel(page, entered, {"": THEIRS}, status=409, theirs=default)
     return await _panel(page, entered, problems, status=400)
 
 

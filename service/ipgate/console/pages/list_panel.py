@@ -83,7 +83,8 @@ async def undo(page: Page) -> Response:
                 "It was changed once more since you opened this page. See its last change below."
             )
         await check_keys(page, event)
-        method, request = inverse_of(event, await get_ranges(page, allow_list), allow_list)
+        present = await get_ranges(page, allow_list) if event.ranges else []
+        method, request = inverse_of(event, present, allow_list)
     except CannotUndo as error:
         return await _show(page, {"": str(error)}, 409)
     change = Change(
