@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from ipgate.domain.forwarded import TrustedProxies
+
 
 class BadSetting(Exception):
     """A setting that cannot be used; the message names it, the value and the remedy."""
@@ -100,6 +102,11 @@ class Settings:
         "Maximum connections per worker; fewer if the limit of open files is too low.",
         min=1,
     )
+    trusted_proxies: str = _setting(
+        "",
+        "Proxies whose X-Forwarded-For and Forwarded are believed: CIDR ranges, or unix for Unix sockets, "
+        "separated by commas.",
+    )
     drain_delay: float = _setting(
         0.0,
         "Seconds between reporting NOT_SERVING and stopping, for load balancers to turn away.",
@@ -157,6 +164,17 @@ class Settings:
         """The path of the Unix socket to listen on, "" for TCP."""
         return self.listen.removeprefix("unix:") if self.listen.startswith("unix:") else ""
 
+    def trusted(self) -> TrustedProxies:
+        """Return the trusted proxies.
+
+        Raises: BadSetting.
+        """
+        texts = [text.strip() for text in self.trusted_proxies.split(",")]
+        try:
+            return TrustedProxies(text for text in texts if text)
+        except ValueError as error:
+            raise BadSetting(f"--trusted-proxies: {error}") from error
+
     def check(self) -> None:
         """Check the values, one by one and together.
 
@@ -164,6 +182,7 @@ class Settings:
         """
         host = "" if self.unix_path else self.host
         self._check_tls()
+        self.trusted()
         if self.store_binary and self.redis_url:
             raise BadSetting("--store-binary is for the embedded store; leave out --redis-url")
         if self.redis_password_file and not self.redis_url:

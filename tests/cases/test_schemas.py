@@ -10,7 +10,7 @@ import yaml
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("kind", ["authorize", "admin"])
+@pytest.mark.parametrize("kind", ["authorize", "admin", "forwarded"])
 def test_every_case_has_the_form_of_its_schema(kind: str) -> None:
     """A misspelled word would otherwise check nothing."""
     validator = jsonschema.Draft202012Validator(

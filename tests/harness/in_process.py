@@ -160,7 +160,7 @@ class Worker:
     async def ask(self, ip: str, key: str = "k", secret: str = "", min_revision: str = "") -> str:
         """The reason of the verdict."""
         name = f"workspaces/{self.workspace}/apiKeys/{key}"
-        subject = {"key": secret} if secret else {"api_key": name}
+        subject: dict[str, Any] = {"key": secret} if secret else {"api_key": name}
         question = question_in(
             authorize.AuthorizeRequest(ip=ip, min_revision=min_revision, **subject)
         )

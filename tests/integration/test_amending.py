@@ -41,7 +41,7 @@ async def decided(p: Worker, address: int) -> str:
     text = format_range(address << 8 | 32)
     name = f"workspaces/{p.workspace}/apiKeys/k"
     question = Question(name, parse_address(text))
-    decision, _, _ = await p.authorizer.resolve(ROOT, question)
+    decision = (await p.authorizer.resolve(ROOT, question)).decision
     return "" if decision.range is None else format_range(decision.range)
 
 

@@ -136,7 +136,7 @@ def test_a_tampered_revision_is_refused(client: Client, revision: str) -> None:
     ],
 )
 def test_a_question_of_a_batch_fails_as_it_would_alone(
-    client: Client, fields: dict[str, str]
+    client: Client, fields: dict[str, Any]
 ) -> None:
     """With the same code and the same words."""
     request = authorize.AuthorizeRequest(**fields)

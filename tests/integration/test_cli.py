@@ -32,6 +32,13 @@ def test_the_whole_job_in_one_line_each(run: Run, workspace: str) -> None:
     assert run("authorize", "8.8.8.8", "--key", "-", stdin=f"{credential}\n", code=1) == (
         "DENIED NOT_IN_LINKED_LISTS\n"
     )
+    proxied = ("--peer", "192.0.2.9", "--x-forwarded-for", "8.8.8.8")
+    assert run("authorize", *proxied, "--api-key", "ci") == (
+        "192.0.2.9: ALLOWED LINKED_LIST_MATCH (192.0.2.0/24 in office)\n"
+    )
+    assert run("authorize", "--peer", "none", "--api-key", "ci", code=1) == (
+        "DENIED NO_CLIENT_ADDRESS\n"
+    )
     assert run("authorize", "192.0.2.9", "--api-key", "ci") == (
         "ALLOWED LINKED_LIST_MATCH (192.0.2.0/24 in office)\n"
     )
@@ -146,6 +153,11 @@ def test_a_large_file_is_loaded_in_one_change(run: Run, tmp_path: Path) -> None:
         (("key", "create", "k", "--expires", "tomorrow"), "not a day or an instant"),
         (("key", "create", "k", "--expires", "2027-01-01T00:00:00"), "no offset"),
         (("authorize", "1.2.3.4"), "give either --key or --api-key"),
+        (("authorize", "--key", "x"), "give either IP or --peer"),
+        (
+            ("authorize", "1.2.3.4", "--key", "x", "--forwarded", "for=1.2.3.5"),
+            "--x-forwarded-for and --forwarded need --peer instead of IP",
+        ),
         (("authorize", "nonsense", "--key", "x"), "INVALID_ARGUMENT: ip"),
         (("key", "create"), "Missing argument"),
         (("nonsense",), "No such command"),

@@ -153,7 +153,7 @@ async def test_a_foreign_name_is_answered_without_a_look(store: StoreServer) -> 
             verdict = p.authorizer.try_decide(stranger, question)
             assert verdict is not None
             assert verdict[0].reason.value == "KEY_UNKNOWN"
-            assert verdict[1:] == ("", "")
+            assert verdict[1:] == ("", "", None)
         assert len(p.reader.reads) == reads
         known = Question(f"workspaces/{p.workspace}/apiKeys/k", 0)
         assert p.authorizer.try_decide(ROOT, known)

@@ -59,6 +59,11 @@ TLS = ("--tls-cert", "F/cert.pem", "--tls-key", "F/key.pem")
         (TLS[:2], "give both or neither", ()),
         (("--listen", "0.0.0.0:0"), "give --tls-cert and --tls-key, or", (*TLS,)),
         (("--listen", "0.0.0.0:0"), "or --plaintext to accept that", ("--plaintext",)),
+        (
+            ("--trusted-proxies", "10.0.0.1/8"),
+            "use '10.0.0.1' for this address alone, or '10.0.0.0/8'",
+            ("--trusted-proxies", "10.0.0.0/8, unix"),
+        ),
         (("--listen", "somewhere"), "use HOST:PORT", ("--listen", "127.0.0.1:0")),
         ((*TLS[:3], "F/text"), "give a certificate chain and its key, both as PEM", TLS),
         ((*TLS, "--tls-client-ca", "F/text"), "give certificates as PEM", (*TLS,)),

@@ -235,7 +235,7 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     denied = DenialLog(settings.log_denials, clock.steady) if settings.log_denials else None
     methods = all_methods(
         [*admin_servicers(_quotas(settings), scripts, clock), RevisionServicer(lease, core.waits)],
-        [AuthorizeServicer(core.authorizer, decisions, denied)],
+        [AuthorizeServicer(core.authorizer, decisions, denied, settings.trusted())],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
         denied=denials.note,

@@ -6,7 +6,7 @@ from ipgate.authorizer.follower import Follower
 from ipgate.authorizer.loader import PolicyLoader
 from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.clock import Clock
-from ipgate.domain.decision import KEY_UNKNOWN, Decision, NotCompiled, decide
+from ipgate.domain.decision import KEY_UNKNOWN, NO_CLIENT_ADDRESS, Decision, NotCompiled, decide
 from ipgate.domain.errors import Unavailable
 from ipgate.domain.names import API_KEYS, parse_child
 from ipgate.domain.resources import Caller
@@ -31,25 +31,30 @@ the resource name of an API key."""
 
 
 class Question(NamedTuple):
-    """`address`: as `parse_address` gives it.
+    """`address`: as `parse_address` gives it, None if none follows from what proxies sent.
 
-    `min_revision`: what the verdict must reflect, at least.
+    `min_revision`: what the verdict must reflect, at least. `forwarded`: the verdict names the address.
     """
 
     subject: Subject
-    address: int
+    address: int | None
     min_revision: Revision | None = None
+    forwarded: bool = False
 
 
 class Verdict(NamedTuple):
-    """A decision, the resource name of its API key and the revision that it reflects, "" if unknown."""
+    """A decision, the resource name of its API key and the revision that it reflects, "" if unknown.
+
+    `address`: the one judged, None unless proxies forwarded it.
+    """
 
     decision: Decision
     api_key: str
     revision: str
+    address: int | None = None
 
 
-_UNKNOWN = Verdict(KEY_UNKNOWN, "", "")
+_NO_CLIENT_ADDRESS = Verdict(NO_CLIENT_ADDRESS, "", "")
 
 _tuple = tuple.__new__
 
@@ -82,9 +87,12 @@ class Authorizer:
 
         Raises: InvalidArgument for a malformed name, and Unavailable when memory is stale.
         """
-        subject, address, revision = question
+        subject, address, revision, forwarded = question
+        if address is None:
+            return _NO_CLIENT_ADDRESS
         if revision is not None and not self._follower.includes(revision):
             return None
+        named = address if forwarded else None
         if isinstance(subject, bytes):
             # As PartitionedDict.get does it, without its call.
             key = self._cache.digests.partitions[hash(subject) & MASK].get(subject)
@@ -92,19 +100,17 @@ class Authorizer:
             # Neither what is held nor a load: either would reveal it, by the time it takes. Nor the revision,
             # which would reveal when something changes there.
             parse_child("api_key", subject, API_KEYS)
-            return self._not_visible(None, confirmed=confirmed)
+            return self._not_visible(None, named, confirmed=confirmed)
         else:
             key = self._held(subject)
-        if key is None:
-            key = self._by_previous(subject)
-        if key is None:
+        if key is None and (key := self._by_previous(subject)) is None:
             # What is not known to be unknown must be loaded.
             known = self._is_unknown(subject)
-            return self._not_visible(subject, confirmed=confirmed) if known else None
+            return self._not_visible(subject, named, confirmed=confirmed) if known else None
         workspace = key.workspace
         if caller.workspace and caller.workspace != workspace.id:
             # To this caller the key must look as one that does not exist, at any speed.
-            return self._not_visible(subject, confirmed=confirmed)
+            return self._not_visible(subject, named, confirmed=confirmed)
         progress = self._freshness.progress[workspace.shard]
         if self._steady() > progress.valid_until and not self._outlives_lease(
             workspace.shard, confirmed=confirmed
@@ -116,7 +122,7 @@ class Authorizer:
         try:
             decision = decide(key, workspace, address, self._now)
             # As Verdict(…), in half the time.
-            return _tuple(Verdict, (decision, key.name, progress.token))
+            return _tuple(Verdict, (decision, key.name, progress.token, named))
         except NotCompiled:
             return None
 
@@ -127,7 +133,7 @@ class Authorizer:
 
         `timeout`: seconds until the caller's deadline. Raises as `try_decide`.
         """
-        subject, _, revision = question
+        subject, _, revision, _ = question
         if isinstance(subject, str):
             parse_child("api_key", subject, API_KEYS)
         if revision is not None and not self._follower.includes(revision):
@@ -172,14 +178,16 @@ class Authorizer:
             return True
         return isinstance(subject, bytes) and subject in self._cache.previous  # it has ended
 
-    def _not_visible(self, subject: Subject, *, confirmed: bool) -> Verdict | None:
+    def _not_visible(
+        self, subject: Subject, address: int | None, *, confirmed: bool
+    ) -> Verdict | None:
         self._freshness.require()
         if not confirmed and not self._freshness.is_leased():
             return None
         if not isinstance(subject, str):
-            return _UNKNOWN
+            return Verdict(KEY_UNKNOWN, "", "", address)
         shard = shard_of(parse_child("api_key", subject, API_KEYS).workspace)
-        return Verdict(KEY_UNKNOWN, "", self._freshness.progress[shard].token)
+        return Verdict(KEY_UNKNOWN, "", self._freshness.progress[shard].token, address)
 
     async def _load(self, subject: Subject) -> None:
         """Load the next thing that is missing for the verdict."""

@@ -17,7 +17,7 @@ WOULD_BE_DENIED = 3
 
 def authorize(
     context: typer.Context,
-    ip: Annotated[str, typer.Argument(help="Address of the client.")],
+    ip: Annotated[str, typer.Argument(help="Address of the client.")] = "",
     key: Annotated[
         str,
         typer.Option(envvar="IPGATE_KEY", help="Credential of the client, '-' for standard input."),
@@ -29,6 +29,16 @@ def authorize(
             "--workspace", "-w", envvar="IPGATE_WORKSPACE", help="Workspace of --api-key."
         ),
     ] = "",
+    peer: Annotated[
+        str,
+        typer.Option(help="Peer of a request that came through proxies, instead of IP."),
+    ] = "",
+    x_forwarded_for: Annotated[
+        list[str] | None, typer.Option(help="X-Forwarded-For of that request; may be repeated.")
+    ] = None,
+    forwarded: Annotated[
+        list[str] | None, typer.Option(help="Forwarded of that request; may be repeated.")
+    ] = None,
     min_revision: Annotated[str, typer.Option(help="Answer by this revision or a later one.")] = "",
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 if a denial is only reported.")
@@ -37,30 +47,60 @@ def authorize(
 ) -> None:
     """Ask whether an API key may be used from an address; exit with 0 for allowed, 1 for denied, 2 for an error.
 
+    With --peer the server finds the address behind its --trusted-proxies, and the answer names it.
+
     Example: ipgate authorize 198.51.100.73 -w acme --api-key ci
     """
-    if bool(key) == bool(api_key):
-        raise CliError("give either --key or --api-key")
-    if api_key and not workspace:
-        raise CliError("--api-key needs --workspace")
-    if key == "-":
-        key = sys.stdin.readline().strip()
-        if not key:
-            raise CliError("standard input holds no credential")
-    request = authorize_pb.AuthorizeRequest(ip=ip, min_revision=min_revision)
-    if api_key:
-        request.api_key = key_name(workspace, api_key)
-    else:
-        request.key = key
+    request = authorize_pb.AuthorizeRequest(min_revision=min_revision)
+    _set_origin(request, ip, peer, x_forwarded_for or [], forwarded or [])
+    _set_subject(request, key, api_key, workspace)
     answer = connection(context).authorize(request)
     if json:
         print_json(answer)
     else:
-        print(visible(decision_text(answer)))
+        client = f"{answer.address}: " if peer and answer.address else ""
+        print(visible(client + decision_text(answer)))
     if not answer.allowed:
         raise typer.Exit(DENIED)
     if answer.report_only and strict:
         raise typer.Exit(WOULD_BE_DENIED)
+
+
+def _set_origin(
+    request: authorize_pb.AuthorizeRequest,
+    ip: str,
+    peer: str,
+    x_forwarded_for: list[str],
+    forwarded: list[str],
+) -> None:
+    if bool(ip) == bool(peer):
+        raise CliError("give either IP or --peer")
+    if peer:
+        origin = authorize_pb.Forwarded(
+            peer=peer, x_forwarded_for=x_forwarded_for, forwarded=forwarded
+        )
+        request.forwarded.CopyFrom(origin)
+    elif x_forwarded_for or forwarded:
+        raise CliError("--x-forwarded-for and --forwarded need --peer instead of IP")
+    else:
+        request.ip = ip
+
+
+def _set_subject(
+    request: authorize_pb.AuthorizeRequest, key: str, api_key: str, workspace: str
+) -> None:
+    if bool(key) == bool(api_key):
+        raise CliError("give either --key or --api-key")
+    if api_key and not workspace:
+        raise CliError("--api-key needs --workspace")
+    if api_key:
+        request.api_key = key_name(workspace, api_key)
+        return
+    if key == "-":
+        key = sys.stdin.readline().strip()
+        if not key:
+            raise CliError("standard input holds no credential")
+    request.key = key
 
 
 def decision_text(answer: authorize_pb.AuthorizeResponse) -> str:

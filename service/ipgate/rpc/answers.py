@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Any
 
 from ipgate.authorizer.authorizer import Question, Subject, Verdict
-from ipgate.domain.addresses import format_range, parse_address
+from ipgate.domain.addresses import format_address, format_range, parse_address
 from ipgate.domain.credential import presented_digest
 from ipgate.domain.decision import Decision, Reason
 from ipgate.domain.errors import InvalidArgument, quoted
+from ipgate.domain.forwarded import NO_PROXIES, TrustedProxies, client_address
 from ipgate.domain.names import MAX_NAME
 from ipgate.domain.revision import parse_revision
 from ipgate.domain.shards import SHARDS
@@ -23,6 +24,7 @@ _REMEMBERED = 8192
 _EMBEDDED = 2
 """The wire type of a field that is a message or a string."""
 
+_ADDRESS = authorize.AuthorizeResponse.ADDRESS_FIELD_NUMBER
 _API_KEY = authorize.AuthorizeResponse.API_KEY_FIELD_NUMBER
 _RESULT = authorize.BatchAuthorizeResponse.RESULTS_FIELD_NUMBER
 _RESPONSE = authorize.BatchAuthorizeResult.RESPONSE_FIELD_NUMBER
@@ -36,8 +38,12 @@ _REASONS: dict[Reason, Any] = {
 }
 
 
-def question_in(request: authorize.AuthorizeRequest) -> Question:
+def question_in(
+    request: authorize.AuthorizeRequest, trusted: TrustedProxies = NO_PROXIES
+) -> Question:
     """Return the question that a message asks.
+
+    `trusted`: the proxies whose headers are believed.
 
     A malformed name of an API key is left to the authorizer, which need not parse the names that it holds.
 
@@ -46,15 +52,20 @@ def question_in(request: authorize.AuthorizeRequest) -> Question:
     credential = request.key
     subject: Subject = presented_digest(credential) if credential else _named(request)
     ip = request.ip
-    try:
-        address = parse_address(ip)
-    except ValueError:
-        text = f"{quoted(ip)} is not an IP address; send a dotted quad or an IPv6 address"
-        raise InvalidArgument.of("ip", text) from None
+    forwarded = not ip and request.HasField("forwarded")
+    if not forwarded:
+        try:
+            address: int | None = parse_address(ip)
+        except ValueError:
+            text = f"{quoted(ip)} is not an IP address; send a dotted quad or an IPv6 address"
+            raise InvalidArgument.of("ip", text) from None
+    else:
+        origin = request.forwarded
+        address = client_address(origin.peer, origin.x_forwarded_for, origin.forwarded, trusted)
     wanted = request.min_revision
     revision = parse_revision("min_revision", wanted) if wanted else None
     # As Question(…), in half the time.
-    return _tuple(Question, (subject, address, revision))
+    return _tuple(Question, (subject, address, revision, forwarded))
 
 
 def _named(request: authorize.AuthorizeRequest) -> Subject:
@@ -73,12 +84,18 @@ def verdict_out(verdict: Verdict) -> bytes:
     Making the message takes longer than deciding, so its parts are remembered in their encoded form: one
     after the other they are the encoding of the whole.
     """
-    decision, api_key, revision = verdict
+    decision, api_key, revision, address = verdict
     # Keys are too many to be remembered.
     name = api_key.encode()
     key = _KEY_PREFIXES[len(name)] + name if name else b""
     head = _DECISIONS.get(decision) or _decision_out(decision)
-    return head + key + _revision_out(revision)
+    body = head + key + _revision_out(revision)
+    return body if address is None else body + _address_out(address)
+
+
+def _address_out(address: int) -> bytes:
+    text = format_address(address).encode()
+    return _ADDRESS_PREFIXES[len(text)] + text
 
 
 def batch_out(results: Iterable[Verdict | authorize.Error]) -> bytes:
@@ -124,6 +141,7 @@ def _result_prefix(field: int, length: int) -> bytes:
 
 
 _KEY_PREFIXES = tuple(_prefix(_API_KEY, length) for length in range(MAX_NAME + 1))
+_ADDRESS_PREFIXES = tuple(_prefix(_ADDRESS, length) for length in range(40))  # the longest of IPv6
 
 
 _DECISIONS: dict[Decision, bytes] = {}

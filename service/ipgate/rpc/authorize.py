@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
 from ipgate.domain.decision import Decision
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
+from ipgate.domain.forwarded import NO_PROXIES, TrustedProxies
 from ipgate.metrics.counters import DecisionCounts
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
@@ -32,7 +33,9 @@ _Result: TypeAlias = Verdict | authorize.Error
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeServicer:
-    """`counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all.
+    """`trusted_proxies`: those whose headers are believed.
+
+    `counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all.
 
     `denials`: None if denied decisions are not logged.
     """
@@ -40,6 +43,7 @@ class AuthorizeServicer:
     authorizer: Authorizer
     counts: DecisionCounts | None = None
     denials: DenialLog | None = None
+    trusted_proxies: TrustedProxies = NO_PROXIES
     count: Callable[[Decision], None] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,7 +52,7 @@ class AuthorizeServicer:
     def Authorize(
         self, request: authorize.AuthorizeRequest, info: CallInfo
     ) -> bytes | Awaitable[bytes]:
-        question = question_in(request)
+        question = question_in(request, self.trusted_proxies)
         verdict = self.authorizer.try_decide(info.caller, question)
         if verdict is None:
             return self._resolved(question, info)
@@ -158,7 +162,7 @@ class AuthorizeServicer:
     def _try(self, request: authorize.AuthorizeRequest, info: CallInfo) -> _Result | Question:
         """Return the result if nothing must be waited for, else the question."""
         try:
-            question = question_in(request)
+            question = question_in(request, self.trusted_proxies)
             verdict = self.authorizer.try_decide(info.caller, question)
             if verdict is None:
                 return question

@@ -37,7 +37,7 @@ class DenialLog:
         log.info(
             "denied api_key=%s address=%s reason=%s report_only=%s request_id=%s",
             quoted(verdict.api_key or "unknown"),
-            format_address(question.address),
+            "none" if question.address is None else format_address(question.address),
             decision.reason.value,
             decision.report_only,
             info.request_id(),

@@ -11,6 +11,7 @@ from ipgate.domain.intervals import Intervals
 class Reason(Enum):
     """Which rule decided."""
 
+    NO_CLIENT_ADDRESS = "NO_CLIENT_ADDRESS"
     KEY_UNKNOWN = "KEY_UNKNOWN"
     KEY_DISABLED = "KEY_DISABLED"
     KEY_EXPIRED = "KEY_EXPIRED"
@@ -91,6 +92,7 @@ _DEFAULT_LIST_MATCH = Reason.DEFAULT_LIST_MATCH
 
 _tuple = tuple.__new__
 
+NO_CLIENT_ADDRESS = Decision(False, Reason.NO_CLIENT_ADDRESS)
 KEY_UNKNOWN = Decision(False, Reason.KEY_UNKNOWN)
 _KEY_DISABLED = Decision(False, Reason.KEY_DISABLED)
 _KEY_EXPIRED = Decision(False, Reason.KEY_EXPIRED)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ipgate/v1/authorize.proto\x12\tipgate.v1\"a\n\x10\x41uthorizeRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61pi_key\x18\x02 \x01(\tH\x00\x12\n\n\x02ip\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\tB\t\n\x07subject\"\xa2\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12!\n\x06reason\x18\x02 \x01(\x0e\x32\x11.ipgate.v1.Reason\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x12\n\nallow_list\x18\x04 \x01(\t\x12\r\n\x05range\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x13\n\x0breport_only\x18\x07 \x01(\x08\"F\n\x15\x42\x61tchAuthorizeRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"J\n\x16\x42\x61tchAuthorizeResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ipgate.v1.BatchAuthorizeResult\"u\n\x14\x42\x61tchAuthorizeResult\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.ipgate.v1.ErrorH\x00\x42\x08\n\x06result\"R\n\x16StreamAuthorizeRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"\x84\x01\n\x17StreamAuthorizeResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x08response\x18\x02 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.ipgate.v1.ErrorH\x00\x42\x08\n\x06result\"k\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x04 \x03(\x0b\x32\x19.ipgate.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t*\x99\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_KEY_UNKNOWN\x10\x01\x12\x17\n\x13REASON_KEY_DISABLED\x10\x02\x12\x16\n\x12REASON_KEY_EXPIRED\x10\x03\x12\x1c\n\x18REASON_LINKED_LIST_MATCH\x10\x04\x12\x1e\n\x1aREASON_NOT_IN_LINKED_LISTS\x10\x05\x12\x1d\n\x19REASON_DEFAULT_LIST_MATCH\x10\x06\x12\x1e\n\x1aREASON_NOT_IN_DEFAULT_LIST\x10\x07\x12\x18\n\x14REASON_NO_ALLOW_LIST\x10\x08\x12\x17\n\x13REASON_UNRESTRICTED\x10\t2\x8f\x02\n\x10\x41uthorizeService\x12\x46\n\tAuthorize\x12\x1b.ipgate.v1.AuthorizeRequest\x1a\x1c.ipgate.v1.AuthorizeResponse\x12U\n\x0e\x42\x61tchAuthorize\x12 .ipgate.v1.BatchAuthorizeRequest\x1a!.ipgate.v1.BatchAuthorizeResponse\x12\\\n\x0fStreamAuthorize\x12!.ipgate.v1.StreamAuthorizeRequest\x1a\".ipgate.v1.StreamAuthorizeResponse(\x01\x30\x01\x42=\n\tipgate.v1B\x0e\x41uthorizeProtoP\x01Z\x12ipgate/v1;ipgatev1\xaa\x02\tIpgate.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ipgate/v1/authorize.proto\x12\tipgate.v1\"\x98\x01\n\x10\x41uthorizeRequest\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61pi_key\x18\x02 \x01(\tH\x00\x12\x0c\n\x02ip\x18\x03 \x01(\tH\x01\x12)\n\tforwarded\x18\x05 \x01(\x0b\x32\x14.ipgate.v1.ForwardedH\x01\x12\x14\n\x0cmin_revision\x18\x04 \x01(\tB\t\n\x07subjectB\x08\n\x06origin\"E\n\tForwarded\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x17\n\x0fx_forwarded_for\x18\x02 \x03(\t\x12\x11\n\tforwarded\x18\x03 \x03(\t\"\xb3\x01\n\x11\x41uthorizeResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12!\n\x06reason\x18\x02 \x01(\x0e\x32\x11.ipgate.v1.Reason\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12\x12\n\nallow_list\x18\x04 \x01(\t\x12\r\n\x05range\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x13\n\x0breport_only\x18\x07 \x01(\x08\x12\x0f\n\x07\x61\x64\x64ress\x18\x08 \x01(\t\"F\n\x15\x42\x61tchAuthorizeRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"J\n\x16\x42\x61tchAuthorizeResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ipgate.v1.BatchAuthorizeResult\"u\n\x14\x42\x61tchAuthorizeResult\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.ipgate.v1.ErrorH\x00\x42\x08\n\x06result\"R\n\x16StreamAuthorizeRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.ipgate.v1.AuthorizeRequest\"\x84\x01\n\x17StreamAuthorizeResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x08response\x18\x02 \x01(\x0b\x32\x1c.ipgate.v1.AuthorizeResponseH\x00\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.ipgate.v1.ErrorH\x00\x42\x08\n\x06result\"k\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x04 \x03(\x0b\x32\x19.ipgate.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t*\xb7\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_KEY_UNKNOWN\x10\x01\x12\x17\n\x13REASON_KEY_DISABLED\x10\x02\x12\x16\n\x12REASON_KEY_EXPIRED\x10\x03\x12\x1c\n\x18REASON_LINKED_LIST_MATCH\x10\x04\x12\x1e\n\x1aREASON_NOT_IN_LINKED_LISTS\x10\x05\x12\x1d\n\x19REASON_DEFAULT_LIST_MATCH\x10\x06\x12\x1e\n\x1aREASON_NOT_IN_DEFAULT_LIST\x10\x07\x12\x18\n\x14REASON_NO_ALLOW_LIST\x10\x08\x12\x17\n\x13REASON_UNRESTRICTED\x10\t\x12\x1c\n\x18REASON_NO_CLIENT_ADDRESS\x10\n2\x8f\x02\n\x10\x41uthorizeService\x12\x46\n\tAuthorize\x12\x1b.ipgate.v1.AuthorizeRequest\x1a\x1c.ipgate.v1.AuthorizeResponse\x12U\n\x0e\x42\x61tchAuthorize\x12 .ipgate.v1.BatchAuthorizeRequest\x1a!.ipgate.v1.BatchAuthorizeResponse\x12\\\n\x0fStreamAuthorize\x12!.ipgate.v1.StreamAuthorizeRequest\x1a\".ipgate.v1.StreamAuthorizeResponse(\x01\x30\x01\x42=\n\tipgate.v1B\x0e\x41uthorizeProtoP\x01Z\x12ipgate/v1;ipgatev1\xaa\x02\tIpgate.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,26 +32,28 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ipgate.v1.authorize_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\tipgate.v1B\016AuthorizeProtoP\001Z\022ipgate/v1;ipgatev1\252\002\tIpgate.V1'
-  _globals['_REASON']._serialized_start=954
-  _globals['_REASON']._serialized_end=1235
-  _globals['_AUTHORIZEREQUEST']._serialized_start=40
-  _globals['_AUTHORIZEREQUEST']._serialized_end=137
-  _globals['_AUTHORIZERESPONSE']._serialized_start=140
-  _globals['_AUTHORIZERESPONSE']._serialized_end=302
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=304
-  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=374
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=376
-  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=450
-  _globals['_BATCHAUTHORIZERESULT']._serialized_start=452
-  _globals['_BATCHAUTHORIZERESULT']._serialized_end=569
-  _globals['_STREAMAUTHORIZEREQUEST']._serialized_start=571
-  _globals['_STREAMAUTHORIZEREQUEST']._serialized_end=653
-  _globals['_STREAMAUTHORIZERESPONSE']._serialized_start=656
-  _globals['_STREAMAUTHORIZERESPONSE']._serialized_end=788
-  _globals['_ERROR']._serialized_start=790
-  _globals['_ERROR']._serialized_end=897
-  _globals['_FIELDVIOLATION']._serialized_start=899
-  _globals['_FIELDVIOLATION']._serialized_end=951
-  _globals['_AUTHORIZESERVICE']._serialized_start=1238
-  _globals['_AUTHORIZESERVICE']._serialized_end=1509
+  _globals['_REASON']._serialized_start=1098
+  _globals['_REASON']._serialized_end=1409
+  _globals['_AUTHORIZEREQUEST']._serialized_start=41
+  _globals['_AUTHORIZEREQUEST']._serialized_end=193
+  _globals['_FORWARDED']._serialized_start=195
+  _globals['_FORWARDED']._serialized_end=264
+  _globals['_AUTHORIZERESPONSE']._serialized_start=267
+  _globals['_AUTHORIZERESPONSE']._serialized_end=446
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_start=448
+  _globals['_BATCHAUTHORIZEREQUEST']._serialized_end=518
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_start=520
+  _globals['_BATCHAUTHORIZERESPONSE']._serialized_end=594
+  _globals['_BATCHAUTHORIZERESULT']._serialized_start=596
+  _globals['_BATCHAUTHORIZERESULT']._serialized_end=713
+  _globals['_STREAMAUTHORIZEREQUEST']._serialized_start=715
+  _globals['_STREAMAUTHORIZEREQUEST']._serialized_end=797
+  _globals['_STREAMAUTHORIZERESPONSE']._serialized_start=800
+  _globals['_STREAMAUTHORIZERESPONSE']._serialized_end=932
+  _globals['_ERROR']._serialized_start=934
+  _globals['_ERROR']._serialized_end=1041
+  _globals['_FIELDVIOLATION']._serialized_start=1043
+  _globals['_FIELDVIOLATION']._serialized_end=1095
+  _globals['_AUTHORIZESERVICE']._serialized_start=1412
+  _globals['_AUTHORIZESERVICE']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

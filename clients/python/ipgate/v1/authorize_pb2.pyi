@@ -19,6 +19,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_NOT_IN_DEFAULT_LIST: _ClassVar[Reason]
     REASON_NO_ALLOW_LIST: _ClassVar[Reason]
     REASON_UNRESTRICTED: _ClassVar[Reason]
+    REASON_NO_CLIENT_ADDRESS: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_KEY_UNKNOWN: Reason
 REASON_KEY_DISABLED: Reason
@@ -29,21 +30,34 @@ REASON_DEFAULT_LIST_MATCH: Reason
 REASON_NOT_IN_DEFAULT_LIST: Reason
 REASON_NO_ALLOW_LIST: Reason
 REASON_UNRESTRICTED: Reason
+REASON_NO_CLIENT_ADDRESS: Reason
 
 class AuthorizeRequest(_message.Message):
-    __slots__ = ("key", "api_key", "ip", "min_revision")
+    __slots__ = ("key", "api_key", "ip", "forwarded", "min_revision")
     KEY_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
     IP_FIELD_NUMBER: _ClassVar[int]
+    FORWARDED_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     key: str
     api_key: str
     ip: str
+    forwarded: Forwarded
     min_revision: str
-    def __init__(self, key: _Optional[str] = ..., api_key: _Optional[str] = ..., ip: _Optional[str] = ..., min_revision: _Optional[str] = ...) -> None: ...
+    def __init__(self, key: _Optional[str] = ..., api_key: _Optional[str] = ..., ip: _Optional[str] = ..., forwarded: _Optional[_Union[Forwarded, _Mapping]] = ..., min_revision: _Optional[str] = ...) -> None: ...
+
+class Forwarded(_message.Message):
+    __slots__ = ("peer", "x_forwarded_for", "forwarded")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    X_FORWARDED_FOR_FIELD_NUMBER: _ClassVar[int]
+    FORWARDED_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    x_forwarded_for: _containers.RepeatedScalarFieldContainer[str]
+    forwarded: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, peer: _Optional[str] = ..., x_forwarded_for: _Optional[_Iterable[str]] = ..., forwarded: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AuthorizeResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "api_key", "allow_list", "range", "revision", "report_only")
+    __slots__ = ("allowed", "reason", "api_key", "allow_list", "range", "revision", "report_only", "address")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     API_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +65,7 @@ class AuthorizeResponse(_message.Message):
     RANGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     api_key: str
@@ -58,7 +73,8 @@ class AuthorizeResponse(_message.Message):
     range: str
     revision: str
     report_only: bool
-    def __init__(self, allowed: bool = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ...) -> None: ...
+    address: str
+    def __init__(self, allowed: bool = ..., reason: _Optional[_Union[Reason, str]] = ..., api_key: _Optional[str] = ..., allow_list: _Optional[str] = ..., range: _Optional[str] = ..., revision: _Optional[str] = ..., report_only: bool = ..., address: _Optional[str] = ...) -> None: ...
 
 class BatchAuthorizeRequest(_message.Message):
     __slots__ = ("requests",)
