@@ -5,12 +5,11 @@ The flags of `ipgate serve`, the `IPGATE_*` variables and docs/settings.md are m
 
 import socket
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from ipgate.domain.forwarded import TrustedProxies
+from ipgate.domain.key_source import DEFAULT, KeySources
 
 
 class BadSetting(Exception):
@@ -107,6 +106,23 @@ class Settings:
         "Proxies whose X-Forwarded-For and Forwarded are believed: CIDR ranges, or unix for Unix sockets, "
         "separated by commas.",
     )
+    gateway_key: str = _setting(
+        DEFAULT,
+        "Where requests of gateways have their API key: names of headers, tried in their order. authorization: a Bearer "
+        "token; ?NAME: a parameter of the query.",
+    )
+    envoy_external_address: bool = _setting(
+        False,
+        "Judge x-envoy-external-address of requests to Envoy. Only if Envoy sets it, as with use_remote_address.",
+    )
+    envoy_challenge: bool = _setting(
+        False, "Answer requests to Envoy without an API key with 401 instead of 403."
+    )
+    check_listen: str = _setting(
+        "",
+        "Address of forward auth for nginx, Caddy, Traefik and others, HOST:PORT: GET /check (the extra gateways). With "
+        "TLS if the server has it.",
+    )
     drain_delay: float = _setting(
         0.0,
         "Seconds between reporting NOT_SERVING and stopping, for load balancers to turn away.",
@@ -175,54 +191,27 @@ class Settings:
         except ValueError as error:
             raise BadSetting(f"--trusted-proxies: {error}") from error
 
-    def check(self) -> None:
-        """Check the values, one by one and together.
+    def gateway_keys(self) -> KeySources:
+        """Return where requests of gateways have their API key.
 
         Raises: BadSetting.
         """
-        host = "" if self.unix_path else self.host
-        self._check_tls()
-        self.trusted()
-        if self.store_binary and self.redis_url:
-            raise BadSetting("--store-binary is for the embedded store; leave out --redis-url")
-        if self.redis_password_file and not self.redis_url:
-            raise BadSetting("--redis-password-file needs --redis-url")
-        for flag in ("redis_password_file", "tls_cert", "tls_key", "tls_client_ca"):
-            path = getattr(self, flag)
-            if path and not Path(path).is_file():
-                raise BadSetting(f"--{flag.replace('_', '-')}: there is no file {path!r}")
-        if host and not self.tls_cert and not self.plaintext and not _is_loopback(host):
-            raise BadSetting(
-                f"--listen {self.listen} would carry tokens and credentials over the network in "
-                "plain text; give --tls-cert and --tls-key, or --plaintext to accept that"
-            )
-        if self.engine not in ENGINES:
-            raise BadSetting(f"--engine {self.engine!r}: use {' or '.join(ENGINES)}")
-        self._check_observed()
+        try:
+            return KeySources(self.gateway_key)
+        except ValueError as error:
+            raise BadSetting(f"--gateway-key: {error}") from error
 
-    def _check_observed(self) -> None:
-        if self.ops_listen:
-            self.operations()
-        if self.traces and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
-            raise BadSetting(
-                "--traces: the extra is not installed, as by pip install 'ipgate[otel]'"
-            )
-        if self.log_format not in ("text", "json"):
-            raise BadSetting(f"--log-format {self.log_format!r}: use text or json")
-        if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            text = f"--log-level {self.log_level!r}: use DEBUG, INFO, WARNING or ERROR"
-            raise BadSetting(text)
+    def checking(self) -> tuple[str, int]:
+        """Return the host and the port of forward auth.
 
-    def _check_tls(self) -> None:
-        if bool(self.tls_cert) != bool(self.tls_key):
-            raise BadSetting("--tls-cert and --tls-key go together; give both or neither")
-        if self.tls_client_ca and not self.tls_cert:
-            raise BadSetting("--tls-client-ca needs --tls-cert and --tls-key")
-        if self.console and self.tls_cert:
+        Raises: BadSetting.
+        """
+        host, port = _host_and_port("check_listen", self.check_listen, "127.0.0.1:9191")
+        if not port:
             raise BadSetting(
-                "--console reaches a server without TLS only; run 'ipgate console --tls-ca CA.pem' "
-                "beside it instead"
+                f"--check-listen {self.check_listen!r}: name a port, as in 127.0.0.1:9191"
             )
+        return host, port
 
     def _address(self) -> tuple[str, int]:
         return _host_and_port("listen", self.listen, "127.0.0.1:50051, or unix:/PATH")
@@ -257,12 +246,3 @@ def declared() -> list[tuple[str, Any, str]]:
     return [
         (setting.name, setting.default, setting.metadata["help"]) for setting in fields(Settings)
     ]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

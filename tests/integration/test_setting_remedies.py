@@ -64,6 +64,27 @@ TLS = ("--tls-cert", "F/cert.pem", "--tls-key", "F/key.pem")
             "use '10.0.0.1' for this address alone, or '10.0.0.0/8'",
             ("--trusted-proxies", "10.0.0.0/8, unix"),
         ),
+        (("--gateway-key", "x api key"), "use one as in x-api-key", ("--gateway-key", "x-api-key")),
+        (
+            ("--check-listen", "somewhere"),
+            "use HOST:PORT, as in 127.0.0.1:9191",
+            ("--check-listen", "127.0.0.1:9192"),
+        ),
+        (
+            ("--check-listen", "127.0.0.1:9195", "--listen", "127.0.0.1:9195"),
+            "is the address of --listen; choose another",
+            ("--check-listen", "127.0.0.1:9196"),
+        ),
+        (
+            ("--check-listen", "127.0.0.1:0"),
+            "name a port, as in 127.0.0.1:9191",
+            ("--check-listen", "127.0.0.1:9191"),
+        ),
+        (
+            ("--check-listen", "0.0.0.0:9191"),
+            "give --tls-cert and --tls-key, or --plaintext",
+            ("--check-listen", "0.0.0.0:9193", "--plaintext"),
+        ),
         (("--listen", "somewhere"), "use HOST:PORT", ("--listen", "127.0.0.1:0")),
         ((*TLS[:3], "F/text"), "give a certificate chain and its key, both as PEM", TLS),
         ((*TLS, "--tls-client-ca", "F/text"), "give certificates as PEM", (*TLS,)),

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ipgate.cli.endpoint import CliError
 from ipgate.settings import BadSetting, Settings, flag, variable
+from ipgate.settings_check import check
 from ipgate.version import VERSION
 
 
@@ -28,7 +29,7 @@ def serve(**values: Any) -> None:
 
     settings = Settings(**values)
     try:
-        settings.check()
+        check(settings)
         set_up_logs(settings.log_level, settings.log_format)
         supervise(settings, lambda serving: _announce(settings, serving))
     except (BadSetting, UnusableStore) as error:
@@ -54,7 +55,7 @@ def _announce(settings: Settings, serving: Any) -> None:
         f"{count} worker{'s' * (count > 1)}: {serving.reason})\n"
         f"store:      {'as --redis-url says' if settings.redis_url else settings.data_dir / 'store'}\n"
         f"root token: {token}\n"
-        f"{_operations(settings)}"
+        f"{_others(settings)}"
         "\n"
         "Try in another terminal:\n"
         f"  {ipgate} workspace create acme\n"
@@ -64,8 +65,13 @@ def _announce(settings: Settings, serving: Any) -> None:
     )
 
 
-def _operations(settings: Settings) -> str:
-    return f"metrics:    http://{settings.ops_listen}/metrics\n" if settings.ops_listen else ""
+def _others(settings: Settings) -> str:
+    """Return the lines about other ports."""
+    scheme = "https" if settings.tls_cert else "http"
+    check, metrics = settings.check_listen, settings.ops_listen
+    return f"gateways:   {scheme}://{check}/check\n" * bool(
+        check
+    ) + f"metrics:    http://{metrics}/metrics\n" * bool(metrics)
 
 
 def _command() -> str:
