@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.faults.history import History, now
-from tests.faults.proxy import Proxy
 from tests.harness.groups import freeze, thaw
+from tests.harness.proxy import Proxy
 from tests.harness.servers import Client, RpcFailed, Server
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually

@@ -17,7 +17,7 @@ from tests.faults.history import Answer, History, now
 from tests.faults.load import Reader, TokenUser, Writer
 from tests.faults.model import UNKNOWN
 from tests.faults.nemesis import Nemesis
-from tests.faults.proxy import Proxy
+from tests.harness.proxy import Proxy
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer
 from tests.harness.waiting import eventually

@@ -15,7 +15,7 @@ from ipgate.store.store_clock import MAX_READING_AGE, WRITE_WINDOW, StoreClock
 from ipgate.v1 import admin_pb2 as admin
 from ipgate.v1 import authorize_pb2 as authorize
 
-from tests.faults.proxy import Proxy
+from tests.harness.proxy import Proxy
 from tests.harness.revisions import in_force
 from tests.harness.servers import Client, RpcFailed, Server, serving
 from tests.harness.stores import StoreServer

@@ -1,4 +1,4 @@
-"""A TCP proxy before a Unix socket that can be cut: it accepts connections, and passes nothing on."""
+"""A TCP proxy that can be cut: it accepts connections, and passes nothing on."""
 
 import asyncio
 import threading
@@ -8,10 +8,14 @@ from pathlib import Path
 
 
 class Proxy:
-    """Runs in a thread of its own. `port`: where it listens on loopback."""
+    """Runs in a thread of its own. `port`: where it listens on loopback.
 
-    def __init__(self, target: Path) -> None:
+    `target`: a Unix socket, or a port on loopback. `source`: the address that it calls that port from.
+    """
+
+    def __init__(self, target: Path | int, source: str = "127.0.0.1") -> None:
         self._target = target
+        self._source = source
         self._taking: set[asyncio.Task[None]] = set()
         self._started: Future[int] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -47,11 +51,17 @@ class Proxy:
         outgoing = self._taken(reader)
         try:
             await self._open.wait()
-            there, back = await asyncio.open_unix_connection(self._target)
+            there, back = await self._connect()
         except (OSError, asyncio.CancelledError):
             writer.close()
             return
         await asyncio.gather(self._pass(outgoing, back), self._pass(self._taken(there), writer))
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        source = (self._source, 0)
+        return await asyncio.open_connection("127.0.0.1", self._target, local_addr=source)
 
     def _taken(self, source: asyncio.StreamReader) -> "asyncio.Queue[bytes]":
         """What comes from a side, b"" at its end. It is read immediately, so that it arrives later even if
