@@ -10,10 +10,15 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
-TOOLS = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "pyyaml")
+TOOLS = (
+    *("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "pyyaml"),
+    "trustme",
+)
 RUNS = {
     "http2": (
         "tests/cases/test_authorize.py",
+        "tests/unit/test_guards.py",
+        "tests/integration/test_client.py",
         "tests/integration/test_engines.py",
         "tests/integration/test_cli.py",
         "tests/integration/test_console.py",
@@ -34,8 +39,9 @@ def main(name: str) -> None:
     run(UV, "venv", "--quiet", "--clear", "--python", sys.executable, directory / name)
     compile_ = (UV, "pip", "compile", "--quiet", "--upgrade", "--python", python)
     resolution = ("--resolution", RESOLUTIONS[name], "--no-emit-package", "ipgate-client")
-    extras = ("--extra", "embedded", "--extra", "console")
-    run(*compile_, *resolution, *extras, "pyproject.toml", "--output-file", versions)
+    extras = ("--extra", "embedded", "--extra", "console", "--extra", "fastapi")
+    sources = ("pyproject.toml", "clients/python/pyproject.toml")
+    run(*compile_, *resolution, *extras, *sources, "--output-file", versions)
     # The client's own bounds, where they are lower, are tested with its wheel.
     install = (UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", python)
     run(*install, "--requirements", versions, *TOOLS, "--editable", "clients/python")

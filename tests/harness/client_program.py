@@ -7,34 +7,40 @@ import asyncio
 import sys
 
 from ipgate.v1.admin_pb2 import GetWorkspaceRequest
-from ipgate.v1.authorize_pb2 import AuthorizeRequest, Reason
-from ipgate_client import AsyncClient, CallFailed, Client
+from ipgate_client import AsyncClient, CallFailed, Client, Denied, Verdict
+from ipgate_client.admin import AdminClient
+from ipgate_client.async_admin import AsyncAdminClient
 
 
-def ask(client: Client, key: str, ip: str) -> str:
-    answer = client.authorize(AuthorizeRequest(key=key, ip=ip))
-    return f"{answer.allowed} {Reason.Name(answer.reason)}"
-
-
-async def ask_async(client: AsyncClient, key: str, ip: str) -> str:
-    answer = await client.authorize(AuthorizeRequest(key=key, ip=ip))
-    return f"{answer.allowed} {Reason.Name(answer.reason)}"
+def line(verdict: Verdict) -> str:
+    return f"{bool(verdict)} {verdict.reason}"
 
 
 async def converse(server: str, token: str, key: str, ips: list[str]) -> None:
-    async with AsyncClient(server, token) as client:
-        print(*[await ask_async(client, key, ip) for ip in ips], sep="\n")
+    async with AsyncClient(server, token=token, timeout=10) as client:
+        print(*[line(await client.check(key=key, ip=ip)) for ip in ips], sep="\n")
+        verdict = await client.check(key=key, ip="x")
+        assert verdict.error is not None
+        assert not verdict
+        error = verdict.error
+        print(error.code.name, error.reason, error.violations[0].field)
+    async with AsyncAdminClient(server, token) as admin:
         try:
-            await ask_async(client, key, "x")
-        except CallFailed as error:
-            print(error.code.name, error.reason, error.violations[0].field)
+            await admin.call("GetWorkspace", GetWorkspaceRequest(name="workspaces/none"))
+        except CallFailed as failed:
+            print(failed.code.name, failed.reason)
 
 
 def main(server: str, token: str, key: str, *ips: str) -> None:
-    with Client(server, token) as client:
-        print(*[ask(client, key, ip) for ip in ips], sep="\n")
+    with Client(server, token=token, timeout=10) as client:
+        print(*[line(client.check(key=key, ip=ip)) for ip in ips], sep="\n")
         try:
-            client.admin("GetWorkspace", GetWorkspaceRequest(name="workspaces/none"))
+            client.authorize(key=key, ip=ips[1])
+        except Denied as denied:
+            print(denied.verdict.reason)
+    with AdminClient(server, token) as admin:
+        try:
+            admin.call("GetWorkspace", GetWorkspaceRequest(name="workspaces/none"))
         except CallFailed as error:
             print(error.code.name, error.reason)
     asyncio.run(converse(server, token, key, list(ips)))

@@ -52,12 +52,14 @@ def test_the_wheel_of_the_client_alone_asks_a_server(
     run(uv, "pip", "install", "--quiet", "--python", python, wheel, *libraries)
     printed = run(python, PROGRAM, server.address, ROOT_TOKEN, credential, INSIDE, OUTSIDE)
 
-    answers = ["True REASON_LINKED_LIST_MATCH", "False REASON_NOT_IN_LINKED_LISTS"]
+    answers = ["True LINKED_LIST_MATCH", "False NOT_IN_LINKED_LISTS"]
     assert printed.splitlines() == [
         *answers,
+        "NOT_IN_LINKED_LISTS",
         "NOT_FOUND RESOURCE_NOT_FOUND",
         *answers,
         "INVALID_ARGUMENT INVALID_ARGUMENT ip",
+        "NOT_FOUND RESOURCE_NOT_FOUND",
     ]
     installed = run(uv, "pip", "freeze", "--python", python).splitlines()
     names = {line.split()[0].partition("==")[0] for line in installed}

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
-from ipgate.console.deadlines import MIN_BYTES, Waiting
 from ipgate.console.sessions import MAX_FAILURES, MAX_OF_A_TOKEN, Person, Sessions
+from ipgate.http_deadlines import MIN_BYTES, Waiting
 from ipgate.v1 import admin_pb2 as admin
-from ipgate_client import AsyncClient
+from ipgate_client.async_admin import AsyncAdminClient
 
 from tests.harness.console import Browser, console
 from tests.harness.servers import ROOT_TOKEN, Client, Server
@@ -160,11 +160,11 @@ def test_a_default_that_only_reports_is_not_called_a_restriction(
 async def test_logging_in_often_does_not_end_the_sessions_of_others() -> None:
     """Only the oldest of the same token."""
     sessions = Sessions(lambda: 0.0)
-    other = await sessions.begin(AsyncClient("127.0.0.1:1", "t"), Person("root", "ROOT", ""))
+    other = await sessions.begin(AsyncAdminClient("127.0.0.1:1", "t"), Person("root", "ROOT", ""))
     viewer = Person("v", "WORKSPACE_VIEWER", "w")
-    first = await sessions.begin(AsyncClient("127.0.0.1:1", "t"), viewer)
+    first = await sessions.begin(AsyncAdminClient("127.0.0.1:1", "t"), viewer)
     for _ in range(MAX_OF_A_TOKEN):
-        await sessions.begin(AsyncClient("127.0.0.1:1", "t"), viewer)
+        await sessions.begin(AsyncAdminClient("127.0.0.1:1", "t"), viewer)
     assert sessions.get(first) is None
     assert sessions.get(other)
     await sessions.end_all()

@@ -16,7 +16,7 @@ from ipgate.console.sessions import (
     Person,
     Sessions,
 )
-from ipgate_client import AsyncClient
+from ipgate_client.async_admin import AsyncAdminClient
 
 from tests.harness.console import Browser, console
 from tests.harness.servers import IPGATE, ROOT_TOKEN, Server
@@ -243,8 +243,8 @@ async def test_sessions_end_and_are_few() -> None:
     now = 0.0
     sessions, person = Sessions(lambda: now), Person("t", "ROOT", "")
 
-    def client() -> AsyncClient:
-        return AsyncClient("127.0.0.1:1", "t")
+    def client() -> AsyncAdminClient:
+        return AsyncAdminClient("127.0.0.1:1", "t")
 
     idle = await sessions.begin(client(), person)
     used = await sessions.begin(client(), person)

@@ -55,6 +55,16 @@ class CallFailed(Exception):
         self.retry_after = retry_after
         super().__init__(f"{code.name}: {message}")
 
+    def copy(self) -> "CallFailed":
+        """Return the same failure for another question, without a traceback: its frames hold the question."""
+        return CallFailed(
+            self.code,
+            self.message,
+            reason=self.reason,
+            violations=self.violations,
+            retry_after=self.retry_after,
+        )
+
     @property
     def from_server(self) -> bool:
         """Whether ipgate sent this failure, rather than the network or a proxy."""
@@ -100,6 +110,18 @@ def call_failed(error: _RpcError) -> CallFailed:
         violations=tuple(violations),
         retry_after=retry_after,
     )
+
+
+def unexpected(error: Exception) -> CallFailed:
+    """Return the failure that any other error is. Its text may quote what was sent, so it is left out."""
+    return CallFailed(
+        grpc.StatusCode.UNKNOWN, f"the question could not be asked: {type(error).__name__}"
+    )
+
+
+def closed() -> CallFailed:
+    """Return the failure of a question whose client is closed."""
+    return CallFailed(grpc.StatusCode.CANCELLED, "the client is closed")
 
 
 def _status(error: _RpcError) -> Status:

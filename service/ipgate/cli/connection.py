@@ -12,16 +12,18 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from ipgate_client import (
     CallFailed,
-    Client,
     ConfigError,
     Tls,
     call_failed,
     open_channel,
     read_token,
 )
+from ipgate_client.admin import AdminClient
+from ipgate_client.token import bearer
 
 from ipgate.cli.endpoint import CliError, Endpoint
 from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1.authorize_pb2_grpc import AuthorizeServiceStub
 
 
 class Connection:
@@ -36,12 +38,14 @@ class Connection:
     def admin(self, method: str, request: Message) -> Any:
         """Call a method of AdminService."""
         with self._client() as client:
-            return client.admin(method, request)
+            return client.call(method, request)
 
     def authorize(self, request: Any) -> Any:
         """Ask for a decision."""
-        with self._client() as client:
-            return client.authorize(request)
+        with self._errors(), self._channel() as channel:
+            return self._called(
+                AuthorizeServiceStub(channel).Authorize, request, bearer(self._token())
+            )
 
     def upload(self, method: str, requests: Iterable[Message]) -> Any:
         """Call a method of AdminService that takes many messages."""
@@ -68,23 +72,33 @@ class Connection:
         This needs no token.
         """
         request = HealthCheckRequest(service=service)
-        with self._errors(), open_channel(self._endpoint.server, tls_of(self._endpoint)) as channel:
-            try:
-                answer = HealthStub(channel).Check(request, timeout=self._endpoint.timeout)
-            except grpc.RpcError as error:
-                raise call_failed(error) from error
+        with self._errors(), self._channel() as channel:
+            answer = self._called(HealthStub(channel).Check, request)
             return bool(answer.status == HealthCheckResponse.SERVING)
 
-    @contextmanager
-    def _client(self) -> Iterator[Client]:
-        endpoint = self._endpoint
-        with self._errors():
-            tls = tls_of(self._endpoint)
-            token = endpoint.token or self._token_of_file()
-            with Client(endpoint.server, token, tls=tls, timeout=endpoint.timeout) as client:
-                yield client
+    def _channel(self) -> grpc.Channel:
+        return open_channel(self._endpoint.server, tls_of(self._endpoint))
 
-    def _token_of_file(self) -> str:
+    def _called(self, method: Any, request: Message, metadata: Any = ()) -> Any:
+        try:
+            return method(request, timeout=self._endpoint.timeout, metadata=metadata)
+        except grpc.RpcError as error:
+            raise call_failed(error) from error
+
+    @contextmanager
+    def _client(self) -> Iterator[AdminClient]:
+        endpoint = self._endpoint
+        with (
+            self._errors(),
+            AdminClient(
+                endpoint.server, self._token(), tls=tls_of(endpoint), timeout=endpoint.timeout
+            ) as client,
+        ):
+            yield client
+
+    def _token(self) -> str:
+        if self._endpoint.token:
+            return self._endpoint.token
         try:
             return read_token(self._endpoint.token_file)
         except ConfigError as error:

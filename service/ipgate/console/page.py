@@ -103,7 +103,7 @@ class Page:
 
         Raises: CallFailed.
         """
-        return await self.session.client.admin(method, request)
+        return await self.session.client.call(method, request)
 
     async def titles(self, names: Iterable[str]) -> dict[str, str]:
         """Return the display names of Allow lists and API keys that exist, by their resource names; of `MAX_TITLES`."""

@@ -13,7 +13,7 @@ import uvicorn
 
 from ipgate.console.app import build
 from ipgate.console.config import BadConsoleOption, ConsoleConfig
-from ipgate.console.deadlines import MAX_WAITING, BoundedProtocol
+from ipgate.http_deadlines import MAX_WAITING, BoundedProtocol
 
 _HANDSHAKE = 5.0
 """Seconds for the handshake of TLS."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from ipgate_client import AsyncClient
+from ipgate_client.async_admin import AsyncAdminClient
 
 IDLE = 30 * 60.0
 """Seconds after which a session that is not used ends."""
@@ -61,7 +61,7 @@ class Session:
     credential, by the address of its page.
     """
 
-    client: AsyncClient
+    client: AsyncAdminClient
     person: Person
     began: float
     used: float
@@ -78,7 +78,7 @@ class Sessions:
         self._now = now
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
-    async def begin(self, client: AsyncClient, person: Person) -> str:
+    async def begin(self, client: AsyncAdminClient, person: Person) -> str:
         """Return the id of a new session."""
         now = self._now()
         for identifier in [

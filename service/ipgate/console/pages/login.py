@@ -3,7 +3,8 @@
 import secrets
 from dataclasses import dataclass
 
-from ipgate_client import AsyncClient, CallFailed, ConfigError
+from ipgate_client import CallFailed, ConfigError
+from ipgate_client.async_admin import AsyncAdminClient
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
@@ -24,7 +25,7 @@ class _Outcome:
     problem: str = ""
     is_guess: bool = False
     person: Person | None = None
-    client: AsyncClient | None = None
+    client: AsyncAdminClient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ class Login:
 
     async def _person(self, token: str) -> _Outcome:
         try:
-            client = AsyncClient(
+            client = AsyncAdminClient(
                 self.config.server, token, tls=self.config.server_tls, timeout=TIMEOUT
             )
         except ConfigError:
             return _Outcome("This is not an access token of ipgate.", is_guess=True)
         try:
-            caller = await client.admin("GetCaller", admin.GetCallerRequest())
+            caller = await client.call("GetCaller", admin.GetCallerRequest())
         except CallFailed as error:
             await client.close()
             if error.code.name == "UNAUTHENTICATED":
