@@ -11,6 +11,7 @@ from pathlib import Path
 from ipgate.authorizer.authorizer import Verdict
 from ipgate.rpc.answers import batch_out, question_in
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.decisions import Decisions
 from ipgate.v1 import authorize_pb2 as authorize
 
 from bench import ranges
@@ -38,7 +39,7 @@ async def _measure(url: str) -> list[Figure]:
     async with running_worker(url) as worker:
         request = authorize.BatchAuthorizeRequest(requests=await _questions(worker))
         encoded = request.SerializeToString()
-        servicer = AuthorizeServicer(worker.authorizer)
+        servicer = AuthorizeServicer(Decisions(worker.authorizer))
 
         def read() -> authorize.BatchAuthorizeRequest:
             return authorize.BatchAuthorizeRequest.FromString(encoded)

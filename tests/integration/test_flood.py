@@ -12,6 +12,7 @@ from ipgate.authorizer.loader import MAX_READS
 from ipgate.domain.errors import Unavailable
 from ipgate.policy.cache import MAX_NEGATIVE
 from ipgate.rpc.authorize import MAX_BATCH, AuthorizeServicer
+from ipgate.rpc.decisions import Decisions
 from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.in_process import Root, Worker, running_worker
@@ -40,7 +41,7 @@ def made_up(count: int) -> authorize.BatchAuthorizeRequest:
 
 
 def batch(p: Worker, count: int) -> "asyncio.Task[Any]":
-    answer: Any = AuthorizeServicer(p.authorizer).BatchAuthorize(made_up(count), Root())
+    answer: Any = AuthorizeServicer(Decisions(p.authorizer)).BatchAuthorize(made_up(count), Root())
     return asyncio.create_task(answer)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ipgate.v1 import admin_pb2 as admin
+from ipgate.v1 import authorize_pb2 as authorize
 
 from tests.harness.groups import free_ports, freeze, thaw
 from tests.harness.ranges import cidrs, plain
@@ -126,3 +127,17 @@ def test_a_store_that_comes_back_empty_decides_nothing_any_more(
         with pytest.raises(RpcFailed, match="NOT_FOUND"):
             client.call("GetApiKey", admin.GetApiKeyRequest(name=key))
         assert client.workspace()
+
+
+def test_a_batch_answers_what_is_in_memory_although_the_store_is_silent(
+    tmp_path: Path, store: StoreServer
+) -> None:
+    """A question that must be loaded has an error of its own, before the deadline takes all answers away."""
+    with job(tmp_path / "server", store) as (client, _, key):
+        known = authorize.AuthorizeRequest(ip="192.0.2.1", api_key=key)
+        unknown = authorize.AuthorizeRequest(ip="192.0.2.1", key="nobody's")
+        batch = authorize.BatchAuthorizeRequest(requests=[unknown, known])
+        freeze(store)
+        results = client.call("BatchAuthorize", batch, timeout=0.5).results
+        assert results[1].response.allowed
+        assert results[0].error.reason == "OVERLOADED"

@@ -4,18 +4,17 @@ A method answers synchronously if all that it needs is in memory.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from ipgate.authorizer.authorizer import DEFAULT_WAIT, Authorizer, Question, Verdict
-from ipgate.domain.decision import Decision
+from ipgate.authorizer.authorizer import DEFAULT_WAIT, Question, Verdict
 from ipgate.domain.errors import InvalidArgument, IpgateError, Unavailable
 from ipgate.domain.forwarded import NO_PROXIES, TrustedProxies
-from ipgate.metrics.counters import DecisionCounts
 from ipgate.rpc.answers import batch_out, question_in, stream_out, verdict_out
 from ipgate.rpc.call_info import CallInfo
-from ipgate.rpc.denial_log import DenialLog
+from ipgate.rpc.decisions import Decisions
 from ipgate.rpc.status import internal_error, to_error
 from ipgate.v1 import authorize_pb2 as authorize
 
@@ -25,6 +24,13 @@ MAX_ERRORS_IN_A_ROW = 16
 """Errors of a batch that are made without letting others run in between: an error takes ten times as
 long as an answer."""
 
+LOADING_SHARE = 0.8
+"""How much of the time until its deadline a batch waits for what must be loaded. The answers from memory must not
+be lost over a question that takes long."""
+
+MAX_SECONDS_IN_A_ROW = 0.005
+"""Of a batch, without letting others run in between: addresses behind proxies may be long to find."""
+
 MAX_CONCURRENT = 8
 """Requests of a batch that are worked on at a time, where something must be loaded."""
 
@@ -33,48 +39,20 @@ _Result: TypeAlias = Verdict | authorize.Error
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeServicer:
-    """`trusted_proxies`: those whose headers are believed.
+    """`trusted_proxies`: those whose headers are believed."""
 
-    `counts`: None if decisions are not counted. `count`: counts one, and is looked up once for all.
-
-    `denials`: None if denied decisions are not logged.
-    """
-
-    authorizer: Authorizer
-    counts: DecisionCounts | None = None
-    denials: DenialLog | None = None
+    decisions: Decisions
     trusted_proxies: TrustedProxies = NO_PROXIES
-    count: Callable[[Decision], None] | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "count", self.counts and self.counts.count)
 
     def Authorize(
         self, request: authorize.AuthorizeRequest, info: CallInfo
     ) -> bytes | Awaitable[bytes]:
         question = question_in(request, self.trusted_proxies)
-        verdict = self.authorizer.try_decide(info.caller, question)
-        if verdict is None:
-            return self._resolved(question, info)
-        if self.count is not None:
-            self.count(verdict[0])
-        if self.denials is not None:
-            self.denials.note(info, question, verdict)
-        return verdict_out(verdict)
+        verdict = self.decisions.try_decide(question, info)
+        return self._resolved(question, info) if verdict is None else verdict_out(verdict)
 
     async def _resolved(self, question: Question, info: CallInfo) -> bytes:
-        return verdict_out(await self._missed(question, info, info.time_remaining()))
-
-    async def _missed(self, question: Question, info: CallInfo, timeout: float | None) -> Verdict:
-        """Return the verdict on a question that memory has no answer to."""
-        if self.counts is not None:
-            self.counts.missed()
-        verdict = await self.authorizer.resolve(info.caller, question, timeout)
-        if self.counts is not None:
-            self.counts.resolved(verdict.decision)
-        if self.denials is not None:
-            self.denials.note(info, question, verdict)
-        return verdict
+        return verdict_out(await self.decisions.resolve(question, info, info.time_remaining()))
 
     def StreamAuthorize(
         self, message: authorize.StreamAuthorizeRequest, info: CallInfo
@@ -105,22 +83,36 @@ class AuthorizeServicer:
         info: CallInfo,
         results: list[_Result | Question],
     ) -> bool:
-        """Go on with a batch until it is over, or has more errors than may be made in a row.
+        """Go on with a batch until it is over, or has taken what it may in a row.
 
         True if all results are there.
         """
-        errors, complete, attempt = 0, True, self._try
+        # As `_try`, without its calls: they are a tenth of a question.
+        errors, complete, trusted = 0, True, self.trusted_proxies
+        decisions, caller, noted = self.decisions, info.caller, self.decisions.noted
+        try_decide, end = (
+            decisions.authorizer.try_decide,
+            time.perf_counter() + MAX_SECONDS_IN_A_ROW,
+        )
+        result: _Result | Question
         for request in requests[len(results) :]:
-            result = attempt(request, info)
+            try:
+                question = question_in(request, trusted)
+                result = try_decide(caller, question) or question
+            except IpgateError as error:
+                result = to_error(error)
             results.append(result)
-            if type(result) is Verdict:
-                continue  # most are, and isinstance takes twice as long
-            if isinstance(result, Question):
+            if type(result) is Verdict:  # most are, and isinstance takes twice as long
+                if noted:
+                    decisions.note(question, result, info)
+            elif isinstance(result, Question):
                 complete = False
             else:
                 errors += 1
                 if errors >= MAX_ERRORS_IN_A_ROW:
                     return False
+            if not len(results) & 63 and time.perf_counter() > end:
+                return False
         return complete
 
     async def _batch(
@@ -141,42 +133,39 @@ class AuthorizeServicer:
 
     async def _resolve_all(self, questions: list[Question], info: CallInfo) -> list[_Result]:
         """Return the results of those questions of a batch for which something must be loaded, in order."""
-        time = asyncio.get_running_loop().time
+        now = asyncio.get_running_loop().time
         timeout = info.time_remaining()
-        deadline = time() + (DEFAULT_WAIT if timeout is None else timeout)
+        deadline = now() + (DEFAULT_WAIT if timeout is None else timeout * LOADING_SHARE)
+        late = to_error(Unavailable("the batch takes long to load; try again", reason="OVERLOADED"))
         results: list[_Result] = []
         for start in range(0, len(questions), MAX_CONCURRENT):
             # Not all together: others would wait for them, here and at the store.
-            left = deadline - time()
+            left = deadline - now()
             if left <= 0:
-                late = Unavailable("the batch takes long to load; try again", reason="OVERLOADED")
-                return results + [to_error(late)] * (len(questions) - start)
-            results += await asyncio.gather(
-                *(
-                    self._resolve(question, info, left)
-                    for question in questions[start : start + MAX_CONCURRENT]
-                )
-            )
+                return results + [late] * (len(questions) - start)
+            tasks = [
+                asyncio.ensure_future(self._resolve(question, info, left))
+                for question in questions[start : start + MAX_CONCURRENT]
+            ]
+            try:
+                await asyncio.wait(tasks, timeout=left)
+                results += [task.result() if task.done() else late for task in tasks]
+            finally:
+                for task in tasks:
+                    task.cancel()
         return results
 
     def _try(self, request: authorize.AuthorizeRequest, info: CallInfo) -> _Result | Question:
         """Return the result if nothing must be waited for, else the question."""
         try:
             question = question_in(request, self.trusted_proxies)
-            verdict = self.authorizer.try_decide(info.caller, question)
-            if verdict is None:
-                return question
-            if self.count is not None:
-                self.count(verdict[0])
-            if self.denials is not None:
-                self.denials.note(info, question, verdict)
-            return verdict
+            return self.decisions.try_decide(question, info) or question
         except IpgateError as error:
             return to_error(error)
 
     async def _resolve(self, question: Question, info: CallInfo, timeout: float | None) -> _Result:
         try:
-            return await self._missed(question, info, timeout)
+            return await self.decisions.resolve(question, info, timeout)
         except IpgateError as error:
             return to_error(error)
         except Exception as error:  # noqa: BLE001  the other results are not its fault
