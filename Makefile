@@ -45,6 +45,9 @@ test: $(READY) ## Run all tests, and those of an engine or a store on the other 
 	@tools/need chromedriver chromium-driver
 	@tools/need npm npm
 	@tools/need promtool prometheus
+	@tools/need nginx nginx-light
+	@tools/need caddy caddy
+	@tools/need curl curl
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
@@ -91,6 +94,14 @@ fix: $(READY) ## Format the code, and repair what ruff can repair
 protos: $(READY) ## Generate ipgate.v1 in clients/python from protos/
 	@$(BIN)/python tools/protos.py
 
+.PHONY: keep-protos
+keep-protos: $(READY) ## Keep the contract as what later ones must be compatible with
+	@$(BIN)/python tools/protos.py --keep
+
+.PHONY: examples
+examples: $(READY) ## Generate the stubs of the examples in Go and Node.js from protos/ (needs go and npm)
+	@tools/generate-examples
+
 .PHONY: image
 image: ## Build the container image, without a container engine
 	tools/build-image
@@ -109,7 +120,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-emit-package ipgate-client
 .PHONY: lock
 lock: $(READY) ## Lock the newest permitted versions of all dependencies
-	$(COMPILE) --extra embedded --extra console pyproject.toml -o requirements.lock
+	$(COMPILE) --extra embedded --extra console --extra gateways pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) tools/protos.in -o tools/protos.lock
 	$(COMPILE) tools/uv.in -o tools/uv.lock

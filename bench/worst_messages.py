@@ -18,9 +18,14 @@ from google.protobuf.message import DecodeError, Message
 from ipgate.app.admin_servicers import admin_servicers
 from ipgate.authorizer.revision_waits import RevisionWaits
 from ipgate.authorizer.worker_lease import WorkerLease
+from ipgate.domain.forwarded import NO_PROXIES
+from ipgate.domain.key_source import DEFAULT, KeySources
 from ipgate.domain.resources import Caller, Role
 from ipgate.rpc.access import RULES
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.decisions import Decisions
+from ipgate.rpc.ext_authz import ExtAuthzServicer
+from ipgate.rpc.gateway import GatewayRules
 from ipgate.rpc.pipeline import (
     UNCOUNTED_BYTES,
     CallAborted,
@@ -92,12 +97,14 @@ def _methods(worker: Worker) -> dict[str, Any]:
     lease = WorkerLease(WorkerRegistry(worker.scripts), worker.follower, worker.clock, worker="w")
     worker.follower.freshness.lease(float("inf"))
     authenticator: Any = _Root()
+    decisions = Decisions(worker.authorizer)
     return all_methods(
         [
             *admin_servicers(worker.lists.quotas, worker.scripts, worker.clock),
             RevisionServicer(lease, RevisionWaits()),
         ],
-        [AuthorizeServicer(worker.authorizer)],
+        [AuthorizeServicer(decisions)],
+        [ExtAuthzServicer(decisions, GatewayRules(KeySources(DEFAULT), NO_PROXIES))],
         authenticator,
         _SIZES,
     )

@@ -198,6 +198,17 @@ FOLLOWED = {
     "test_a_console_beside_a_server_with_tls_is_refused": {
         "run 'ipgate console --tls-ca CA.pem' beside it instead"
     },
+    "test_one_text_is_no_list": {"give a list of them"},
+    "test_the_fake_decides_as_the_server_does": {"give ip"},
+    "test_a_timeout_that_is_none_is_found_when_the_client_is_made": {"give seconds, as in 0.2"},
+    "test_a_question_names_one_key_and_one_address": {"give one of both"},
+    "test_what_names_no_source_is_rejected": {
+        "use one as in x-api-key, authorization for a Bearer token, or ?api_key for a parameter of the query"
+    },
+    "test_bad_input_is_denied_and_raises_nothing": {"give text that UTF-8 can encode"},
+    "test_forward_auth_answers_gateways_that_show_their_token": {
+        "send the token of an authorizer in X-Ipgate-Token"
+    },
     "test_a_port_that_is_taken_is_named": {"choose another, or leave it out"},
     "test_a_console_for_the_network_starts_with_consent": {
         "give --console-cert and --console-key, --behind-tls if a proxy in front has TLS, or --plaintext to accept that"

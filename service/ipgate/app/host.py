@@ -28,7 +28,7 @@ def reserve_port(settings: Settings, workers: int) -> Iterator[ListenAddress]:
             with _unix_socket(settings, workers) as listen_address:
                 yield listen_address
         else:
-            with _port_holder(settings) as holder:
+            with _port_holder(settings.host, settings.port) as holder:
                 yield ListenAddress(port=holder.getsockname()[1])
     except _NotListening as error:
         raise BadSetting(f"--listen {settings.listen}: {error}; choose another") from error
@@ -38,12 +38,27 @@ class _NotListening(Exception):
     """Why an address cannot be listened on."""
 
 
-def _port_holder(settings: Settings) -> socket.socket:
+@contextmanager
+def reserve_check_port(settings: Settings) -> Iterator[None]:
+    """Reserve the address of `--check-listen` for the workers of this server.
+
+    Raises: BadSetting.
+    """
+    if not settings.check_listen:
+        yield
+        return
+    try:
+        with _port_holder(*settings.checking()):
+            yield
+    except _NotListening as error:
+        text = f"--check-listen {settings.check_listen}: {error}; choose another, or leave it out"
+        raise BadSetting(text) from error
+
+
+def _port_holder(host: str, port: int) -> socket.socket:
     """Return a socket that holds the port without listening."""
     try:
-        family, *_, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
-        )[0]
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             # Fails if anybody has the port, which a socket that shares it would not.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,12 +128,12 @@ def _make_room(path: str) -> None:
             raise _NotListening("another program listens there")
 
 
-def raise_file_limit(max_connections: int) -> None:
+def raise_file_limit(max_connections: int, *, forward_auth: bool = False) -> None:
     """Permit as many open files as the system does, for the workers too, which inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # no more than a part of the system permits
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    usable = usable_connections(max_connections)
+    usable = usable_connections(max_connections, forward_auth=forward_auth)
     if usable < max_connections:
         log.warning(
             "limit of open files permits fewer connections; raise it (ulimit -Hn) "

@@ -19,7 +19,7 @@ from ipgate import processes
 from ipgate.app import cores
 from ipgate.app.console_process import keep_console
 from ipgate.app.file_watch import watch
-from ipgate.app.host import raise_file_limit, reserve_port
+from ipgate.app.host import raise_file_limit, reserve_check_port, reserve_port
 from ipgate.app.observed import Observed
 from ipgate.app.private_files import check_private
 from ipgate.app.root_token import FILE_VARIABLE, given_root
@@ -32,6 +32,7 @@ from ipgate.domain.errors import Unavailable
 from ipgate.engines.tls import TlsFiles, expiry
 from ipgate.engines.tls import read as read_tls
 from ipgate.settings import Settings
+from ipgate.settings_check import check
 from ipgate.store.connection import UnusableStore
 from ipgate.store.embedded import EmbeddedStore
 from ipgate.store.scripts import Scripts
@@ -85,9 +86,11 @@ class Supervisor:
 
         Raises: BadSetting or UnusableStore if it cannot start.
         """
-        self._settings.check()
+        check(self._settings)
         self._tls = read_tls(self._settings)
-        raise_file_limit(self._settings.max_connections)
+        raise_file_limit(
+            self._settings.max_connections, forward_auth=bool(self._settings.check_listen)
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -97,7 +100,11 @@ class Supervisor:
         if self._settings.data_dir.exists():
             check_private(self._settings.data_dir)
         count, reason = worker_count(self._settings)
-        with reserve_port(self._settings, count) as listen_address, self._observed.serving():
+        with (
+            reserve_port(self._settings, count) as listen_address,
+            reserve_check_port(self._settings),
+            self._observed.serving(),
+        ):
             tasks: list[asyncio.Task[None]] = []
             try:
                 if self._store is not None:

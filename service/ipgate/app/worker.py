@@ -5,74 +5,56 @@ import gc
 import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ipgate.admin.denials import Denials
 from ipgate.admin.quotas import Quotas
 from ipgate.app.admin_servicers import admin_servicers
+from ipgate.app.store_clients import StoreClients
 from ipgate.app.worker_config import WorkerConfig
 from ipgate.app.worker_core import WorkerCore, build_core
 from ipgate.app.worker_metrics import WorkerMetrics
 from ipgate.authorizer.freshness import Freshness
-from ipgate.authorizer.loader import MAX_READS, MAX_TOKEN_READS
 from ipgate.authorizer.worker_lease import WorkerLease
 from ipgate.clock import Clock
 from ipgate.domain.errors import Unavailable
-from ipgate.domain.shards import SHARDS
-from ipgate.engines.engine import ADMIN, AUTHORIZE, Build, Engine
+from ipgate.engines.engine import Build, Engine
+from ipgate.engines.tls import TlsFiles
 from ipgate.metrics.counters import Counters, DecisionCounts
+from ipgate.metrics.families import ADMIN, AUTHORIZE
 from ipgate.rpc.authorize import AuthorizeServicer
+from ipgate.rpc.decisions import Decisions
 from ipgate.rpc.denial_log import DenialLog
+from ipgate.rpc.ext_authz import ExtAuthzServicer
+from ipgate.rpc.gateway import GatewayRules
 from ipgate.rpc.pipeline import RequestSizes, all_methods
 from ipgate.rpc.revisions import RevisionServicer
 from ipgate.settings import Settings
 from ipgate.store import feed
 from ipgate.store.audit import AuditStore
 from ipgate.store.audit_settings import AuditSettings
-from ipgate.store.connection import StoreNotReady, check_server, connect, unusable
+from ipgate.store.connection import StoreNotReady, check_server, unusable
 from ipgate.store.policy_reader import PolicyReader
 from ipgate.store.scripts import Scripts
 from ipgate.store.store_clock import StoreClock
-from ipgate.store.topology import FAULTS, Store
+from ipgate.store.topology import FAULTS
 from ipgate.store.worker_registry import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
 _HEALTH_INTERVAL = 0.25
-_ADMIN_CONNECTIONS = 32
 _ADMIN_MAX_STALENESS = 5.0
 _STORE_POLL = 0.2
 _RELEASE_TIMEOUT = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """Clients of the store for changes, for policies and for the feed.
+class ForwardAuth(Protocol):
+    """The port of gateways that ask over HTTP/1.1."""
 
-    They are separate, so that neither many changes nor many unknown keys delay the others.
-    """
-
-    admin: Store
-    policy: Store
-    feed: Store
-
-    @classmethod
-    def connect(cls, config: WorkerConfig) -> "Clients":
-        url, file = config.store_url, config.settings.redis_password_file
-        reads = MAX_READS + MAX_TOKEN_READS
-        return cls(
-            connect(url, connections=_ADMIN_CONNECTIONS, password_file=file),
-            connect(url, connections=reads, password_file=file),
-            connect(
-                url, connections=SHARDS, socket_timeout=feed.SOCKET_TIMEOUT, password_file=file
-            ),
-        )
-
-    async def close(self) -> None:
-        for client in (self.admin, self.policy, self.feed):
-            await client.aclose()
+    async def start(self) -> "asyncio.Future[None]": ...
+    def replace_tls(self, files: TlsFiles) -> None: ...
+    async def stop(self, grace: float) -> None: ...
 
 
 class Worker:
@@ -84,15 +66,17 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        clients: Clients,
+        clients: StoreClients,
         core: WorkerCore,
         lease: WorkerLease,
         engine: Engine,
         *,
         denials: Denials,
         metrics: WorkerMetrics | None = None,
+        forward_auth: ForwardAuth | None = None,
     ) -> None:
         self._metrics = metrics
+        self._forward_auth = forward_auth
         self.core = core
         self.engine = engine
         self._settings = settings
@@ -133,6 +117,9 @@ class Worker:
         gc.collect()
         gc.freeze()
         await self.engine.start()
+        if self._forward_auth is not None:
+            ended = await self._forward_auth.start()
+            ended.add_done_callback(lambda _: stopping.set())
         if self._metrics is not None:
             self._started.callback(self._metrics.write)
             self._start_task(self._metrics.run())
@@ -151,8 +138,21 @@ class Worker:
         self.engine.health.stop()
         await asyncio.sleep(self._settings.drain_delay)
         self.engine.health.end()
-        await self.engine.stop(self._settings.shutdown_grace)
+        grace = self._settings.shutdown_grace
+        if self._forward_auth is None:
+            await self.engine.stop(grace)
+        else:
+            await asyncio.gather(self.engine.stop(grace), self._forward_auth.stop(grace))
         await asyncio.gather(self._ended, return_exceptions=True)
+
+    def replace_tls(self, files: TlsFiles) -> None:
+        """Serve new connections with these.
+
+        Raises: OSError.
+        """
+        self.engine.replace_tls(files)
+        if self._forward_auth is not None:
+            self._forward_auth.replace_tls(files)
 
     async def stop(self) -> None:
         """Stop everything that was started, in reverse order."""
@@ -197,7 +197,11 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
 
     Raises: RuntimeError if it cannot listen.
     """
-    settings, clients, store_clock = config.settings, Clients.connect(config), StoreClock(clock)
+    settings, clients, store_clock = (
+        config.settings,
+        StoreClients.connect(config),
+        StoreClock(clock),
+    )
     audit = AuditSettings(
         most_bytes=settings.audit_bytes,
         most_seconds=settings.audit_days * 86_400,
@@ -231,11 +235,18 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     # A lease need not be on replicas.
     registry = WorkerRegistry(Scripts(clients.admin, clock, store_clock=store_clock))
     lease = WorkerLease(registry, core.follower, clock, worker=config.worker)
-    decisions = None if counted is None else DecisionCounts(counted)
-    denied = DenialLog(settings.log_denials, clock.steady) if settings.log_denials else None
+    decisions = Decisions(
+        core.authorizer,
+        None if counted is None else DecisionCounts(counted),
+        DenialLog(settings.log_denials, clock.steady) if settings.log_denials else None,
+    )
+    rules = GatewayRules(
+        settings.gateway_keys(), settings.trusted(), external=settings.envoy_external_address
+    )
     methods = all_methods(
         [*admin_servicers(_quotas(settings), scripts, clock), RevisionServicer(lease, core.waits)],
-        [AuthorizeServicer(core.authorizer, decisions, denied, settings.trusted())],
+        [AuthorizeServicer(decisions, settings.trusted())],
+        [ExtAuthzServicer(decisions, rules, challenges=settings.envoy_challenge)],
         core.authenticator,
         RequestSizes(message_bytes=settings.max_message_bytes, ranges=settings.max_ranges_per_list),
         denied=denials.note,
@@ -245,7 +256,21 @@ def build_worker(config: WorkerConfig, build_engine: Build, clock: Clock) -> Wor
     metrics = None
     if counted is not None:
         metrics = WorkerMetrics(counted, config.metrics, core, engine, denials)
-    return Worker(settings, clients, core, lease, engine, denials=denials, metrics=metrics)
+    server: ForwardAuth | None = None
+    if settings.check_listen:
+        from ipgate.app import forward_auth  # noqa: PLC0415  it needs an extra
+
+        server = forward_auth.build(settings, decisions, rules, core.authenticator, config.tls)
+    return Worker(
+        settings,
+        clients,
+        core,
+        lease,
+        engine,
+        denials=denials,
+        metrics=metrics,
+        forward_auth=server,
+    )
 
 
 def _quotas(settings: Settings) -> Quotas:

@@ -70,7 +70,7 @@ async def _watch_supervisor(
             worker.core.authenticator.replace_root(bytes.fromhex(update["root_sha256"]))
         if "tls" in update:
             try:
-                worker.engine.replace_tls(TlsFiles(**update["tls"]))
+                worker.replace_tls(TlsFiles(**update["tls"]))
             except OSError as error:
                 # Whatever it is, this task must go on to notice the supervisor's end.
                 log.warning("TLS files not replaced, the former stay in force error=%r", str(error))

@@ -12,7 +12,9 @@ from typer.main import get_command, get_group
 
 from ipgate.cli.endpoint import Endpoint
 
-_WITHOUT_CONNECTION = frozenset({"serve", "doctor", "export", "import", "reset-root"})
+_WITHOUT_CONNECTION = frozenset(
+    {"serve", "descriptors", "doctor", "export", "import", "reset-root"}
+)
 """Commands that start a server or work on the store."""
 
 _OF_CONNECTION = frozenset(field.name for field in fields(Endpoint))

@@ -36,6 +36,7 @@ class Commands(LazyGroup):
         "default": "defaults:app",
         "token": "tokens:app",
         "console": "console:console",
+        "descriptors": "descriptors:descriptors",
     }
 
 

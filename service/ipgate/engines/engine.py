@@ -11,9 +11,6 @@ from ipgate.engines.tls import TlsFiles
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
-ADMIN = "ipgate.v1.AdminService"
-AUTHORIZE = "ipgate.v1.AuthorizeService"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

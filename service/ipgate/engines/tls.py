@@ -14,6 +14,9 @@ from pathlib import Path
 from ipgate.domain.tls_files import tls_error
 from ipgate.settings import BadSetting, Settings
 
+HTTP2, HTTP1 = "h2", "http/1.1"
+"""Protocols as TLS names them."""
+
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 _UTC_TIME = 0x17
@@ -35,13 +38,13 @@ class TlsFiles:
     key: str = field(repr=False)
     client_ca: str = ""
 
-    def context(self) -> ssl.SSLContext:
-        """For the server's side of HTTP/2.
+    def context(self, protocol: str = HTTP2) -> ssl.SSLContext:
+        """For the server's side of a protocol.
 
         Raises: OSError, of which ssl.SSLError is one.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols([protocol])
         with ExitStack() as stack:
             chain, key = _as_file(stack, self.chain), _as_file(stack, self.key)
             # A key with a password is rejected here, where OpenSSL would ask for it at the terminal.
@@ -54,6 +57,35 @@ class TlsFiles:
                 context.minimum_version = ssl.TLSVersion.TLSv1_3
                 context.num_tickets = 0
         return context
+
+
+class LatestTls:
+    """What a listener secures its connections with, which may be replaced while it listens."""
+
+    def __init__(self, files: TlsFiles, protocol: str = HTTP2) -> None:
+        self._files = files
+        self._protocol = protocol
+        self._context = files.context(protocol)
+
+    def listening(self) -> ssl.SSLContext:
+        """Return a context that switches each handshake to the present certificate.
+
+        A listener keeps the context with which it started.
+        """
+
+        def go_over(handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            handshake.context = self._context
+
+        first = self._files.context(self._protocol)
+        first.sni_callback = go_over  # OpenSSL calls it for clients without a server name, too
+        return first
+
+    def replace(self, files: TlsFiles) -> None:
+        """Serve new connections with these.
+
+        Raises: OSError.
+        """
+        self._context = files.context(self._protocol)
 
 
 def read(settings: Settings) -> TlsFiles | None:

@@ -32,10 +32,16 @@ RESERVED_FILES = 200
 """Files that a worker needs open aside from its connections; those to the store are most of them."""
 
 
-def usable_connections(wanted: int) -> int:
-    """Return how many connections a worker may have, so that files are left for the store."""
+CHECK_CONNECTIONS = 500
+"""Connections of gateways to the port of forward auth."""
+
+
+def usable_connections(wanted: int, *, forward_auth: bool = False) -> int:
+    """Return how many connections a worker may have, so that files are left for the store and for gateways."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - RESERVED_FILES))
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, soft - RESERVED_FILES - CHECK_CONNECTIONS * forward_auth))
 
 
 MAX_BACKLOG = 16 << 20

@@ -12,6 +12,7 @@ from ipgate.domain.decision import Reason
 from ipgate.v1 import admin_pb2, authorize_pb2
 
 ADMIN, AUTHORIZE = "ipgate.v1.AdminService", "ipgate.v1.AuthorizeService"
+EXT_AUTHZ = "envoy.service.auth.v3.Authorization"
 
 CODES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -70,7 +71,7 @@ def _methods(service: str) -> tuple[tuple[str, ...], ...]:
     return tuple((service, method.name) for method in found)
 
 
-METHODS = (*_methods(ADMIN), *_methods(AUTHORIZE))
+METHODS = (*_methods(ADMIN), *_methods(AUTHORIZE), (EXT_AUTHZ, "Check"))
 """Services and methods."""
 
 _NS, _US = 1e-9, 1e-6
@@ -98,7 +99,7 @@ DECISION_SECONDS = Family(
     help="Seconds from a whole request for a decision, or a batch of them, to its answer. Streams are not timed.",
     kind=Kind.HISTOGRAM,
     labels=("grpc_method",),
-    rows=(("Authorize",), ("BatchAuthorize",)),
+    rows=(("Authorize",), ("BatchAuthorize",), ("Check",)),
     unit=_NS,
 )
 HANDLING_SECONDS = Family(

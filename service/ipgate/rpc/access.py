@@ -24,6 +24,7 @@ class Size(Enum):
     QUESTION = "a question"
     RESOURCE = "names and texts of a resource"
     LINKS = "names of up to 1,000 resources"
+    GATEWAY = "a request of HTTP, by a gateway"
     BATCH = "up to 1,000 questions"
     RANGES = "the ranges of an allow list"
 
@@ -90,6 +91,7 @@ RULES: dict[str, AccessRule] = {
     "ipgate.v1.AuthorizeService/Authorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
     "ipgate.v1.AuthorizeService/BatchAuthorize": _reads(roles=_AUTHORIZE, size=Size.BATCH),
     "ipgate.v1.AuthorizeService/StreamAuthorize": _reads(roles=_AUTHORIZE, size=Size.QUESTION),
+    "envoy.service.auth.v3.Authorization/Check": _reads(roles=_AUTHORIZE, size=Size.GATEWAY),
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": _reads(
         roles=_ANYBODY, size=Size.QUESTION
     ),

@@ -118,12 +118,12 @@ def stream_out(request_id: str, result: Verdict | authorize.Error) -> bytes:
         body, field = verdict_out(result), _STREAM_RESPONSE
     else:
         body, field = result.SerializeToString(), _STREAM_ERROR
-    head = _prefix(_STREAM_ID, len(name)) + name if name else b""
-    return head + _prefix(field, len(body)) + body
+    head = prefix(_STREAM_ID, len(name)) + name if name else b""
+    return head + prefix(field, len(body)) + body
 
 
 @lru_cache(_REMEMBERED)
-def _prefix(field: int, length: int) -> bytes:
+def prefix(field: int, length: int) -> bytes:
     """Return the bytes before an embedded message or a string: field number and type, and length as a varint."""
     prefix = bytearray((field << 3 | _EMBEDDED,))
     while length > 0x7F:
@@ -136,12 +136,12 @@ def _prefix(field: int, length: int) -> bytes:
 @lru_cache(_REMEMBERED)
 def _result_prefix(field: int, length: int) -> bytes:
     """Return what stands before the body of a result of a batch."""
-    prefix = _prefix(field, length)
-    return _prefix(_RESULT, len(prefix) + length) + prefix
+    inner = prefix(field, length)
+    return prefix(_RESULT, len(inner) + length) + inner
 
 
-_KEY_PREFIXES = tuple(_prefix(_API_KEY, length) for length in range(MAX_NAME + 1))
-_ADDRESS_PREFIXES = tuple(_prefix(_ADDRESS, length) for length in range(40))  # the longest of IPv6
+_KEY_PREFIXES = tuple(prefix(_API_KEY, length) for length in range(MAX_NAME + 1))
+_ADDRESS_PREFIXES = tuple(prefix(_ADDRESS, length) for length in range(40))  # the longest of IPv6
 
 
 _DECISIONS: dict[Decision, bytes] = {}

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
@@ -20,7 +20,9 @@ from ipgate import cooperative, tracing
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.domain.errors import InvalidArgument, IpgateError, PermissionDenied, quoted
 from ipgate.domain.resources import Caller
+from ipgate.ext_authz.v3 import check_pb2
 from ipgate.metrics.counters import Counters, Start, call_counts
+from ipgate.metrics.families import ADMIN, AUTHORIZE, EXT_AUTHZ
 from ipgate.rpc.access import (
     RULES,
     OutsideWorkspace,
@@ -50,7 +52,7 @@ UNCOUNTED_BYTES = 128 << 10
 """Shorter requests are decoded in a few milliseconds, whatever they hold. A batch of 1,000 questions is
 shorter: counting would cost it a third more."""
 
-_DECIDING = (Size.QUESTION, Size.BATCH)
+_DECIDING = (Size.QUESTION, Size.GATEWAY, Size.BATCH)
 
 _UNCOUNTED = 1 << 30
 
@@ -82,6 +84,8 @@ class RequestSizes:
         """Return the most bytes, and the most fields and entries."""
         most_bytes, most_fields = {
             Size.QUESTION: (8 << 10, _UNCOUNTED),
+            # Envoy permits headers of 60 KB.
+            Size.GATEWAY: (UNCOUNTED_BYTES, _UNCOUNTED),
             Size.RESOURCE: (64 << 10, _UNCOUNTED),
             Size.LINKS: (256 << 10, 2000),
             Size.BATCH: (1 << 20, 10_000),
@@ -297,6 +301,7 @@ class Method:
 def all_methods(
     admin: Sequence[object],
     authorize: Sequence[object],
+    gateways: Sequence[object],
     authenticator: Authenticator,
     sizes: RequestSizes,
     *,
@@ -310,12 +315,13 @@ def all_methods(
     Raises: LookupError if a method has no implementation or no access rule.
     """
     methods = {}
-    for file, service, servicers in (
-        (admin_pb2, "AdminService", admin),
-        (authorize_pb2, "AuthorizeService", authorize),
+    for descriptor, service, servicers in (
+        (_service(admin_pb2, "AdminService"), ADMIN, admin),
+        (_service(authorize_pb2, "AuthorizeService"), AUTHORIZE, authorize),
+        (_service(check_pb2, "AuthorizationService"), EXT_AUTHZ, gateways),
     ):
-        for method in file.DESCRIPTOR.services_by_name[service].methods:
-            name = f"{method.containing_service.full_name}/{method.name}"
+        for method in descriptor.methods:
+            name = f"{service}/{method.name}"
             owners = [servicer for servicer in servicers if hasattr(servicer, method.name)]
             if len(owners) != 1 or name not in RULES:
                 raise LookupError(f"{name} needs one implementation and one access rule")
@@ -329,6 +335,11 @@ def all_methods(
                 counters=counters,
             )
     return methods
+
+
+def _service(file: Any, name: str) -> ServiceDescriptor:
+    service: ServiceDescriptor = file.DESCRIPTOR.services_by_name[name]
+    return service
 
 
 def _method(

@@ -23,6 +23,9 @@ UNIX = "unix"
 MAX_HOPS = 32
 """Trusted hops that are walked. Real chains have fewer than ten, and each hop costs a look-up."""
 
+_MAX_PAIRS = 64
+"""Parameters of `Forwarded`. Unlike hops they are all read, and anybody may send many."""
+
 _NODE = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+))"
     r"(?::(?:(?P<port>[0-9]{1,5})|_[0-9A-Za-z._-]+))?"
@@ -80,6 +83,13 @@ def client_address(
         address = _address(peer)
         if address is None or address not in trusted:
             return address
+    return forwarded_address(x_forwarded_for, forwarded, trusted)
+
+
+def forwarded_address(
+    x_forwarded_for: Iterable[str], forwarded: Iterable[str], trusted: TrustedProxies
+) -> int | None:
+    """Return the address that follows from the headers of a peer that is trusted, None if none does."""
     x_text, text = ",".join(x_forwarded_for), ",".join(forwarded)
     walks = []
     if x_text:
@@ -126,6 +136,8 @@ def _for_parameters(text: str) -> list[str]:
 
     A header that is not well-formed says nothing at all: it may have swallowed what a proxy added.
     """
+    if text.count(",") + text.count(";") > _MAX_PAIRS:
+        return []
     hops: list[str] = []
     hop: str | None = None
     position = 0

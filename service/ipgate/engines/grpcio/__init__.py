@@ -11,7 +11,7 @@ import grpc.aio
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
 from ipgate.engines.call_limit import CallLimit
-from ipgate.engines.engine import ADMIN, AUTHORIZE, Usage
+from ipgate.engines.engine import Usage
 from ipgate.engines.grpcio.handlers import Handlers
 from ipgate.engines.grpcio.hardened import harden
 from ipgate.engines.health import CHECK, LIST, WATCH, Health
@@ -20,6 +20,7 @@ from ipgate.engines.listen_address import UNIX_UMASK, ListenAddress
 from ipgate.engines.messages import too_many_calls
 from ipgate.engines.reflection import reflecting
 from ipgate.engines.tls import TlsFiles
+from ipgate.metrics.families import ADMIN, AUTHORIZE
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
@@ -91,7 +92,9 @@ def build(
     certificates = Certificates(tls)
     # A name is not left to the core: it counts connections for each address separately.
     hosts = [] if listen_address.path else settings.addresses()
-    most = transport_limits.usable_connections(settings.max_connections) // max(1, len(hosts))
+    most = transport_limits.usable_connections(
+        settings.max_connections, forward_auth=bool(settings.check_listen)
+    ) // max(1, len(hosts))
     server, handlers = _server(settings, methods, authenticator, max(1, most))
     addresses = [
         f"[{host}]:{listen_address.port}" if ":" in host else f"{host}:{listen_address.port}"

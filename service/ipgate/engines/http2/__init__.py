@@ -2,20 +2,20 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
 from typing import Any
 
 from ipgate.authorizer.authentication import Authenticator
 from ipgate.engines import transport_limits
-from ipgate.engines.engine import ADMIN, AUTHORIZE, Usage
+from ipgate.engines.engine import Usage
 from ipgate.engines.health import SERVICE as HEALTH
 from ipgate.engines.health import Health
 from ipgate.engines.http2.connection import Connection
 from ipgate.engines.http2.server import Http2Server
 from ipgate.engines.listen_address import ListenAddress
 from ipgate.engines.reflection import reflecting
-from ipgate.engines.tls import TlsFiles
+from ipgate.engines.tls import LatestTls, TlsFiles
+from ipgate.metrics.families import ADMIN, AUTHORIZE
 from ipgate.rpc.pipeline import Method
 from ipgate.settings import Settings
 
@@ -37,8 +37,7 @@ class Http2Engine:
     ) -> None:
         self.port = listen_address.port
         self._listen_address = listen_address
-        self._files = tls
-        self._tls = None if tls is None else tls.context()
+        self._tls = None if tls is None else LatestTls(tls)
         self._settings = settings
         self._server = server
         self._listeners: list[asyncio.Server] = []
@@ -52,7 +51,7 @@ class Http2Engine:
         return self._server.usage()
 
     async def start(self) -> None:
-        loop, tls = asyncio.get_running_loop(), self._latest_tls()
+        loop, tls = asyncio.get_running_loop(), self._tls and self._tls.listening()
         secured: dict[str, Any] = {
             "ssl": tls,
             "ssl_handshake_timeout": transport_limits.HANDSHAKE_TIMEOUT if tls else None,
@@ -72,28 +71,13 @@ class Http2Engine:
     def _connected(self) -> Connection:
         return Connection(self._server)
 
-    def _latest_tls(self) -> ssl.SSLContext | None:
-        """Return a context that switches each handshake to the present certificate.
-
-        A listener keeps the context with which it started.
-        """
-        if self._files is None:
-            return None
-
-        def go_over(handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-            assert self._tls is not None
-            handshake.context = self._tls
-
-        first = self._files.context()
-        first.sni_callback = go_over  # OpenSSL calls it for clients without a server name, too
-        return first
-
     def replace_tls(self, files: TlsFiles) -> None:
         """Serve new connections with these.
 
         Raises: OSError.
         """
-        self._tls = files.context()
+        if self._tls is not None:
+            self._tls.replace(files)
 
     async def stop(self, grace: float) -> None:
         """Take no more calls; those in flight get `grace` seconds."""
@@ -123,6 +107,8 @@ def build(
         {**methods, **reflecting((ADMIN, AUTHORIZE, HEALTH), authenticator)},
         authenticator,
         max_calls=settings.max_concurrent_calls,
-        max_connections=transport_limits.usable_connections(settings.max_connections),
+        max_connections=transport_limits.usable_connections(
+            settings.max_connections, forward_auth=bool(settings.check_listen)
+        ),
     )
     return Http2Engine(settings, listen_address, server, tls)
