@@ -2,16 +2,20 @@
 
 `ARGS=cerbos` or `ARGS='grpcio go'` measures only the contenders that have one of the words in the name
 of a row, and keeps nothing; `ARGS=flood` measures that attack instead, `ARGS=scale` a million keys,
-`ARGS=search` the searches of administrators among them, `ARGS=upgrade` the upgrade of a store with them. Exits with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
+`ARGS=search` the searches of administrators among them, `ARGS=upgrade` the upgrade of a store with them, `ARGS=clients` the
+client library, `ARGS=gateway` Envoy as a gateway. Exits with 1 if a threshold is missed, or if ipgate itself was to be measured and was not.
 """
 
 import sys
+from collections.abc import Callable
 
 from bench import (
     arrivals,
+    coalescing,
     decisions,
     field,
     flood,
+    gateway,
     questions,
     report,
     scale,
@@ -20,10 +24,13 @@ from bench import (
     upgrade,
     worst_messages,
 )
+from bench.figures import Figure
 from bench.results import Results, this_machine
 
-_ALONE = {
+_ALONE: dict[str, Callable[[int], list[Figure]]] = {
+    "clients": coalescing.measure,
     "flood": flood.measure,
+    "gateway": gateway.measure,
     "scale": scale.measure,
     "search": search.measure,
     "upgrade": upgrade.measure,
@@ -54,6 +61,8 @@ def main(words: list[str]) -> int:
             *decisions.measure(),
             *questions.measure(),
             *arrivals.measure(),
+            *coalescing.measure(),
+            *gateway.measure(),
             *worst_messages.measure(),
             *scale.measure(_KEYS),
             *search.measure(_KEYS),

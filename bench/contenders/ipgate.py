@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import grpc
 import trustme
 from google.protobuf.message import Message
+from ipgate.ext_authz.v3.check_pb2 import CheckRequest, CheckResponse
 from ipgate.v1 import authorize_pb2 as authorize
 from ipgate.version import VERSION
 
@@ -18,6 +20,7 @@ from bench import ranges
 from bench.contenders.contender import Ask, Contender, Running
 from bench.h2load import Call, grpc_call
 from bench.processes import SERVER_CORE, running_on, tree
+from tests.harness.ext_authz import BROWSER, PATH, check_request
 from tests.harness.servers import Client, serving
 
 SERVICE = "/ipgate.v1.AuthorizeService"
@@ -31,7 +34,10 @@ METRICS = f"{HTTP2}, metrics"
 
 def rows(engine: str) -> tuple[str, ...]:
     """In the order of `questions`."""
-    of = ("", ", 100,000 ranges", f", batches of {_BATCH}", f", streams of {_BATCH}")
+    of = (
+        *("", ", 100,000 ranges", f", batches of {_BATCH}", f", streams of {_BATCH}"),
+        ", external authorization",
+    )
     return tuple(engine + suffix for suffix in of)
 
 
@@ -116,6 +122,9 @@ def questions(address: str, directory: Path, client: Client | None = None) -> li
         path = f"{SERVICE}/{method}"
         return grpc_call(address, path, encoded, directory, header, times=times)
 
+    def gateway(key: str, ip: str) -> CheckRequest:
+        return check_request({**BROWSER, "x-api-key": key, "x-forwarded-for": ip}, peer=ip)
+
     few, (many,) = linked(_FEW, _BATCH), linked(_MANY, 1)
     first = few[0]
     check = _decided(caller, first)
@@ -125,6 +134,14 @@ def questions(address: str, directory: Path, client: Client | None = None) -> li
         results = caller.call("BatchAuthorize", together).results
         assert [result.response.allowed for result in results] == [True] * _BATCH
 
+    def check_gateway() -> None:
+        ask: Any = caller.channel.unary_unary(
+            PATH, CheckRequest.SerializeToString, CheckResponse.FromString
+        )
+        token = (("authorization", f"Bearer {caller.token}"),)
+        for ip, code in ((first.ip, 0), (ranges.OUTSIDE, 7)):
+            assert ask(gateway(first.key, ip), metadata=token).status.code == code
+
     batch = call("BatchAuthorize", together)
     message = authorize.StreamAuthorizeRequest(id="1", request=first)
     return [
@@ -132,6 +149,17 @@ def questions(address: str, directory: Path, client: Client | None = None) -> li
         Ask(call("Authorize", many), _decided(caller, many), paced=False),
         Ask(batch, check_batch, decisions=_BATCH, paced=False),
         Ask(call("StreamAuthorize", message, _BATCH), check, decisions=_BATCH, paced=False),
+        Ask(
+            grpc_call(
+                address,
+                PATH,
+                gateway(first.key, first.ip).SerializeToString(),
+                directory,
+                header,
+            ),
+            check_gateway,
+            paced=False,
+        ),
     ]
 
 
