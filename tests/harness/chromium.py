@@ -36,8 +36,13 @@ class Person:
     def click(self, text: str) -> None:
         """Clicks the link or button with that text, and waits for what it leads to."""
         path = f"//*[self::a or self::button or self::summary][normalize-space()={_literal(text)}]"
-        element = self._find(By.XPATH, path)
-        element.click()
+
+        def clicked() -> bool:
+            # A script may replace the element between the look and the click, which has not happened then.
+            self._find(By.XPATH, path).click()
+            return True
+
+        self.until(clicked, f"{text!r} cannot be clicked")
 
     def fill(self, label: str, value: str) -> None:
         """Enters a text into the field with that label."""
@@ -47,9 +52,14 @@ class Person:
 
     def tick(self, label: str) -> None:
         """Ticks the box with that label, or switches it on."""
-        field = self.field(label)
-        if not field.is_selected():
-            field.click()
+
+        def ticked() -> bool:
+            field = self.field(label)
+            if not field.is_selected():
+                field.click()
+            return True
+
+        self.until(ticked, f"{label!r} cannot be ticked")
 
     def choose(self, label: str, option: str) -> None:
         """Chooses from the menu with that label."""
