@@ -52,7 +52,7 @@ test: $(READY) ## Run all tests, and those of an engine or a store on the other 
 	IPGATE_TEST_ENGINE=grpcio $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m engine $(ARGS)
 	IPGATE_TEST_STORE=redis-server $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m store $(ARGS)
 
-COVERING := unit cases $(addprefix integration/test_,$(addsuffix .py,access amending bad_input effects isolation keys \
+COVERING := unit cases $(addprefix integration/test_,$(addsuffix .py,access amending bad_input effects ext_authz isolation keys \
 	lists logs metrics sizes streams tokens traces workspaces))
 .PHONY: coverage
 coverage: $(READY) ## Check how much of domain, policy and rpc the quicker tests reach, branch by branch
