@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.servers import Client
 from tests.harness.waiting import eventually
 
 Headers = list[tuple[str, str]]
@@ -55,6 +56,20 @@ def ask(
         )
     finally:
         connection.close()
+
+
+def create_keys(client: Client, workspace: str, inside: str) -> dict[str, str]:
+    """The credentials of new keys: all but `open` may be used from one address only."""
+    office = client.allow_list(workspace, "office", [inside]).name
+    fields: dict[str, dict[str, bool]] = {
+        "ci": {},
+        "off": {"disabled": True},
+        "reporting": {"report_only": True},
+        "open": {},
+    }
+    created = {name: client.key(workspace, name, **of_key) for name, of_key in fields.items()}
+    client.link(office, *(created[name].api_key.name for name in ("ci", "off", "reporting")))
+    return {name: str(response.credential) for name, response in created.items()}
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):

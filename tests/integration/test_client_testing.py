@@ -27,7 +27,7 @@ def test_the_fake_decides_as_the_server_does(
     with Client(ipgate_server.address, token=ipgate_server.token, timeout=10) as client:
         for asked in (key, "wrong"):
             for ip in ("192.0.2.7", "192.0.2.200", "198.51.100.1", "::ffff:192.0.2.7", "nowhere"):
-                real, faked = (_said(each.check(key=asked, ip=ip)) for each in (client, fake))
+                real, faked = (_said(asking.check(key=asked, ip=ip)) for asking in (client, fake))
                 assert real == faked, (asked, ip)
 
 

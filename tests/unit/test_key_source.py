@@ -33,6 +33,7 @@ def found(sources: str, query: str = "", **headers: Sequence[str]) -> str:
         ("?api_key", "api_key=k&api_key=k", {}, ""),
         ("?api_key", "api_key=", {}, ""),
         ("?api_key", "API_KEY=k", {}, ""),
+        ("?authorization", "authorization=k", {}, "k"),
         ("?api_key", "&".join(["a=b"] * 200 + ["api_key=k"]), {}, ""),
         ("x-api-key, authorization", "", {"authorization": ["Bearer k"]}, "k"),
         ("x-api-key, authorization", "", {"x_api_key": ["a"], "authorization": ["Bearer b"]}, "a"),

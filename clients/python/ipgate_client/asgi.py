@@ -1,6 +1,8 @@
 """The guard of ASGI applications: Starlette, FastAPI, Django and others.
 
-app.add_middleware(IpgateMiddleware, client=AsyncClient(...), trusted_proxies=["10.0.0.0/8"])
+    app.add_middleware(IpgateMiddleware, client=AsyncClient(...), trusted_proxies=["10.0.0.0/8"])
+
+README.md of the distribution has a whole example.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping

@@ -108,6 +108,8 @@ class AsyncClient:
             self._opened()
         except CallFailed as error:
             return error.copy()
+        except Exception as error:  # noqa: BLE001  files of TLS may be gone since the client was made
+            return unexpected(error)
         if timeout is None and may_be_gathered(request):
             return await self._batches.ask(request)
         return (await self._send([request], timeout))[0]

@@ -1,9 +1,11 @@
 """The guard of FastAPI's routes, as a dependency.
 
-guard = IpgateGuard(AsyncClient(...), trusted_proxies=["10.0.0.0/8"])
+    guard = IpgateGuard(AsyncClient(...), trusted_proxies=["10.0.0.0/8"])
 
-@app.get("/orders")
-async def orders(verdict: Annotated[Verdict, Depends(guard)]): ...
+    @app.get("/orders")
+    async def orders(verdict: Annotated[Verdict, Depends(guard)]): ...
+
+README.md of the distribution has a whole example.
 """
 
 from collections.abc import Iterable

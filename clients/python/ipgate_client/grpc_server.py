@@ -1,7 +1,9 @@
 """The guards of gRPC servers of grpcio, with threads and with asyncio.
 
-grpc.server(pool, interceptors=[IpgateInterceptor(Client(...))])
-grpc.aio.server(interceptors=[AsyncIpgateInterceptor(AsyncClient(...))])
+    grpc.server(pool, interceptors=[IpgateInterceptor(Client(...))])
+    grpc.aio.server(interceptors=[AsyncIpgateInterceptor(AsyncClient(...))])
+
+README.md of the distribution has a whole example.
 """
 
 import inspect

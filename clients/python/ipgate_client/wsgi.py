@@ -1,6 +1,8 @@
 """The guard of WSGI applications: Flask, Django and others.
 
-app.wsgi_app = IpgateMiddleware(app.wsgi_app, Client(...), trusted_proxies=["10.0.0.0/8"])
+    app.wsgi_app = IpgateMiddleware(app.wsgi_app, Client(...), trusted_proxies=["10.0.0.0/8"])
+
+README.md of the distribution has a whole example.
 """
 
 from collections.abc import Callable, Collection, Iterable

@@ -51,7 +51,8 @@ class KeySources:
             found = _parameters(query, name) if is_parameter else values(name.lower())
             if found:
                 key = found[0] if len(found) == 1 else ""
-                return _bearer(key) if name.lower() == "authorization" else key.strip()
+                is_bearer = not is_parameter and name.lower() == "authorization"
+                return _bearer(key) if is_bearer else key.strip()
         return ""
 
     def challenge(self) -> str:
